@@ -1,0 +1,356 @@
+import { z } from 'zod';
+import * as shape from './shapes.ts';
+
+/** Who may call a route; `can()` decides, this only names the question. `public` is answered to strangers. */
+export type Access =
+  | 'public'
+  | 'downloads:read'
+  | 'downloads:write'
+  | 'files:read'
+  | 'settings:read'
+  | 'settings:write'
+  | 'admin';
+
+export type Route = {
+  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** Below `/api/v1`, with `{parameters}`. */
+  path: string;
+  summary: string;
+  access: Access;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  headers?: z.ZodObject;
+  /** The good answer. `file` is bytes with ranges, `stream` is server-sent events, null has no body. */
+  status: 200 | 201 | 202 | 204;
+  answer: z.ZodType | 'file' | 'stream' | null;
+};
+
+const id = z.object({ id: z.string() });
+const withId = { params: id } as const;
+const removal = z.object({ files: z.enum(['true', 'false']).optional().describe('Delivered files go too.') });
+const idempotency = z.object({
+  'idempotency-key': z.string().min(1).max(200).optional().describe('The same key within 24 h gets the same download.'),
+});
+
+/** The whole REST interface. Server, OpenAPI document and client are made from this table. */
+export const routes = {
+  getSession: { method: 'GET', path: '/session', summary: 'Who am I', access: 'public', status: 200, answer: shape.session },
+  claimInstance: {
+    method: 'POST',
+    path: '/claim',
+    summary: 'Make the first admin with the one-time code',
+    access: 'public',
+    body: shape.claim,
+    status: 201,
+    answer: shape.session,
+  },
+  logIn: {
+    method: 'POST',
+    path: '/session',
+    summary: 'Log in',
+    access: 'public',
+    body: shape.login,
+    status: 201,
+    answer: shape.session,
+  },
+  logOut: { method: 'DELETE', path: '/session', summary: 'Log out', access: 'public', status: 204, answer: null },
+
+  addDownload: {
+    method: 'POST',
+    path: '/downloads',
+    summary: 'Add a download',
+    access: 'downloads:write',
+    headers: idempotency,
+    body: shape.addDownload,
+    status: 201,
+    answer: shape.download,
+  },
+  addMany: {
+    method: 'POST',
+    path: '/downloads/batch',
+    summary: 'Add many downloads',
+    access: 'downloads:write',
+    headers: idempotency,
+    body: shape.addMany,
+    status: 201,
+    answer: shape.addManyResult,
+  },
+  listDownloads: {
+    method: 'GET',
+    path: '/downloads',
+    summary: 'List downloads',
+    access: 'downloads:read',
+    query: shape.listQuery,
+    status: 200,
+    answer: shape.downloadPage,
+  },
+  deleteDownloads: {
+    method: 'POST',
+    path: '/downloads/delete',
+    summary: 'Remove many downloads',
+    access: 'downloads:write',
+    body: shape.selection,
+    status: 200,
+    answer: shape.bulkResult,
+  },
+  getDownload: {
+    method: 'GET',
+    path: '/downloads/{id}',
+    summary: 'One download',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: shape.download,
+  },
+  changeDownload: {
+    method: 'PATCH',
+    path: '/downloads/{id}',
+    summary: 'Change a download',
+    access: 'downloads:write',
+    ...withId,
+    body: shape.changeDownload,
+    status: 200,
+    answer: shape.download,
+  },
+  removeDownload: {
+    method: 'DELETE',
+    path: '/downloads/{id}',
+    summary: 'Remove a download',
+    access: 'downloads:write',
+    ...withId,
+    query: removal,
+    status: 204,
+    answer: null,
+  },
+  pauseDownload: {
+    method: 'POST',
+    path: '/downloads/{id}/pause',
+    summary: 'Pause',
+    access: 'downloads:write',
+    ...withId,
+    status: 200,
+    answer: shape.download,
+  },
+  resumeDownload: {
+    method: 'POST',
+    path: '/downloads/{id}/resume',
+    summary: 'Resume',
+    access: 'downloads:write',
+    ...withId,
+    status: 200,
+    answer: shape.download,
+  },
+  retryDownload: {
+    method: 'POST',
+    path: '/downloads/{id}/retry',
+    summary: 'Try a failed or cancelled one again',
+    access: 'downloads:write',
+    ...withId,
+    status: 200,
+    answer: shape.download,
+  },
+  cancelDownload: {
+    method: 'POST',
+    path: '/downloads/{id}/cancel',
+    summary: 'Cancel',
+    access: 'downloads:write',
+    ...withId,
+    status: 200,
+    answer: shape.download,
+  },
+  restoreDownload: {
+    method: 'POST',
+    path: '/downloads/{id}/restore',
+    summary: 'Bring a removed one back to the list',
+    access: 'downloads:write',
+    ...withId,
+    status: 200,
+    answer: shape.download,
+  },
+  listFiles: {
+    method: 'GET',
+    path: '/downloads/{id}/files',
+    summary: 'Files of a download',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: z.array(shape.downloadFile),
+  },
+  getFileContent: {
+    method: 'GET',
+    path: '/downloads/{id}/files/{index}/content',
+    summary: 'Content of a delivered file',
+    access: 'files:read',
+    params: z.object({ id: z.string(), index: z.coerce.number().int().min(0) }),
+    status: 200,
+    answer: 'file',
+  },
+  listDownloadEvents: {
+    method: 'GET',
+    path: '/downloads/{id}/events',
+    summary: 'Timeline of a download',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: z.array(shape.event),
+  },
+  getPieces: {
+    method: 'GET',
+    path: '/downloads/{id}/pieces',
+    summary: 'Which bytes are on disk',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: shape.pieces,
+  },
+  getReceipt: {
+    method: 'GET',
+    path: '/downloads/{id}/receipt',
+    summary: 'Receipt of a completed download',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: shape.receipt,
+  },
+
+  listHistory: {
+    method: 'GET',
+    path: '/history',
+    summary: 'Finished and removed downloads, newest first',
+    access: 'downloads:read',
+    query: shape.listQuery,
+    status: 200,
+    answer: shape.downloadPage,
+  },
+  clearHistory: {
+    method: 'DELETE',
+    path: '/history',
+    summary: 'Forget finished and removed downloads; files stay',
+    access: 'downloads:write',
+    status: 200,
+    answer: z.object({ removed: z.int() }),
+  },
+
+  probeLink: {
+    method: 'POST',
+    path: '/probe',
+    summary: 'Look at a link without adding it',
+    access: 'downloads:write',
+    body: z.strictObject({ url: z.string().max(8192) }),
+    status: 200,
+    answer: shape.resolution,
+  },
+
+  listDestinations: {
+    method: 'GET',
+    path: '/destinations',
+    summary: 'Destinations',
+    access: 'settings:read',
+    status: 200,
+    answer: z.array(shape.destination),
+  },
+  addDestination: {
+    method: 'POST',
+    path: '/destinations',
+    summary: 'Add a destination',
+    access: 'settings:write',
+    body: shape.putDestination,
+    status: 201,
+    answer: shape.destination,
+  },
+  changeDestination: {
+    method: 'PUT',
+    path: '/destinations/{id}',
+    summary: 'Change a destination',
+    access: 'settings:write',
+    ...withId,
+    body: shape.putDestination,
+    status: 200,
+    answer: shape.destination,
+  },
+  removeDestination: {
+    method: 'DELETE',
+    path: '/destinations/{id}',
+    summary: 'Remove a destination',
+    access: 'settings:write',
+    ...withId,
+    status: 204,
+    answer: null,
+  },
+  testDestination: {
+    method: 'POST',
+    path: '/destinations/test',
+    summary: 'Write, read and delete a small file there',
+    access: 'settings:write',
+    body: shape.putDestination,
+    status: 200,
+    answer: shape.destinationTest,
+  },
+
+  getSettings: {
+    method: 'GET',
+    path: '/settings',
+    summary: 'Settings',
+    access: 'settings:read',
+    status: 200,
+    answer: shape.settings,
+  },
+  changeSettings: {
+    method: 'PATCH',
+    path: '/settings',
+    summary: 'Change settings',
+    access: 'settings:write',
+    body: shape.settings.partial(),
+    status: 200,
+    answer: shape.settings,
+  },
+
+  listTokens: {
+    method: 'GET',
+    path: '/tokens',
+    summary: 'API tokens',
+    access: 'admin',
+    status: 200,
+    answer: z.array(shape.token),
+  },
+  addToken: {
+    method: 'POST',
+    path: '/tokens',
+    summary: 'Make an API token',
+    access: 'admin',
+    body: shape.addToken,
+    status: 201,
+    answer: shape.newToken,
+  },
+  removeToken: {
+    method: 'DELETE',
+    path: '/tokens/{id}',
+    summary: 'Revoke an API token',
+    access: 'admin',
+    ...withId,
+    status: 204,
+    answer: null,
+  },
+
+  listWorkers: {
+    method: 'GET',
+    path: '/workers',
+    summary: 'Workers',
+    access: 'downloads:read',
+    status: 200,
+    answer: z.array(shape.worker),
+  },
+  getStats: { method: 'GET', path: '/stats', summary: 'Totals', access: 'downloads:read', status: 200, answer: shape.stats },
+  streamEvents: {
+    method: 'GET',
+    path: '/events',
+    summary: 'Live events (server-sent); resumes after Last-Event-ID',
+    access: 'downloads:read',
+    headers: z.object({ 'last-event-id': z.string().regex(/^\d+$/).optional() }),
+    status: 200,
+    answer: 'stream',
+  },
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof routes;

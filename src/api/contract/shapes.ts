@@ -1,0 +1,332 @@
+import { z } from 'zod';
+import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
+import { eventNames } from '#core/event.ts';
+
+const timeMs = z.int().describe('Milliseconds since 1970-01-01 UTC.');
+const bytes = z.int().min(0);
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().describe('Stable word for programs.'),
+    detail: z.string().describe('What happened, why, and what to do.'),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
+
+export const digest = z
+  .object({
+    algorithm: z.enum(['md5', 'sha-1', 'sha-256', 'sha-512']),
+    hex: z.string().regex(/^[0-9a-f]{32,128}$/),
+  })
+  .meta({ id: 'Digest' });
+
+export const failure = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    retry: z.enum(['never', 'later', 'elsewhere']),
+    retryAfterMs: z.int().nullable(),
+  })
+  .meta({ id: 'Failure' });
+
+const validator = z.object({ etag: z.string().nullable(), lastModified: z.string().nullable() });
+
+export const resolution = z
+  .object({
+    kind: z.string(),
+    name: z.string(),
+    files: z.array(z.object({ path: z.string(), sizeBytes: bytes.nullable() })),
+    resumable: z.boolean().nullable(),
+    finalUrl: z.string(),
+    validator,
+    mediaType: z.string().nullable(),
+    digests: z.array(digest),
+  })
+  .meta({ id: 'Resolution', description: 'What probing a link found.' });
+
+/** How the person wants it; shared by adding one and adding many. */
+const wishes = {
+  destinationId: z.string().optional().describe('Where the finished file goes; the default destination when absent.'),
+  connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
+  limitBytesPerSecond: z.int().min(1024).optional().describe('Most bytes per second for this download.'),
+  paused: z.boolean().optional().describe('Add it, but do not start.'),
+};
+
+export const addDownload = z
+  .strictObject({
+    url: z.string().max(8192).describe('The link.'),
+    name: z.string().min(1).max(255).optional().describe('Name of the finished file; the one the server suggests when absent.'),
+    checksum: digest.optional().describe('The finished file must have this digest.'),
+    ...wishes,
+  })
+  .meta({ id: 'AddDownload' });
+
+export const addMany = z
+  .strictObject({
+    links: z
+      .array(
+        z.strictObject({ url: z.string().max(8192), name: z.string().min(1).max(255).optional(), checksum: digest.optional() }),
+      )
+      .min(1)
+      .max(5000),
+    ...wishes,
+  })
+  .meta({ id: 'AddMany' });
+
+export const changeDownload = z
+  .strictObject({
+    name: z.string().min(1).max(255).optional(),
+    destinationId: z.string().optional(),
+    checksum: digest.nullable().optional(),
+    connections: z.int().min(1).max(32).nullable().optional(),
+    limitBytesPerSecond: z.int().min(1024).nullable().optional(),
+  })
+  .meta({ id: 'ChangeDownload' });
+
+export const download = z
+  .object({
+    id: z.string(),
+    link: z.string().describe('Without a password.'),
+    kind: z.string().nullable(),
+    name: z.string(),
+    state: z.enum(downloadStates),
+    phase: z.enum(phases).nullable().describe('What an active download is doing.'),
+    reason: z.enum(queueReasons).nullable().describe('Why a queued download waits.'),
+    retryAtMs: timeMs.nullable(),
+    sizeBytes: bytes.nullable(),
+    doneBytes: bytes,
+    speedBytesPerSecond: z.number(),
+    etaSeconds: z.number().nullable(),
+    connectionCount: z.int(),
+    resumable: z.boolean().nullable(),
+    destinationId: z.string(),
+    location: z.string().nullable().describe('Where the finished file is, once delivered.'),
+    checksum: digest.nullable(),
+    connections: z.int().nullable(),
+    limitBytesPerSecond: z.int().nullable(),
+    attempt: z.int(),
+    failure: failure.nullable(),
+    createdAtMs: timeMs,
+    startedAtMs: timeMs.nullable(),
+    finishedAtMs: timeMs.nullable(),
+    removedAtMs: timeMs.nullable(),
+  })
+  .meta({ id: 'Download' });
+
+export const counts = z
+  .object({ all: z.int(), active: z.int(), queued: z.int(), finished: z.int(), failed: z.int() })
+  .meta({ id: 'Counts' });
+
+export const downloadPage = z
+  .object({ items: z.array(download), nextCursor: z.string().nullable(), counts })
+  .meta({ id: 'DownloadPage' });
+
+export const listQuery = z.object({
+  state: z.enum([...new Set([...listFilters, ...downloadStates])] as [string, ...string[]]).optional(),
+  kind: z.string().optional(),
+  q: z.string().max(500).optional().describe('Part of the name or of the link.'),
+  cursor: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(500).optional().describe('Items a page; 100 when absent.'),
+});
+
+/** Which downloads a bulk action means: the ones named, or all that match. */
+export const selection = z
+  .strictObject({
+    ids: z.array(z.string()).max(5000).optional(),
+    query: z.strictObject({ state: z.string().optional(), q: z.string().optional() }).optional(),
+    files: z.boolean().optional().describe('Delivered files go too.'),
+  })
+  .meta({ id: 'Selection' });
+
+export const bulkResult = z
+  .object({ items: z.array(z.object({ id: z.string(), ok: z.boolean(), problem: z.string().nullable() })) })
+  .meta({ id: 'BulkResult' });
+
+export const addManyResult = z
+  .object({
+    items: z.array(z.object({ url: z.string(), download: download.nullable(), problem: z.string().nullable() })),
+  })
+  .meta({ id: 'AddManyResult' });
+
+export const downloadFile = z
+  .object({
+    index: z.int(),
+    path: z.string(),
+    sizeBytes: bytes.nullable(),
+    digests: z.array(digest),
+    location: z.string().nullable(),
+    available: z.boolean().describe('Can its content be opened through the API now?'),
+  })
+  .meta({ id: 'DownloadFile' });
+
+export const event = z
+  .object({
+    sequence: z.int(),
+    name: z.enum(eventNames),
+    atMs: timeMs,
+    downloadId: z.string().nullable(),
+    message: z.string(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Event' });
+
+export const pieces = z
+  .object({
+    sizeBytes: bytes.nullable(),
+    ranges: z.array(z.tuple([z.int(), z.int()])).describe('On disk: [startByte, endByte), ascending.'),
+    connections: z.array(
+      z.object({ startByte: z.int(), position: z.int(), endByte: z.int().nullable(), speedBytesPerSecond: z.number() }),
+    ),
+  })
+  .meta({ id: 'Pieces' });
+
+export const receipt = z
+  .object({
+    downloadId: z.string(),
+    link: z.string(),
+    finalUrl: z.string(),
+    validator,
+    sizeBytes: bytes,
+    fetchedBytes: bytes.describe('Bytes that came over the network, useful or not.'),
+    connections: z.int(),
+    files: z.array(
+      z.object({
+        path: z.string(),
+        sizeBytes: bytes,
+        sha256: z.string(),
+        digests: z.array(digest),
+        verifiedAgainst: z.array(digest),
+        location: z.string(),
+        provenSha256: z.string().describe('Read back from the destination.'),
+      }),
+    ),
+    worker: z.object({ id: z.string(), name: z.string() }),
+    destination: z.object({ id: z.string(), kind: z.string(), name: z.string() }),
+    attempt: z.int(),
+    queuedAtMs: timeMs,
+    startedAtMs: timeMs,
+    fetchedAtMs: timeMs,
+    completedAtMs: timeMs,
+  })
+  .meta({ id: 'Receipt' });
+
+export const destination = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    name: z.string(),
+    options: z.record(z.string(), z.unknown()),
+    isDefault: z.boolean(),
+    freeBytes: z.number().nullable(),
+  })
+  .meta({ id: 'Destination' });
+
+export const putDestination = z
+  .strictObject({
+    kind: z.string(),
+    name: z.string().min(1).max(100),
+    options: z.record(z.string(), z.unknown()),
+    isDefault: z.boolean().optional(),
+  })
+  .meta({ id: 'PutDestination' });
+
+export const destinationTest = z
+  .object({ ok: z.boolean(), steps: z.array(z.object({ step: z.string(), ok: z.boolean(), message: z.string().nullable() })) })
+  .meta({ id: 'DestinationTest' });
+
+export const settings = z
+  .strictObject({
+    parallelDownloads: z.int().min(1).max(64).describe('Downloads that are fetched at the same time.'),
+    connections: z.int().min(1).max(32).describe('Connections a download opens when it does not say.'),
+    maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
+  })
+  .meta({ id: 'Settings' });
+
+export const worker = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    version: z.string(),
+    state: z.enum(['online', 'lost']),
+    activeTasks: z.int(),
+    speedBytesPerSecond: z.number(),
+    registeredAtMs: timeMs,
+    seenAtMs: timeMs,
+  })
+  .meta({ id: 'Worker' });
+
+export const stats = z
+  .object({
+    counts,
+    speedBytesPerSecond: z.number(),
+    fetchedBytesTotal: z.number(),
+    completedTotal: z.int(),
+    failedTotal: z.int(),
+    freeBytes: z.number().nullable().describe('At the default destination.'),
+    workersOnline: z.int(),
+    workersTotal: z.int(),
+    version: z.string(),
+  })
+  .meta({ id: 'Stats' });
+
+export const session = z
+  .object({
+    claimed: z.boolean().describe('false: nobody owns this instance yet; the one-time code claims it.'),
+    user: z.object({ id: z.string(), name: z.string(), role: z.enum(['admin', 'user']) }).nullable(),
+  })
+  .meta({ id: 'Session' });
+
+export const claim = z
+  .strictObject({
+    code: z.string().max(64).describe('The one-time code printed when the server started.'),
+    name: z.string().min(1).max(64),
+    password: z.string().min(10).max(1024),
+  })
+  .meta({ id: 'ClaimInstance' });
+
+export const login = z.strictObject({ name: z.string().max(64), password: z.string().max(1024) }).meta({ id: 'Login' });
+
+export const scopes = ['downloads:read', 'downloads:write', 'files:read', 'settings:read', 'settings:write', 'admin'] as const;
+
+export const token = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    scopes: z.array(z.enum(scopes)),
+    createdAtMs: timeMs,
+    expiresAtMs: timeMs.nullable(),
+    usedAtMs: timeMs.nullable(),
+  })
+  .meta({ id: 'Token' });
+
+export const addToken = z
+  .strictObject({
+    name: z.string().min(1).max(100),
+    scopes: z.array(z.enum(scopes)).min(1),
+    expiresInDays: z.int().min(1).max(3650).optional().describe('365 when absent.'),
+  })
+  .meta({ id: 'AddToken' });
+
+export const newToken = z.object({ token, secret: z.string().describe('Shown this once.') }).meta({ id: 'NewToken' });
+
+/** Live only: never stored, has no id in the stream. */
+export const progressFrame = z
+  .object({
+    downloads: z.array(
+      z.object({
+        id: z.string(),
+        phase: z.enum(phases),
+        doneBytes: bytes,
+        sizeBytes: bytes.nullable(),
+        speedBytesPerSecond: z.number(),
+        etaSeconds: z.number().nullable(),
+        connectionCount: z.int(),
+      }),
+    ),
+    counts,
+    speedBytesPerSecond: z.number(),
+  })
+  .meta({ id: 'ProgressFrame' });

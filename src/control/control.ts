@@ -1,0 +1,109 @@
+import type { Download, DownloadOptions, DownloadState, ListFilter } from '#core/download.ts';
+import type { FlotillaEvent } from '#core/event.ts';
+import type { ControlPlane, TaskProgress } from '#core/protocol.ts';
+import type { Receipt } from '#core/receipt.ts';
+import type { Resolution } from '#core/resolution.ts';
+
+/** What a person asks for when adding a link. */
+export type Submission = { link: string; destinationId?: string; paused?: boolean; options: DownloadOptions };
+
+export type Counts = { all: number; active: number; queued: number; finished: number; failed: number };
+
+export type ListRequest = {
+  filter?: ListFilter | DownloadState;
+  kind?: string;
+  q?: string;
+  cursor?: string;
+  limit: number;
+  /** `history`: finished and removed ones, newest end first. `list`: everything not removed, newest first. */
+  of: 'list' | 'history';
+};
+
+export type DownloadPage = { items: Download[]; nextCursor: string | null; counts: Counts };
+
+export type StoredDestination = {
+  id: string;
+  kind: string;
+  name: string;
+  options: Record<string, unknown>;
+  isDefault: boolean;
+};
+
+export type Settings = { parallelDownloads: number; connections: number; maxTries: number };
+
+export type WorkerRow = {
+  id: string;
+  name: string;
+  version: string;
+  state: 'online' | 'lost';
+  activeTasks: number;
+  speedBytesPerSecond: number;
+  registeredAtMs: number;
+  seenAtMs: number;
+};
+
+/**
+ * Everything the faces ask of the control plane; workers use the `ControlPlane` part.
+ * Every call about a download names its owner; a foreign or unknown id is `null` or throws `not_found`, alike.
+ * A promise that resolves means: committed and on disk.
+ */
+export interface Control extends ControlPlane {
+  /** Same `idempotencyKey` of the same owner within 24 h: the same download, nothing added. */
+  submit(ownerId: string, submission: Submission, idempotencyKey?: string): Promise<Download>;
+  /** All in one transaction; a link that is refused has its sentence and leaves the others alone. */
+  submitMany(ownerId: string, submissions: Submission[], idempotencyKey?: string): Promise<(Download | { problem: string })[]>;
+
+  get(ownerId: string, id: string): Promise<Download | null>;
+  list(ownerId: string, request: ListRequest): Promise<DownloadPage>;
+  change(
+    ownerId: string,
+    id: string,
+    change: { name?: string; destinationId?: string; options?: Partial<Record<keyof DownloadOptions, unknown>> },
+  ): Promise<Download>;
+  pause(ownerId: string, id: string): Promise<Download>;
+  resume(ownerId: string, id: string): Promise<Download>;
+  retry(ownerId: string, id: string): Promise<Download>;
+  cancel(ownerId: string, id: string): Promise<Download>;
+  /** Cancels it if it runs, takes it off the list; with `files` what was delivered is erased by a worker. */
+  remove(ownerId: string, id: string, options: { files: boolean }): Promise<void>;
+  restore(ownerId: string, id: string): Promise<Download>;
+  removeMany(
+    ownerId: string,
+    which: { ids: string[] } | { filter?: string; q?: string },
+    options: { files: boolean },
+  ): Promise<{ id: string; problem: string | null }[]>;
+  clearHistory(ownerId: string): Promise<number>;
+
+  timeline(ownerId: string, id: string): Promise<FlotillaEvent[]>;
+  receipt(ownerId: string, id: string): Promise<Receipt | null>;
+  /** The running task's latest report, from memory; null when nothing runs. */
+  progressOf(downloadId: string): TaskProgress | null;
+  /** Latest reports of the owner's active downloads. */
+  progressOfAll(ownerId: string): { downloadId: string; progress: TaskProgress }[];
+  countsOf(ownerId: string): Promise<Counts>;
+
+  /** Asks a worker to look at a link; nothing is added. Throws the failure the worker met, or `timed_out`. */
+  probe(link: string, signal: AbortSignal): Promise<Resolution>;
+
+  /** Events after `sequence` in order; `null` when so old that some are gone (start over). */
+  eventsAfter(ownerId: string, sequence: number, limit: number): Promise<FlotillaEvent[] | null>;
+  lastSequence(): Promise<number>;
+  /** Called after commit with each event; returns how to stop. */
+  onEvent(listener: (event: FlotillaEvent) => void): () => void;
+
+  destinations(): Promise<StoredDestination[]>;
+  putDestination(destination: Omit<StoredDestination, 'id'> & { id?: string }): Promise<StoredDestination>;
+  /** Throws when it is the default one or unfinished downloads go there. */
+  removeDestination(id: string): Promise<void>;
+  settings(): Promise<Settings>;
+  changeSettings(change: Partial<Settings>): Promise<Settings>;
+
+  workers(): Promise<WorkerRow[]>;
+  totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;
+
+  /** Ends expired leases, wakes due retries, forgets old idempotency keys. Idempotent; called each second. */
+  sweep(): Promise<void>;
+  /** Stops handing out work; what is held comes back through `finish`. */
+  drain(): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,103 @@
+import type { Failure } from './errors.ts';
+import type { Digest, Resolution } from './resolution.ts';
+
+export const downloadStates = ['queued', 'active', 'paused', 'completed', 'failed', 'cancelled'] as const;
+export type DownloadState = (typeof downloadStates)[number];
+
+/** What an active download is doing. */
+export const phases = ['probe', 'fetch', 'verify', 'process', 'deliver'] as const;
+export type Phase = (typeof phases)[number];
+
+/** Why a queued download waits. */
+export const queueReasons = ['slot', 'schedule', 'retry', 'host', 'selection'] as const;
+export type QueueReason = (typeof queueReasons)[number];
+
+/** What people filter by: `queued` is queued and paused, `finished` is completed, failed and cancelled. */
+export const listFilters = ['all', 'active', 'queued', 'finished', 'failed'] as const;
+export type ListFilter = (typeof listFilters)[number];
+
+export const statesOfFilter: Record<ListFilter, readonly DownloadState[]> = {
+  all: downloadStates,
+  active: ['active'],
+  queued: ['queued', 'paused'],
+  finished: ['completed', 'failed', 'cancelled'],
+  failed: ['failed'],
+};
+
+/** What the person asked for; absent is "not given". */
+export type DownloadOptions = {
+  name?: string;
+  checksum?: Digest;
+  connections?: number;
+  limitBytesPerSecond?: number;
+};
+
+/** The aggregate people see. Times are milliseconds since 1970; null is "not yet" or "not known". */
+export type Download = {
+  id: string;
+  ownerId: string;
+  /** Whole link, with its secrets: only for the owner's worker. People see `showLink(link)`. */
+  link: string;
+  kind: string | null;
+  name: string;
+  state: DownloadState;
+  phase: Phase | null;
+  reason: QueueReason | null;
+  /** With reason `retry`: when it is tried again. */
+  retryAtMs: number | null;
+  options: DownloadOptions;
+  destinationId: string;
+  resolution: Resolution | null;
+  sizeBytes: number | null;
+  doneBytes: number;
+  /** Rises with each try, whether the machine or a person asked for it. */
+  attempt: number;
+  failure: Failure | null;
+  createdAtMs: number;
+  startedAtMs: number | null;
+  finishedAtMs: number | null;
+  removedAtMs: number | null;
+};
+
+/** What may happen to a download. */
+export type Change =
+  | 'probe_started'
+  | 'resolved'
+  | 'fetch_started'
+  | 'fetched'
+  | 'deliver_started'
+  | 'completed'
+  | 'put_back'
+  | 'retry_scheduled'
+  | 'failed'
+  | 'paused'
+  | 'resumed'
+  | 'retried'
+  | 'cancelled';
+
+/** From which states each change is allowed, and where it leads. Anything else is refused. */
+const transitions: Record<Change, { from: readonly DownloadState[]; to: DownloadState }> = {
+  probe_started: { from: ['queued'], to: 'active' },
+  resolved: { from: ['active'], to: 'queued' },
+  fetch_started: { from: ['queued'], to: 'active' },
+  fetched: { from: ['active'], to: 'active' },
+  deliver_started: { from: ['active'], to: 'active' },
+  completed: { from: ['active'], to: 'completed' },
+  put_back: { from: ['active'], to: 'queued' },
+  retry_scheduled: { from: ['active'], to: 'queued' },
+  failed: { from: ['active', 'queued'], to: 'failed' },
+  paused: { from: ['queued', 'active'], to: 'paused' },
+  resumed: { from: ['paused'], to: 'queued' },
+  retried: { from: ['failed', 'cancelled'], to: 'queued' },
+  cancelled: { from: ['queued', 'active', 'paused'], to: 'cancelled' },
+};
+
+/** The state after the change, or null when it is not allowed from here. */
+export function nextState(state: DownloadState, change: Change): DownloadState | null {
+  const { from, to } = transitions[change];
+  return from.includes(state) ? to : null;
+}
+
+export function isFinished(state: DownloadState): boolean {
+  return statesOfFilter.finished.includes(state);
+}

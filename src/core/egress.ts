@@ -1,0 +1,25 @@
+import type { Duplex } from 'node:stream';
+
+/** The `onread` option of a socket: where the next read goes, and what to do with it (false pauses). */
+export type OnRead = { buffer: () => Uint8Array; callback: (byteCount: number) => boolean };
+
+export type ConnectTarget = {
+  /** Host as in a WHATWG URL: a name, an IPv4 literal, or an IPv6 literal with or without brackets. */
+  host: string;
+  port: number;
+  tls: boolean;
+  /** Protocols offered in the TLS handshake, best first. */
+  alpn?: string[];
+  /** Reads go straight into the reader's own memory instead of through the stream. */
+  onread?: OnRead;
+  signal: AbortSignal;
+  timeoutMs: number;
+};
+
+/**
+ * The one way out. Checks the literal, every resolved address and the connected peer, and refuses what is not allowed.
+ * Throws `address_refused`, `name_unresolvable`, `connection_refused`, `timed_out` or `tls_failed`.
+ */
+export interface Egress {
+  connect(target: ConnectTarget): Promise<Duplex>;
+}

@@ -1,0 +1,128 @@
+/**
+ * Where worker and control plane meet. In one process these are function calls, later HTTPS with the same shapes.
+ * Every call about a task carries its epoch; a stale one throws `task_lost` and changes nothing.
+ */
+import type { DownloadOptions, Phase } from './download.ts';
+import type { Failure } from './errors.ts';
+import type { Digest, Resolution, Validator } from './resolution.ts';
+
+/** probe: look at the link · fetch: bytes into scratch, verified · deliver: scratch to destination, proven · erase: delivered files go. */
+export const taskKinds = ['probe', 'fetch', 'deliver', 'erase'] as const;
+export type TaskKind = (typeof taskKinds)[number];
+
+export type WorkerHello = {
+  /** The worker's own id, kept beside its scratch; null asks for a new one. */
+  workerId: string | null;
+  name: string;
+  version: string;
+  kinds: TaskKind[];
+  /** Schemes its sources take, with the colon. */
+  schemes: string[];
+};
+
+export type WorkerSession = { workerId: string; leaseSeconds: number; reportEverySeconds: number };
+
+export type ClaimRequest = {
+  workerId: string;
+  /** How many more tasks of each kind the worker has room for. */
+  room: Record<TaskKind, number>;
+  /** How long the control plane may hold the call while nothing fits. */
+  waitMs: number;
+};
+
+/** A destination as a worker needs it: its kind and checked options. */
+export type DestinationGrant = { id: string; kind: string; name: string; options: Record<string, unknown> };
+
+export type FetchedFile = {
+  index: number;
+  path: string;
+  sizeBytes: number;
+  /** SHA-256 always, and every algorithm that was promised. */
+  digests: Digest[];
+  /** Promises that were compared, and held. */
+  verifiedAgainst: Digest[];
+};
+
+export type DeliveredFile = FetchedFile & {
+  /** Where it is now, as the destination names it: an absolute path or a URL. */
+  location: string;
+  /** SHA-256 read back from the destination. */
+  provenSha256: string;
+};
+
+/** What happened on the way, for the receipt. */
+export type FetchFacts = {
+  finalUrl: string;
+  validator: Validator;
+  /** Bytes that came over the network, useful or not. */
+  fetchedBytes: number;
+  connections: number;
+};
+
+export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
+  | { kind: 'probe'; downloadId: string | null; link: string; options: DownloadOptions }
+  | { kind: 'fetch'; downloadId: string; link: string; options: DownloadOptions; resolution: Resolution | null }
+  | { kind: 'deliver'; downloadId: string; files: FetchedFile[]; destination: DestinationGrant }
+  | { kind: 'erase'; downloadId: string; files: DeliveredFile[]; destination: DestinationGrant }
+);
+
+/** Lives in memory only, but for `doneBytes`, which reaches the database now and then. */
+export type TaskProgress = {
+  taskId: string;
+  epoch: number;
+  phase: Phase;
+  doneBytes: number;
+  sizeBytes: number | null;
+  speedBytesPerSecond: number;
+  connections: ConnectionProgress[];
+  /** Ranges on disk, ascending, `[startByte, endByte)`. At most 4096 of them, else the worker joins neighbours away. */
+  ranges: [startByte: number, endByte: number][];
+};
+
+export type ConnectionProgress = { startByte: number; position: number; endByte: number | null; speedBytesPerSecond: number };
+
+export type ReportRequest = {
+  workerId: string;
+  tasks: TaskProgress[];
+  /** Downloads the worker holds scratch for. */
+  holding: string[];
+};
+
+/** `stop`: give the task up and keep the bytes (paused, drained) · `drop`: give it up, the bytes may go · `lost`: another has it. */
+export type TaskOrder = { taskId: string; epoch: number; order: 'stop' | 'drop' | 'lost' };
+
+/** `discard`: scratch that nobody needs any more. */
+export type ReportAnswer = { orders: TaskOrder[]; discard: string[] };
+
+/** `note` tells a step inside a task to the timeline, such as a wait with its reason. */
+export type NoteRequest = {
+  workerId: string;
+  taskId: string;
+  epoch: number;
+  event: 'fetching' | 'waiting' | 'restarted';
+  message: string;
+};
+
+export type Outcome =
+  | { kind: 'resolved'; resolution: Resolution }
+  | { kind: 'fetched'; resolution: Resolution; files: FetchedFile[]; facts: FetchFacts }
+  | { kind: 'delivered'; files: DeliveredFile[] }
+  | { kind: 'erased' }
+  | { kind: 'failed'; failure: Failure; doneBytes: number }
+  /** Given back unfinished: ordered to stop, or draining. */
+  | { kind: 'given_back'; doneBytes: number }
+  /** The scratch is gone (lost disk, cleaned by hand): fetch again. */
+  | { kind: 'scratch_lost' };
+
+export type FinishRequest = { workerId: string; taskId: string; epoch: number; outcome: Outcome };
+
+export interface ControlPlane {
+  register(hello: WorkerHello): Promise<WorkerSession>;
+  /** Waits up to `waitMs` for work; an empty array when there is none. */
+  claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim[]>;
+  /** Renews the leases of the tasks it names. */
+  report(request: ReportRequest): Promise<ReportAnswer>;
+  note(request: NoteRequest): Promise<void>;
+  /** Idempotent on (taskId, epoch): a repeat gets the same answer and changes nothing. */
+  finish(request: FinishRequest): Promise<void>;
+}

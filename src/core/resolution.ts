@@ -1,0 +1,44 @@
+/** What identifies one version of a remote file (RFC 9110 section 8.8). null is "not given by the server". */
+export type Validator = { etag: string | null; lastModified: string | null };
+
+export type DigestAlgorithm = 'md5' | 'sha-1' | 'sha-256' | 'sha-512';
+/** A promised or computed digest, lower-case hex. */
+export type Digest = { algorithm: DigestAlgorithm; hex: string };
+
+export type ResolvedFile = {
+  /** Safe relative path: every part went through `safeName`. */
+  path: string;
+  /** null: the server does not say. */
+  sizeBytes: number | null;
+};
+
+/** Result of probing a link. */
+export type Resolution = {
+  kind: string;
+  name: string;
+  files: ResolvedFile[];
+  /** null: unknown until bytes flow. */
+  resumable: boolean | null;
+  /** Where the bytes come from after redirects, shown form. */
+  finalUrl: string;
+  validator: Validator;
+  mediaType: string | null;
+  digests: Digest[];
+};
+
+/**
+ * Are these two answers the same version? Strong ETags decide when both have one;
+ * else Last-Modified together with the size, which the caller compares. Weak ETags prove nothing about bytes.
+ */
+export function sameVersion(a: Validator, b: Validator): boolean {
+  const etagA = strongEtag(a);
+  const etagB = strongEtag(b);
+  if (etagA !== null && etagB !== null) return etagA === etagB;
+  if (a.lastModified !== null && b.lastModified !== null) return a.lastModified === b.lastModified;
+  // One answer has a validator and the other none: an inconsistent farm of servers, not proof of a change.
+  return true;
+}
+
+export function strongEtag(validator: Validator): string | null {
+  return validator.etag !== null && !validator.etag.startsWith('W/') ? validator.etag : null;
+}

@@ -1,0 +1,67 @@
+import type { Clock } from './clock.ts';
+import type { Egress } from './egress.ts';
+import type { Digest, Resolution, Validator } from './resolution.ts';
+
+/**
+ * Takes bytes as they arrive; the chunk is only valid during the call, so it is written before returning.
+ * `false` says "enough": the connection stops. A promise holds the connection back until it settles.
+ */
+export type Sink = (chunk: Uint8Array) => boolean | Promise<boolean>;
+
+export type SourceContext = {
+  clock: Clock;
+  egress: Egress;
+  /** Give up on a server that has not begun to answer after this long. */
+  connectTimeoutMs: number;
+};
+
+/** What one answer says about the file. */
+export type SourceFacts = {
+  /** Of the whole file; null when the server does not say. */
+  sizeBytes: number | null;
+  /** Did the server show that it can send a part? */
+  resumable: boolean;
+  validator: Validator;
+  /** The name the server suggests, as it came: not safe yet. */
+  suggestedName: string | null;
+  finalUrl: string;
+  mediaType: string | null;
+  digests: Digest[];
+};
+
+/** The bytes that are on their way after `open`. */
+export interface OpenedRange {
+  readonly facts: SourceFacts;
+  /** First byte that will arrive. May be 0 although more was asked: the server ignored the range. */
+  readonly startByte: number;
+  /** First byte that will not arrive; null when only the end of the stream tells. */
+  readonly endByte: number | null;
+  /**
+   * Pours the bytes into the sink until `endByte`, until the sink says enough, or until the signal is aborted.
+   * Rejects with `truncated` or `connection_lost` when the stream breaks before `endByte`. Called once.
+   */
+  pour(sink: Sink, signal: AbortSignal): Promise<void>;
+  /** Lets go of the connection when `pour` is never called. Harmless otherwise. */
+  discard(): void;
+}
+
+/** One file on one server: remembers where redirects led and keeps connections warm. */
+export interface ByteSession {
+  /** Opens `startByte` up to `endByte` (left out; null is the end of the file). */
+  open(startByte: number, endByte: number | null, signal: AbortSignal): Promise<OpenedRange>;
+  close(): void;
+}
+
+/** Adapter that reads. Byte sources have `openSession`; the transfer core does the rest. */
+export interface Source {
+  readonly kind: string;
+  /** Schemes it takes, with the colon: `http:`. */
+  readonly schemes: readonly string[];
+  probe(context: SourceContext, link: URL, signal: AbortSignal): Promise<Resolution>;
+  openSession(context: SourceContext, link: URL): ByteSession;
+}
+
+/** Checked here so that an adapter reads like its neighbours. */
+export function defineSource(source: Source): Source {
+  return source;
+}
