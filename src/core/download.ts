@@ -81,7 +81,8 @@ const transitions: Record<Change, { from: readonly DownloadState[]; to: Download
   resolved: { from: ['active'], to: 'queued' },
   fetch_started: { from: ['queued'], to: 'active' },
   fetched: { from: ['active'], to: 'active' },
-  deliver_started: { from: ['active'], to: 'active' },
+  // From `queued` when the bytes were fetched earlier: delivery was put off, paused or lost its worker.
+  deliver_started: { from: ['active', 'queued'], to: 'active' },
   completed: { from: ['active'], to: 'completed' },
   put_back: { from: ['active'], to: 'queued' },
   retry_scheduled: { from: ['active'], to: 'queued' },

@@ -1,21 +1,13 @@
 import { z } from 'zod';
+import type { Access } from '#core/access.ts';
 import * as shape from './shapes.ts';
-
-/** Who may call a route; `can()` decides, this only names the question. `public` is answered to strangers. */
-export type Access =
-  | 'public'
-  | 'downloads:read'
-  | 'downloads:write'
-  | 'files:read'
-  | 'settings:read'
-  | 'settings:write'
-  | 'admin';
 
 export type Route = {
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   /** Below `/api/v1`, with `{parameters}`. */
   path: string;
   summary: string;
+  /** `can()` decides, this only names the question. */
   access: Access;
   params?: z.ZodObject;
   query?: z.ZodObject;
@@ -182,7 +174,7 @@ export const routes = {
     path: '/downloads/{id}/files/{index}/content',
     summary: 'Content of a delivered file',
     access: 'files:read',
-    params: z.object({ id: z.string(), index: z.coerce.number().int().min(0) }),
+    params: z.object({ id: z.string(), index: z.coerce.number<number | string>().int().min(0) }),
     status: 200,
     answer: 'file',
   },

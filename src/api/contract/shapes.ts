@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { scopes } from '#core/access.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { eventNames } from '#core/event.ts';
 
@@ -124,21 +125,26 @@ export const downloadPage = z
   .object({ items: z.array(download), nextCursor: z.string().nullable(), counts })
   .meta({ id: 'DownloadPage' });
 
+/** A tab of the list, or one state. */
+const filter = z.enum([...listFilters, ...downloadStates.filter((state) => !isFilter(state))]);
+
 export const listQuery = z.object({
-  state: z.enum([...new Set([...listFilters, ...downloadStates])] as [string, ...string[]]).optional(),
+  state: filter.optional(),
   kind: z.string().optional(),
   q: z.string().max(500).optional().describe('Part of the name or of the link.'),
   cursor: z.string().optional(),
-  limit: z.coerce.number().int().min(1).max(500).optional().describe('Items a page; 100 when absent.'),
+  limit: z.coerce.number<number | string>().int().min(1).max(500).optional().describe('Items a page; 100 when absent.'),
 });
 
 /** Which downloads a bulk action means: the ones named, or all that match. */
 export const selection = z
   .strictObject({
     ids: z.array(z.string()).max(5000).optional(),
-    query: z.strictObject({ state: z.string().optional(), q: z.string().optional() }).optional(),
+    query: z.strictObject({ state: filter.optional(), q: z.string().max(500).optional() }).optional(),
     files: z.boolean().optional().describe('Delivered files go too.'),
   })
+  // Neither would be a slip that removes nothing or everything, depending on who reads it.
+  .refine(({ ids, query }) => (ids === undefined) !== (query === undefined), 'Give either ids or a query.')
   .meta({ id: 'Selection' });
 
 export const bulkResult = z
@@ -282,14 +288,12 @@ export const session = z
 export const claim = z
   .strictObject({
     code: z.string().max(64).describe('The one-time code printed when the server started.'),
-    name: z.string().min(1).max(64),
+    name: z.string().trim().min(1).max(64),
     password: z.string().min(10).max(1024),
   })
   .meta({ id: 'ClaimInstance' });
 
 export const login = z.strictObject({ name: z.string().max(64), password: z.string().max(1024) }).meta({ id: 'Login' });
-
-export const scopes = ['downloads:read', 'downloads:write', 'files:read', 'settings:read', 'settings:write', 'admin'] as const;
 
 export const token = z
   .object({
@@ -312,6 +316,9 @@ export const addToken = z
 
 export const newToken = z.object({ token, secret: z.string().describe('Shown this once.') }).meta({ id: 'NewToken' });
 
+/** Events before this are gone: load everything again, then follow from here. */
+export const resetFrame = z.object({ sequence: z.int() }).meta({ id: 'ResetFrame' });
+
 /** Live only: never stored, has no id in the stream. */
 export const progressFrame = z
   .object({
@@ -330,3 +337,7 @@ export const progressFrame = z
     speedBytesPerSecond: z.number(),
   })
   .meta({ id: 'ProgressFrame' });
+
+function isFilter(state: string): boolean {
+  return (listFilters as readonly string[]).includes(state);
+}

@@ -1,0 +1,178 @@
+/** `npm run bench -- NAME`: measures Flotilla beside its peers on this machine and prints tables. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Scope } from '#testing/temp.ts';
+import { benchTransfer, type CaseResult, type Figures, type Row } from './transfer.ts';
+
+const benches = { transfer: benchTransfer };
+
+const usage = `npm run bench -- NAME [options]      NAME: ${Object.keys(benches).join(', ')}
+  --json            print one JSON object a row instead of tables
+  --write           write the tables to bench/RESULTS.md as well
+  --rounds 5        counted rounds; one more warms up
+  --size 1G         of the big file
+  --case NAME       only this case; may be repeated
+  --program NAME    only this program (flotilla, aria2, curl); may be repeated
+  --folder DIR      where to work: memory (/dev/shm) when it has room, else the temporary folder`;
+
+const root = join(import.meta.dirname, '..');
+
+const { values: options, positionals } = readArguments();
+const name = positionals[0] ?? '';
+const rounds = Number(options.rounds);
+const sizeBytes = parseSize(options.size);
+if (options.help || !Object.hasOwn(benches, name) || !(rounds >= 1) || sizeBytes === null) {
+  console.error(usage);
+  process.exit(options.help ? 0 : 2);
+}
+
+const services = spawnSync(process.execPath, [join(root, 'tools/services.ts'), '--bench'], { stdio: 'inherit' });
+if (services.status !== 0) process.exit(1);
+
+const stopped = new AbortController();
+const releases: (() => unknown)[] = [];
+const scope: Scope = { after: (release) => releases.push(release) };
+for (const [signal, exitCode] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    stopped.abort();
+    releaseAll().finally(() => process.exit(exitCode));
+  });
+}
+
+const parent = options.folder ?? (hasRoom('/dev/shm', sizeBytes) ? '/dev/shm' : tmpdir());
+mkdirSync(parent, { recursive: true });
+const folder = mkdtempSync(join(parent, 'flotilla-bench-'));
+try {
+  const results = await benches[name as keyof typeof benches](scope, {
+    folder,
+    flotilla: flotillaCommand(),
+    rounds,
+    sizeBytes,
+    cases: options.case,
+    programs: options.program,
+    signal: stopped.signal,
+    say: (line) => console.error(line),
+  });
+  const rows = results.flatMap((result) => result.rows);
+  const tables = results.map(tableOf).join('\n');
+  if (options.json) for (const row of rows) console.log(JSON.stringify(row));
+  else console.log(tables);
+  if (options.write) {
+    writeFileSync(join(root, 'bench/RESULTS.md'), report(tables));
+    console.error(`wrote ${relative(process.cwd(), join(root, 'bench/RESULTS.md'))}`);
+  }
+  const missed = rows.filter((row) => row.bar !== null && row.ratio > row.bar);
+  for (const row of missed) {
+    console.error(`above the bar: ${row.case}, ${row.peer}: ${row.ratio} > ${row.bar} (${row.measure})`);
+  }
+} finally {
+  await releaseAll();
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+        rounds: { type: 'string', default: '5' },
+        size: { type: 'string', default: '1G' },
+        case: { type: 'string', multiple: true, default: [] },
+        program: { type: 'string', multiple: true, default: [] },
+        folder: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+    process.exit(2);
+  }
+}
+
+async function releaseAll(): Promise<void> {
+  for (const release of releases.splice(0).reverse()) await release();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** The launcher people use; its few milliseconds belong to what they wait for. */
+function flotillaCommand(): string[] {
+  const launcher = join(root, 'flotilla');
+  return existsSync(launcher) ? [launcher] : [process.execPath, join(root, 'src/main.ts')];
+}
+
+function parseSize(text: string): number | null {
+  const match = /^(\d+)([KMG]?)$/i.exec(text);
+  if (!match) return null;
+  const units: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+  return Number(match[1]) * (units[match[2]?.toUpperCase() ?? ''] ?? 1);
+}
+
+/** For the source, a result and half a GiB of small things, with as much again left for everyone else. */
+function hasRoom(path: string, size: number): boolean {
+  if (!existsSync(path)) return false;
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize > size * 3 + 2 ** 29;
+}
+
+function report(tables: string): string {
+  const memory = parent === '/dev/shm' ? 'memory (tmpfs), so that the disk does not blur the figures' : 'the folder given';
+  const versions = [`Node ${process.versions.node}`, versionOf('aria2c'), versionOf('curl'), versionOf('nginx', '-v')];
+  return `# Benchmark results
+
+${new Date().toISOString().slice(0, 10)} · ${versions.join(' · ')} · ${availableParallelism()} CPUs · medians of ${rounds} alternating
+rounds after one to warm up · servers on loopback, files in ${memory}.
+Every result was compared with the original by SHA-256 after the clock had stopped. A ratio is Flotilla divided by the peer;
+**bold** is the one the bar is about. Flotilla makes a SHA-256 of everything for its receipt, also where nobody asked for a
+check; the peers do not. \`npm run bench -- ${name} --write\` makes this page.
+
+${tables}`;
+}
+
+function versionOf(command: string, flag = '--version'): string {
+  const { stdout, stderr } = spawnSync(command, [flag], { encoding: 'utf8' });
+  return `${command} ${/\d+(\.\d+)+/.exec(`${stdout ?? ''}${stderr ?? ''}`)?.[0] ?? 'unknown'}`;
+}
+
+function tableOf({ name, title, figures, rows }: CaseResult): string {
+  const lines = [...figures].map(([program, own]) =>
+    lineOf(
+      program,
+      own,
+      rows.find(({ peer }) => peer === program),
+    ),
+  );
+  return `### ${name}
+${title}
+
+| program | wall s | CPU s/GiB | peak MiB | files/s | wall ratio | CPU ratio | bar |
+|---|---:|---:|---:|---:|---:|---:|---:|
+${lines.join('\n')}
+`;
+}
+
+function lineOf(program: string, own: Figures, row: Row | undefined): string {
+  const ratio = (measure: Row['measure']) => {
+    if (!row) return '';
+    const text = (row[measure] / own[measure]).toFixed(2);
+    return measure === row.measure ? `**${text}**` : text;
+  };
+  const bar = row?.bar === null || row === undefined ? '' : `${row.bar.toFixed(2)}${row.ratio > row.bar ? ' (above)' : ''}`;
+  const cells = [
+    program,
+    own.wallSeconds.toFixed(2),
+    own.cpuSecondsPerGiB.toFixed(2),
+    own.peakMemoryMiB === null ? '' : String(own.peakMemoryMiB),
+    own.perSecond >= 10 ? own.perSecond.toFixed(0) : own.perSecond.toFixed(2),
+    ratio('wallSeconds'),
+    ratio('cpuSecondsPerGiB'),
+    bar,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}

@@ -1,0 +1,155 @@
+/** The HTTP face: REST, live events, files and the web page, behind one door. */
+import type { Socket } from 'node:net';
+import fastifyCookie from '@fastify/cookie';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Control } from '#control/control.ts';
+import type { Users } from '#control/users.ts';
+import type { Clock } from '#core/clock.ts';
+import { routes } from './contract/routes.ts';
+import { guardDoor } from './door.ts';
+import { createEventStreams } from './events/streams.ts';
+import type { Desk, DestinationDesk } from './handlers.ts';
+import { registerHealth } from './health.ts';
+import { openApiDocument } from './openapi.ts';
+import { notFound, Problem, sendProblem, toBody, toProblem } from './problem.ts';
+import { apiRoot, pathPattern, registerRoutes } from './register.ts';
+import { createHandlers } from './rest/index.ts';
+import { securityHeaders } from './security-headers.ts';
+import { registerWeb } from './web.ts';
+
+export type ApiOptions = {
+  version: string;
+  /** What app will listen on: decides which names in the Host header are ours. */
+  boundHost: string;
+  /** Further names, without port, under which people reach this server. */
+  allowedHosts?: readonly string[];
+  /** Addresses or CIDR ranges of proxies whose X-Forwarded headers count. */
+  trustedProxies?: readonly string[];
+  /** Folder of the built web page; null serves none. */
+  webRoot: string | null;
+  openContent: Desk['openContent'];
+  destinations: DestinationDesk;
+};
+
+/** Something an operator should know of; nothing secret goes in. */
+export type ApiLog = (message: string, detail?: Record<string, unknown>) => void;
+
+export type ApiParts = { control: Control; users: Users; clock: Clock; log: ApiLog; options: ApiOptions };
+
+const bodyLimitBytes = 4 * 1024 * 1024;
+
+/** Makes the server; the caller listens and closes. Closing ends the event streams, so that it does not wait for them. */
+export async function createApi({ control, users, clock, log, options }: ApiParts): Promise<FastifyInstance> {
+  const { trustedProxies = [], allowedHosts = [], boundHost, version } = options;
+  const app = fastify({
+    logger: false,
+    bodyLimit: bodyLimitBytes,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    requestTimeout: 60_000,
+    // A slow sender of headers holds a connection, nothing more; this is how long.
+    http: { headersTimeout: 20_000 },
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: refuseMalformed,
+    frameworkErrors: (error, _, reply) => {
+      reply.headers(securityHeaders);
+      sendProblem(reply as never, toProblem(error) ?? internal());
+    },
+  });
+  guardDoor(app, { boundHost, allowedHosts }, pathPattern(routes.streamEvents));
+  acceptJsonOnly(app);
+  app.decorateRequest('actor');
+  app.setErrorHandler((error, request, reply) => {
+    const problem = toProblem(error);
+    if (problem === null) log('a request failed', { error, method: request.method, route: request.routeOptions.url });
+    return sendProblem(reply, problem ?? internal());
+  });
+  await app.register(fastifyCookie);
+
+  const streams = createEventStreams({
+    control,
+    users,
+    clock,
+    onError: (error) => log('an event stream failed', { error }),
+  });
+  app.addHook('preClose', async () => streams.close());
+  const handlers = createHandlers({
+    control,
+    users,
+    clock,
+    version,
+    destinations: options.destinations,
+    openContent: options.openContent,
+    streamEvents: (call, lastEventId) => streams.open(call, lastEventId),
+  });
+  registerRoutes(app, users, handlers);
+  registerHealth(app, control, clock);
+
+  const document = JSON.stringify(openApiDocument(version));
+  app.get(`${apiRoot}/openapi.json`, async (_, reply) => {
+    return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(document);
+  });
+
+  const answerPage = await registerWeb(app, options.webRoot);
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const allowed = methodsOf(path);
+    if (allowed.length > 0) {
+      const detail = `${request.method} is not possible here; ${allowed.join(', ')} is.`;
+      throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } });
+    }
+    const isApi = path === '/api' || path.startsWith('/api/');
+    if (isApi)
+      throw new Problem(404, 'not_found', `There is no ${path.slice(0, 200)} in this API. ${apiRoot}/openapi.json lists all.`);
+    const page = answerPage(request, reply);
+    if (page === false) throw notFound('page');
+    return page;
+  });
+  return app;
+}
+
+/** Bodies are JSON and nothing else: a form of another website can send text, but never this type without asking first. */
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // Many clients send the type with every POST, body or not.
+    if (body === '') done(null, undefined);
+    else parse(request, body as string, done);
+  });
+}
+
+const patterns = Object.values(routes).map(({ method, path }) => {
+  const source = (apiRoot + path).replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+');
+  return { method, pattern: new RegExp(`^${source}$`) };
+});
+
+function methodsOf(path: string): string[] {
+  return patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+}
+
+function internal(): Problem {
+  return new Problem(500, 'internal', 'Something unexpected went wrong inside Flotilla. The log of the server tells more.');
+}
+
+/** What is no HTTP at all never reaches a route. */
+function refuseMalformed(this: unknown, error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const isLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const problem = isLarge
+    ? new Problem(431, 'headers_too_large', 'The headers of this request are larger than 16 KiB.')
+    : new Problem(400, 'request_malformed', 'This is not an HTTP request that can be read.');
+  const body = JSON.stringify(toBody(problem));
+  const head = {
+    ...securityHeaders,
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
+  const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${problem.status} ${toBody(problem).title}\r\n${lines.join('')}\r\n${body}`);
+}

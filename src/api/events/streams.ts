@@ -1,0 +1,126 @@
+/** Server-sent events: what happened, once each and in order, wherever the reader left off; between them live progress. */
+import type { Control } from '#control/control.ts';
+import type { Users } from '#control/users.ts';
+import type { Clock, Timer } from '#core/clock.ts';
+import type { FlotillaEvent } from '#core/event.ts';
+import { event as eventShape } from '../contract/shapes.ts';
+import type { Call } from '../handlers.ts';
+import { Problem } from '../problem.ts';
+import { createProgressFeed } from './progress.ts';
+import { formatFrame, openSse, type SseStream } from './sse.ts';
+
+const heartbeatMs = 15_000;
+const pageSize = 500;
+/** Windows, phones and scripts of one user together. */
+const maxStreamsOfOwner = 100;
+
+export type EventStreams = {
+  /** Answers the call with a stream; null begins with what happens from now on. Resolves when the reader is up to date. */
+  open(call: Call, lastEventId: number | null): Promise<void>;
+  close(): void;
+};
+
+type Parts = { control: Control; users: Users; clock: Clock; onError: (error: unknown) => void };
+
+/** One reader. `behind` means: something happened that was not written yet, the store knows it. */
+type Reader = {
+  stream: SseStream;
+  ownerId: string;
+  credentialId: string | null;
+  lastSequence: number;
+  isLive: boolean;
+  isBehind: boolean;
+};
+
+export function createEventStreams({ control, users, clock, onError }: Parts): EventStreams {
+  const readers = new Set<Reader>();
+  const progress = createProgressFeed(control, clock, onError);
+
+  const stopListening = control.onEvent((event) => {
+    progress.outdate(event.ownerId);
+    for (const reader of readers) tell(reader, event);
+  });
+  const stopRevoking = users.onRevoked((credentialId) => {
+    for (const reader of readers) if (reader.credentialId === credentialId) reader.stream.end();
+  });
+
+  async function follow(reader: Reader, lastEventId: number | null): Promise<void> {
+    const latest = await control.lastSequence();
+    reader.lastSequence = lastEventId ?? latest;
+    // A number from the future: the database was put back to an older one, so the reader knows things that never were.
+    if (reader.lastSequence > latest) reset(reader, latest);
+    do {
+      reader.isBehind = false;
+      const page = await control.eventsAfter(reader.ownerId, reader.lastSequence, pageSize);
+      if (page === null) reset(reader, await control.lastSequence());
+      else for (const event of page) write(reader, event);
+      if (page === null || page.length === pageSize) reader.isBehind = true;
+      await reader.stream.drained();
+      // Ends only in a turn in which nothing happened since the question: from here on `tell` writes by itself.
+    } while (reader.isBehind && reader.stream.isOpen);
+    reader.isLive = true;
+  }
+
+  return {
+    async open({ actor, ownerId, reply }, lastEventId) {
+      const count = [...readers].filter((reader) => reader.ownerId === ownerId).length;
+      if (count >= maxStreamsOfOwner) {
+        throw new Problem(429, 'too_many_streams', 'Too many event streams are open already. Close some of them.');
+      }
+      let beat: Timer | null = null;
+      let stopProgress = () => {};
+      const stream = openSse(reply, () => {
+        readers.delete(reader);
+        stopProgress();
+        beat?.cancel();
+      });
+      const { credentialId } = actor;
+      const reader: Reader = { stream, ownerId, credentialId, lastSequence: 0, isLive: false, isBehind: false };
+      // Listening begins before the first question, so that nothing falls between question and answer.
+      readers.add(reader);
+      const keepAlive = () => {
+        beat = clock.setTimer(heartbeatMs, () => {
+          stream.write(': still here\n\n');
+          // Sessions also end by themselves, and may be ended by another server.
+          users.isCurrent(actor).then((isCurrent) => (isCurrent ? undefined : stream.end()), onError);
+          if (stream.isOpen) keepAlive();
+        });
+      };
+      keepAlive();
+      try {
+        stream.write(': hello\n\n');
+        await follow(reader, lastEventId);
+        if (stream.isOpen) stopProgress = progress.watch(ownerId, (frame) => stream.writeIfIdle(frame));
+      } catch (error) {
+        // The answer has begun: all that is left to say is goodbye. The reader comes back by itself.
+        onError(error);
+        stream.end();
+      }
+    },
+    close() {
+      stopListening();
+      stopRevoking();
+      progress.close();
+      for (const reader of readers) reader.stream.end();
+    },
+  };
+}
+
+function tell(reader: Reader, event: FlotillaEvent): void {
+  if (event.ownerId !== null && event.ownerId !== reader.ownerId) return;
+  if (reader.isLive) write(reader, event);
+  else reader.isBehind = true;
+}
+
+function write(reader: Reader, event: FlotillaEvent): void {
+  // A page may have held what is told only now.
+  if (event.sequence <= reader.lastSequence) return;
+  reader.lastSequence = event.sequence;
+  reader.stream.write(formatFrame({ id: event.sequence, event: event.name, data: eventShape.parse(event) }));
+}
+
+/** The id goes along, else the reader would ask for the lost events again at every reconnect. */
+function reset(reader: Reader, sequence: number): void {
+  reader.lastSequence = sequence;
+  reader.stream.write(formatFrame({ id: sequence, event: 'reset', data: { sequence } }));
+}

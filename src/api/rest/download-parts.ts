@@ -1,0 +1,47 @@
+import type { Download } from '#core/download.ts';
+import { sendContent } from '../content.ts';
+import type { Desk, Handlers } from '../handlers.ts';
+import { notFound } from '../problem.ts';
+import { viewFiles, viewPieces, viewReceipt } from '../views.ts';
+
+export function downloadPartHandlers({
+  control,
+  openContent,
+}: Desk): Handlers<'listFiles' | 'getFileContent' | 'listDownloadEvents' | 'getPieces' | 'getReceipt'> {
+  async function find(ownerId: string, id: string): Promise<Download> {
+    const download = await control.get(ownerId, id);
+    if (download === null) throw notFound();
+    return download;
+  }
+  return {
+    async listFiles({ params: { id } }, { ownerId }) {
+      const download = await find(ownerId, id);
+      const receipt = await control.receipt(ownerId, id);
+      const files = viewFiles(download, receipt).map(async (file, position) => {
+        const delivered = receipt?.files[position];
+        return { ...file, available: delivered !== undefined && (await openContent(id, file.index, delivered)) !== null };
+      });
+      return Promise.all(files);
+    },
+    async getFileContent({ params: { id, index } }, { ownerId, request, reply }) {
+      await find(ownerId, id);
+      const delivered = (await control.receipt(ownerId, id))?.files.find((file) => file.index === index);
+      const content = delivered === undefined ? null : await openContent(id, index, delivered);
+      if (content === null) throw notFound('delivered file here');
+      await sendContent(request, reply, content);
+    },
+    async listDownloadEvents({ params: { id } }, { ownerId }) {
+      await find(ownerId, id);
+      return control.timeline(ownerId, id);
+    },
+    async getPieces({ params: { id } }, { ownerId }) {
+      return viewPieces(await find(ownerId, id), control.progressOf(id));
+    },
+    async getReceipt({ params: { id } }, { ownerId }) {
+      await find(ownerId, id);
+      const receipt = await control.receipt(ownerId, id);
+      if (receipt === null) throw notFound('receipt: a download has one when it is completed');
+      return viewReceipt(receipt);
+    },
+  };
+}

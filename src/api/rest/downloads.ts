@@ -1,0 +1,73 @@
+import type { z } from 'zod';
+import type { Submission } from '#control/control.ts';
+import type { Download } from '#core/download.ts';
+import type { addDownload } from '../contract/shapes.ts';
+import type { Desk, Handlers } from '../handlers.ts';
+import { notFound } from '../problem.ts';
+import { viewDownload } from '../views.ts';
+
+const pageSize = 100;
+
+export function downloadHandlers(
+  desk: Desk,
+): Handlers<
+  | 'addDownload'
+  | 'addMany'
+  | 'listDownloads'
+  | 'getDownload'
+  | 'changeDownload'
+  | 'removeDownload'
+  | 'deleteDownloads'
+  | 'restoreDownload'
+  | `${'pause' | 'resume' | 'retry' | 'cancel'}Download`
+> {
+  const { control } = desk;
+  const view = (download: Download) => viewDownload(control, download);
+  return {
+    async addDownload({ body, headers }, { ownerId, reply }) {
+      const download = await control.submit(ownerId, toSubmission(body), headers['idempotency-key']);
+      reply.header('location', `/api/v1/downloads/${download.id}`);
+      return view(download);
+    },
+    async addMany({ body: { links, ...wishes }, headers }, { ownerId }) {
+      const submissions = links.map((link) => toSubmission({ ...link, ...wishes }));
+      const results = await control.submitMany(ownerId, submissions, headers['idempotency-key']);
+      const items = results.map(async (result, index) => {
+        // The link as it was sent, not as it is shown: the sender looks its own line up by it.
+        const url = links[index]?.url ?? '';
+        if ('problem' in result) return { url, download: null, problem: result.problem };
+        return { url, download: await view(result), problem: null };
+      });
+      return { items: await Promise.all(items) };
+    },
+    async listDownloads({ query: { state, limit = pageSize, ...rest } }, { ownerId }) {
+      const page = await control.list(ownerId, { ...rest, filter: state, limit, of: 'list' });
+      return { ...page, items: await Promise.all(page.items.map(view)) };
+    },
+    async getDownload({ params }, { ownerId }) {
+      const download = await control.get(ownerId, params.id);
+      if (download === null) throw notFound();
+      return view(download);
+    },
+    async changeDownload({ params, body: { name, destinationId, ...options } }, { ownerId }) {
+      return view(await control.change(ownerId, params.id, { name, destinationId, options }));
+    },
+    async removeDownload({ params, query }, { ownerId }) {
+      await control.remove(ownerId, params.id, { files: query.files === 'true' });
+    },
+    async deleteDownloads({ body: { ids, query, files = false } }, { ownerId }) {
+      const which = ids !== undefined ? { ids: [...new Set(ids)] } : { filter: query?.state, q: query?.q };
+      const results = await control.removeMany(ownerId, which, { files });
+      return { items: results.map(({ id, problem }) => ({ id, ok: problem === null, problem })) };
+    },
+    pauseDownload: async ({ params }, { ownerId }) => view(await control.pause(ownerId, params.id)),
+    resumeDownload: async ({ params }, { ownerId }) => view(await control.resume(ownerId, params.id)),
+    retryDownload: async ({ params }, { ownerId }) => view(await control.retry(ownerId, params.id)),
+    cancelDownload: async ({ params }, { ownerId }) => view(await control.cancel(ownerId, params.id)),
+    restoreDownload: async ({ params }, { ownerId }) => view(await control.restore(ownerId, params.id)),
+  };
+}
+
+function toSubmission({ url, destinationId, paused, ...options }: z.output<typeof addDownload>): Submission {
+  return { link: url, destinationId, paused, options };
+}

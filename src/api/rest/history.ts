@@ -1,0 +1,14 @@
+import type { Desk, Handlers } from '../handlers.ts';
+import { viewDownload } from '../views.ts';
+
+const pageSize = 100;
+
+export function historyHandlers({ control }: Desk): Handlers<'listHistory' | 'clearHistory'> {
+  return {
+    async listHistory({ query: { state, limit = pageSize, ...rest } }, { ownerId }) {
+      const page = await control.list(ownerId, { ...rest, filter: state, limit, of: 'history' });
+      return { ...page, items: await Promise.all(page.items.map((download) => viewDownload(control, download))) };
+    },
+    clearHistory: async (_, { ownerId }) => ({ removed: await control.clearHistory(ownerId) }),
+  };
+}

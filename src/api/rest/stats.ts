@@ -1,0 +1,29 @@
+import type { Desk, Handlers } from '../handlers.ts';
+
+export function statsHandlers({ control, destinations, version }: Desk): Handlers<'listWorkers' | 'getStats'> {
+  async function freeBytes(): Promise<number | null> {
+    const main = (await control.destinations()).find((destination) => destination.isDefault);
+    return main === undefined ? null : destinations.freeBytes(main);
+  }
+  return {
+    listWorkers: () => control.workers(),
+    async getStats(_, { ownerId }) {
+      const [counts, totals, workers, free] = await Promise.all([
+        control.countsOf(ownerId),
+        control.totals(ownerId),
+        control.workers(),
+        freeBytes(),
+      ]);
+      const speeds = control.progressOfAll(ownerId).map(({ progress }) => progress.speedBytesPerSecond);
+      return {
+        ...totals,
+        counts,
+        speedBytesPerSecond: speeds.reduce((sum, speed) => sum + speed, 0),
+        freeBytes: free,
+        workersOnline: workers.filter((worker) => worker.state === 'online').length,
+        workersTotal: workers.length,
+        version,
+      };
+    },
+  };
+}

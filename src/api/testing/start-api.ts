@@ -1,0 +1,165 @@
+import type { AddressInfo } from 'node:net';
+import { createUsers, type Users } from '#control/users.ts';
+import { type Actor, type Scope, scopes } from '#core/access.ts';
+import type { Clock } from '#core/clock.ts';
+import { FlotillaError } from '#core/errors.ts';
+import type { DeliveredFile } from '#core/protocol.ts';
+import type { Store } from '#core/store.ts';
+import { openSqliteStore } from '#store/sqlite/sqlite.ts';
+import { releaseAfter, type Scope as TestScope } from '#testing/temp.ts';
+import { createSecrets } from '#wire/secrets.ts';
+import { systemClock, systemRandom } from '#wire/system.ts';
+import { type ApiOptions, createApi } from '../api.ts';
+import { createStandIn, type StandIn } from './stand-in-control.ts';
+
+export const password = 'a boat on the lake';
+export const bootstrapToken = 'the machine itself may come in';
+
+export type Started = {
+  base: string;
+  port: number;
+  control: StandIn;
+  users: Users;
+  store: Store;
+  /** What the server logged as a bug. */
+  failures: unknown[];
+  /** fetch below the server, with an API token that may do everything unless headers say otherwise. */
+  ask(method: string, path: string, more?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>;
+  close(): Promise<void>;
+};
+
+/** A real server on loopback: the whole HTTP face over a real store. */
+export async function startApi(
+  t: TestScope,
+  { clock = systemClock, path = ':memory:', ...options }: Partial<ApiOptions> & { clock?: Clock; path?: string } = {},
+): Promise<Started> {
+  const store = await openSqliteStore(path, { clock });
+  const users = createUsers({ store, clock, random: systemRandom, secrets: createSecrets(), bootstrapToken });
+  const control = createStandIn(clock, systemRandom);
+  const failures: unknown[] = [];
+  const app = await createApi({
+    control,
+    users,
+    clock,
+    log: (_, detail) => failures.push(detail?.error),
+    options: {
+      version: '0.0.0',
+      boundHost: '127.0.0.1',
+      webRoot: null,
+      openContent: async (_, __, { location, sizeBytes, digests, path }: DeliveredFile) => {
+        return { name: path, sizeBytes, sha256: digests[0]?.hex ?? null, path: location };
+      },
+      destinations: {
+        check(kind, given) {
+          if (kind !== 'local') throw new FlotillaError('unsupported', `There are no destinations of the kind ${kind}.`);
+          return given;
+        },
+        test: async () => [{ step: 'write', ok: true, message: null }],
+        freeBytes: async () => 1000,
+      },
+      ...options,
+    },
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const close = () => app.close();
+  releaseAfter(t, () => store.close());
+  releaseAfter(t, close);
+  const { port } = app.server.address() as AddressInfo;
+  const base = `http://127.0.0.1:${port}`;
+  return {
+    base,
+    port,
+    control,
+    users,
+    store,
+    failures,
+    close,
+    ask(method, path, { body, headers = {} } = {}) {
+      const auth: Record<string, string> =
+        headers.authorization === undefined ? { authorization: `Bearer ${bootstrapToken}` } : {};
+      const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+      return fetch(base + path, {
+        method,
+        headers: { ...auth, ...type, ...headers },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+    },
+  };
+}
+
+/** Claims the instance; the cookie is what a browser would send back. */
+export async function claim({ base, users }: Started): Promise<{ cookie: string; setCookie: string; userId: string }> {
+  const code = await users.openClaim();
+  const response = await fetch(`${base}/api/v1/claim`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code, name: 'Anna', password }),
+  });
+  const body = (await response.json()) as { user: { id: string } };
+  const setCookie = response.headers.getSetCookie()[0] ?? '';
+  return { cookie: setCookie.split(';')[0] ?? '', setCookie, userId: body.user.id };
+}
+
+/** Another person, who owns nothing of the first one's, with a token for everything a user may do. */
+export async function addForeigner({ store, users }: Started): Promise<string> {
+  const row = { id: 'foreigner', name: 'Otto', role: 'user' as const, passwordHash: 'x', createdAtMs: Date.now() };
+  await store.write((tx) => tx.users.insert(row));
+  return (await users.addToken(row.id, { name: 'theirs', scopes: [...scopes] })).secret;
+}
+
+export async function addToken({ users }: Started, userId: string, held: Scope[]): Promise<string> {
+  return (await users.addToken(userId, { name: held.join(' '), scopes: held })).secret;
+}
+
+/** Who the bootstrap token acts for. */
+export async function owner({ users }: Started): Promise<string> {
+  const actor: Actor = await users.actorOfToken(bootstrapToken);
+  return actor.userId ?? '';
+}
+
+/** Completes a download as a worker would have, delivered to that path. */
+export function complete(
+  { control }: Started,
+  id: string,
+  file: { path: string; name: string; sizeBytes: number; sha256: string },
+): void {
+  const download = control.downloads.get(id);
+  if (download === undefined) throw new Error('no such download');
+  Object.assign(download, {
+    state: 'completed',
+    reason: null,
+    sizeBytes: file.sizeBytes,
+    doneBytes: file.sizeBytes,
+    finishedAtMs: 5,
+  });
+  control.receipts.set(id, {
+    downloadId: id,
+    link: download.link,
+    facts: {
+      finalUrl: download.link,
+      validator: { etag: null, lastModified: null },
+      fetchedBytes: file.sizeBytes,
+      connections: 1,
+    },
+    files: [
+      {
+        index: 0,
+        path: file.name,
+        sizeBytes: file.sizeBytes,
+        digests: [{ algorithm: 'sha-256', hex: file.sha256 }],
+        verifiedAgainst: [],
+        location: file.path,
+        provenSha256: file.sha256,
+      },
+    ],
+    sizeBytes: file.sizeBytes,
+    workerId: 'w1',
+    workerName: 'worker',
+    destination: { id: 'd1', kind: 'local', name: 'Downloads' },
+    attempt: 1,
+    queuedAtMs: 1,
+    startedAtMs: 2,
+    fetchedAtMs: 3,
+    completedAtMs: 4,
+  });
+}

@@ -1,0 +1,99 @@
+/** Our words as the contract shows them: no owner, no secret of a link, and the live figures laid over the stored ones. */
+import type { z } from 'zod';
+import type { Control } from '#control/control.ts';
+import type { Download } from '#core/download.ts';
+import { showLink } from '#core/link.ts';
+import type { FetchedFile, TaskProgress } from '#core/protocol.ts';
+import type { Receipt } from '#core/receipt.ts';
+import type { download, downloadFile, pieces, progressFrame, receipt } from './contract/shapes.ts';
+
+export type DownloadView = z.input<typeof download>;
+
+/** Whole, with its location when it was delivered. */
+export async function viewDownload(control: Control, stored: Download): Promise<DownloadView> {
+  const proof = stored.state === 'completed' ? await control.receipt(stored.ownerId, stored.id) : null;
+  const live = stored.state === 'active' ? control.progressOf(stored.id) : null;
+  const { options, failure } = stored;
+  return {
+    id: stored.id,
+    link: showLink(stored.link),
+    kind: stored.kind,
+    name: stored.name,
+    state: stored.state,
+    phase: live?.phase ?? stored.phase,
+    reason: stored.reason,
+    retryAtMs: stored.retryAtMs,
+    sizeBytes: live?.sizeBytes ?? stored.sizeBytes,
+    doneBytes: live?.doneBytes ?? stored.doneBytes,
+    speedBytesPerSecond: live?.speedBytesPerSecond ?? 0,
+    etaSeconds: live === null ? null : etaSeconds(live),
+    connectionCount: live?.connections.length ?? 0,
+    resumable: stored.resolution?.resumable ?? null,
+    destinationId: stored.destinationId,
+    location: proof?.files[0]?.location ?? null,
+    checksum: options.checksum ?? null,
+    connections: options.connections ?? null,
+    limitBytesPerSecond: options.limitBytesPerSecond ?? null,
+    attempt: stored.attempt,
+    failure,
+    createdAtMs: stored.createdAtMs,
+    startedAtMs: stored.startedAtMs,
+    finishedAtMs: stored.finishedAtMs,
+    removedAtMs: stored.removedAtMs,
+  };
+}
+
+export function viewReceipt({ facts, workerId, workerName, ...proof }: Receipt): z.input<typeof receipt> {
+  return {
+    ...proof,
+    files: proof.files.map((file) => ({ ...file, sha256: sha256Of(file) })),
+    link: showLink(proof.link),
+    finalUrl: showLink(facts.finalUrl),
+    validator: facts.validator,
+    fetchedBytes: facts.fetchedBytes,
+    connections: facts.connections,
+    worker: { id: workerId, name: workerName },
+  };
+}
+
+export function viewPieces(stored: Download, live: TaskProgress | null): z.input<typeof pieces> {
+  if (live !== null) return { sizeBytes: live.sizeBytes, ranges: live.ranges, connections: live.connections };
+  const { state, sizeBytes } = stored;
+  // Of one that waits only the count of bytes is known here; which ones they are, its worker knows.
+  const ranges: [number, number][] = state === 'completed' && sizeBytes !== null && sizeBytes > 0 ? [[0, sizeBytes]] : [];
+  return { sizeBytes, ranges, connections: [] };
+}
+
+/** Files as far as known: promised by the probe, then proven by the receipt. */
+export function viewFiles(stored: Download, proof: Receipt | null): z.input<typeof downloadFile>[] {
+  if (proof !== null) {
+    return proof.files.map(({ index, path, sizeBytes, digests, location }) => {
+      return { index, path, sizeBytes, digests, location, available: false };
+    });
+  }
+  const known = stored.resolution?.files ?? [];
+  return known.map(({ path, sizeBytes }, index) => ({ index, path, sizeBytes, digests: [], location: null, available: false }));
+}
+
+export function viewProgress(downloadId: string, live: TaskProgress): z.input<typeof progressFrame>['downloads'][number] {
+  return {
+    id: downloadId,
+    phase: live.phase,
+    doneBytes: live.doneBytes,
+    sizeBytes: live.sizeBytes,
+    speedBytesPerSecond: live.speedBytesPerSecond,
+    etaSeconds: etaSeconds(live),
+    connectionCount: live.connections.length,
+  };
+}
+
+/** Of what was fetched; every fetched file has one. */
+function sha256Of(file: FetchedFile): string {
+  return file.digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex ?? '';
+}
+
+/** null: the size is not known, or nothing moves. */
+function etaSeconds({ sizeBytes, doneBytes, speedBytesPerSecond }: TaskProgress): number | null {
+  if (sizeBytes === null || speedBytesPerSecond <= 0) return null;
+  return Math.max(0, sizeBytes - doneBytes) / speedBytesPerSecond;
+}

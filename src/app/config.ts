@@ -1,0 +1,31 @@
+/** The only reader of the environment. Every option is a flag first, then a variable `FLOTILLA_…`, then a default. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export type Environment = Record<string, string | undefined>;
+
+/** What the environment of the process says. */
+export const environment: Environment = process.env;
+
+/** Ranges of addresses that are opened although refused by default: `FLOTILLA_NET_ALLOW=127.0.0.0/8,192.168.1.0/24`. */
+export function netAllow(env: Environment): string[] {
+  return (env.FLOTILLA_NET_ALLOW ?? '')
+    .split(',')
+    .map((range) => range.trim())
+    .filter((range) => range !== '');
+}
+
+/** Where the embedded database and unfinished files live when `--data` does not say (XDG base directories). */
+export function defaultDataFolder(env: Environment): string {
+  if (env.FLOTILLA_DATA) return env.FLOTILLA_DATA;
+  if (process.platform === 'win32' && env.APPDATA) return join(env.APPDATA, 'Flotilla');
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Flotilla');
+  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'flotilla');
+}
+
+/** May text be coloured and redrawn on this stream? (no-color.org, and what terminals say of themselves) */
+export function wantsColour(env: Environment, isTerminal: boolean): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR && env.FORCE_COLOR !== '0') return true;
+  return isTerminal && env.TERM !== 'dumb';
+}

@@ -1,0 +1,37 @@
+import { isIP } from 'node:net';
+import type { Egress } from '#core/egress.ts';
+import { FlotillaError } from '#core/errors.ts';
+import { canonicalHost, createEgress, lookupAll, refusedRangeOf } from '#wire/egress.ts';
+import { type Environment, netAllow } from './config.ts';
+
+/** The gate with the ranges that the environment opens. */
+export function openGate(env: Environment, alsoAllow: string[] = []): Egress {
+  try {
+    return createEgress({ allow: [...netAllow(env), ...alsoAllow] });
+  } catch (error) {
+    if (error instanceof RangeError) throw new FlotillaError('link_invalid', `FLOTILLA_NET_ALLOW: ${error.message}`);
+    throw error;
+  }
+}
+
+/**
+ * The refused ranges that the hosts of these links lie in. Who types a link at a terminal may reach what the machine may
+ * reach; a redirect may still not lead from a public server into another range.
+ */
+export async function rangesOfTypedHosts(links: URL[]): Promise<string[]> {
+  const hosts = new Set(links.map((link) => canonicalHost(link.hostname)));
+  const ranges = new Set<string>();
+  for (const host of hosts) {
+    const addresses = isIP(host)
+      ? [host]
+      : await lookupAll(host).then(
+          (all) => all.map(({ address }) => address),
+          () => [],
+        );
+    for (const address of addresses) {
+      const range = refusedRangeOf(address);
+      if (range !== null) ranges.add(range);
+    }
+  }
+  return [...ranges];
+}

@@ -1,0 +1,29 @@
+/** `flotilla probe`: tells what a link is. */
+import { parseLink } from '#core/link.ts';
+import { formatBytes } from '#lib/format.ts';
+import { sourceOf } from '#sources/index.ts';
+import { systemClock as clock } from '#wire/system.ts';
+import { environment } from './config.ts';
+import { openGate, rangesOfTypedHosts } from './outlet.ts';
+
+export async function runProbe(text: string, options: { json?: boolean }): Promise<number> {
+  const link = parseLink(text);
+  const source = sourceOf(link);
+  const egress = openGate(environment, await rangesOfTypedHosts([link]));
+  const resolution = await source.probe({ clock, egress, connectTimeoutMs: 30_000 }, link, new AbortController().signal);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(resolution)}\n`);
+    return 0;
+  }
+  const { kind, name, files, resumable, finalUrl, mediaType, digests } = resolution;
+  const sizes = files.map(({ sizeBytes }) => (sizeBytes === null ? 'size not known' : formatBytes(sizeBytes)));
+  const lines = [
+    `${name}  ${sizes.join(', ')}`,
+    `kind       ${kind}${mediaType === null ? '' : ` (${mediaType})`}`,
+    `from       ${finalUrl}`,
+    `resumable  ${resumable ? 'yes' : 'no'}`,
+    ...digests.map(({ algorithm, hex }) => `${algorithm.padEnd(9)}  ${hex}`),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return 0;
+}

@@ -1,0 +1,100 @@
+/** The commands. Each is imported when it is used, so that a short command starts fast. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { exitCodeOf, exitCodes } from '#cli/exit-codes.ts';
+import { FlotillaError } from '#core/errors.ts';
+import { version } from '#core/version.ts';
+import { parseBytes } from '#lib/format.ts';
+
+/** Runs one command; resolves with the exit code. Data goes to stdout, talk to stderr. */
+export async function runProgram(args: string[]): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const program = new Command('flotilla')
+    .description('Paste a link. Your machines fetch it together, prove it is right, and put it where you want it.')
+    .version(version, '--version')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false });
+
+  program
+    .command('get')
+    .description('download links in the foreground, without a server; run it again to go on after an interruption')
+    .argument('[url...]', 'links; several are several downloads')
+    .option('-d, --dir <folder>', 'folder for the files', '.')
+    .option('-o, --output <name>', 'name of the file, for a single link')
+    .option('-i, --input <list>', 'file with one link per line, - for standard input')
+    .addOption(new Option('-x, --connections <count>', 'connections per file').default(8).argParser(wholeNumber(1, 32)))
+    .addOption(new Option('-j, --jobs <count>', 'downloads at the same time').default(8).argParser(wholeNumber(1, 64)))
+    .option('--checksum <algorithm=hex>', 'the file must have this digest, for a single link: sha-256=…')
+    .addOption(
+      new Option('--limit-rate <speed>', 'most bytes per second of all downloads together, such as 5M').argParser(byteCount),
+    )
+    .addOption(
+      new Option('--max-tries <count>', 'tries of a passing fault without a new byte')
+        .default(5)
+        .argParser(wholeNumber(1, 1000)),
+    )
+    .addOption(
+      new Option('--stall-timeout <seconds>', 'cut a connection that is silent for this long')
+        .default(30)
+        .argParser(wholeNumber(1, 3600)),
+    )
+    .option('--json', 'one JSON event per line on standard output')
+    .option('-q, --quiet', 'only errors and results')
+    .action(async (urls: string[], options) => {
+      const { runGet } = await import('./get.ts');
+      exitCode = await runGet(urls, options);
+    });
+
+  program
+    .command('probe')
+    .description('look at a link and tell what it is; downloads nothing')
+    .argument('<link>')
+    .option('--json', 'the whole resolution as JSON')
+    .action(async (link: string, options) => {
+      const { runProbe } = await import('./probe.ts');
+      exitCode = await runProbe(link, options);
+    });
+
+  program
+    .command('serve')
+    .description('everything in one process: control plane, API, web page and a worker, on an embedded database')
+    .option('--data <folder>', 'database and unfinished files (FLOTILLA_DATA)')
+    .addOption(new Option('--port <port>', 'port of page and API (FLOTILLA_PORT, 3568)').argParser(wholeNumber(0, 65535)))
+    .option('--host <address>', 'address to listen on (FLOTILLA_HOST, 127.0.0.1)')
+    .option('--downloads <folder>', 'where finished files go, at the first start (FLOTILLA_DOWNLOADS)')
+    .action(async (options) => {
+      const { runServe } = await import('./serve.ts');
+      exitCode = await runServe(options);
+    });
+
+  try {
+    if (args.length === 0) {
+      process.stderr.write(program.helpInformation());
+      return exitCodes.usage;
+    }
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (!(error instanceof FlotillaError)) throw error;
+    process.stderr.write(`flotilla: ${error.message}\n`);
+    return exitCodeOf(error.code);
+  }
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || number < least || number > most) {
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+    }
+    return number;
+  };
+}
+
+function byteCount(text: string): number {
+  const sizeBytes = parseBytes(text);
+  if (sizeBytes === null || sizeBytes < 1024)
+    throw new InvalidArgumentError('It must be a speed of at least 1K, such as 800K, 5M or 1.5G.');
+  return sizeBytes;
+}

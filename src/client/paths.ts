@@ -1,0 +1,45 @@
+/**
+ * Where each route of the contract is: plain data, so that the browser's bundle carries no schemas. A test holds it equal to
+ * `src/api/contract/routes.ts`.
+ */
+export const apiRoot = '/api/v1';
+
+export const paths = {
+  getSession: { method: 'GET', path: '/session', answer: 'json' },
+  claimInstance: { method: 'POST', path: '/claim', answer: 'json' },
+  logIn: { method: 'POST', path: '/session', answer: 'json' },
+  logOut: { method: 'DELETE', path: '/session', answer: 'none' },
+  addDownload: { method: 'POST', path: '/downloads', answer: 'json' },
+  addMany: { method: 'POST', path: '/downloads/batch', answer: 'json' },
+  listDownloads: { method: 'GET', path: '/downloads', answer: 'json' },
+  deleteDownloads: { method: 'POST', path: '/downloads/delete', answer: 'json' },
+  getDownload: { method: 'GET', path: '/downloads/{id}', answer: 'json' },
+  changeDownload: { method: 'PATCH', path: '/downloads/{id}', answer: 'json' },
+  removeDownload: { method: 'DELETE', path: '/downloads/{id}', answer: 'none' },
+  pauseDownload: { method: 'POST', path: '/downloads/{id}/pause', answer: 'json' },
+  resumeDownload: { method: 'POST', path: '/downloads/{id}/resume', answer: 'json' },
+  retryDownload: { method: 'POST', path: '/downloads/{id}/retry', answer: 'json' },
+  cancelDownload: { method: 'POST', path: '/downloads/{id}/cancel', answer: 'json' },
+  restoreDownload: { method: 'POST', path: '/downloads/{id}/restore', answer: 'json' },
+  listFiles: { method: 'GET', path: '/downloads/{id}/files', answer: 'json' },
+  getFileContent: { method: 'GET', path: '/downloads/{id}/files/{index}/content', answer: 'file' },
+  listDownloadEvents: { method: 'GET', path: '/downloads/{id}/events', answer: 'json' },
+  getPieces: { method: 'GET', path: '/downloads/{id}/pieces', answer: 'json' },
+  getReceipt: { method: 'GET', path: '/downloads/{id}/receipt', answer: 'json' },
+  listHistory: { method: 'GET', path: '/history', answer: 'json' },
+  clearHistory: { method: 'DELETE', path: '/history', answer: 'json' },
+  probeLink: { method: 'POST', path: '/probe', answer: 'json' },
+  listDestinations: { method: 'GET', path: '/destinations', answer: 'json' },
+  addDestination: { method: 'POST', path: '/destinations', answer: 'json' },
+  changeDestination: { method: 'PUT', path: '/destinations/{id}', answer: 'json' },
+  removeDestination: { method: 'DELETE', path: '/destinations/{id}', answer: 'none' },
+  testDestination: { method: 'POST', path: '/destinations/test', answer: 'json' },
+  getSettings: { method: 'GET', path: '/settings', answer: 'json' },
+  changeSettings: { method: 'PATCH', path: '/settings', answer: 'json' },
+  listTokens: { method: 'GET', path: '/tokens', answer: 'json' },
+  addToken: { method: 'POST', path: '/tokens', answer: 'json' },
+  removeToken: { method: 'DELETE', path: '/tokens/{id}', answer: 'none' },
+  listWorkers: { method: 'GET', path: '/workers', answer: 'json' },
+  getStats: { method: 'GET', path: '/stats', answer: 'json' },
+  streamEvents: { method: 'GET', path: '/events', answer: 'stream' },
+} as const;

@@ -1,0 +1,275 @@
+import type { Failure } from '#core/errors.ts';
+import { FlotillaError } from '#core/errors.ts';
+import { showLink } from '#core/link.ts';
+import { safeName } from '#core/names.ts';
+import type { DeliveredFile, FetchedFile, FinishRequest, Outcome, TaskKind } from '#core/protocol.ts';
+import type { Receipt } from '#core/receipt.ts';
+import type { ResolvedFile } from '#core/resolution.ts';
+import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
+import { changeState } from './change.ts';
+import { downloadEvent, recordEvents } from './events.ts';
+import type { Parts } from './parts.ts';
+import { lostTask } from './probes.ts';
+import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
+import { handleFailure } from './queue/failures.ts';
+import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask } from './queue/tasks.ts';
+import { releaseTask } from './release.ts';
+
+/** How often, and how long, erasing is tried again: a destination that is away for a day is given up. */
+const eraseRetryMs = 5 * 60_000;
+const eraseGiveUpMs = 24 * 60 * 60_000;
+
+/**
+ * Takes the result of a task. Idempotent on (task, epoch): a repeat changes nothing.
+ * Throws `task_lost` for a stale epoch, `protocol_error` for an outcome that does not belong to the task.
+ */
+export async function finish(parts: Parts, request: FinishRequest): Promise<void> {
+  if (parts.probes.finish(request)) return;
+  const { taskId, epoch, workerId, outcome } = request;
+  await parts.store.write(async (tx) => {
+    const task = await tx.tasks.get(taskId);
+    if (task === null || task.epoch !== epoch || task.workerId !== workerId) {
+      if ((await tx.attempts.get(taskId, epoch))?.workerId === workerId) return;
+      throw lostTask();
+    }
+    if (!outcomesOf[task.kind].includes(outcome.kind)) {
+      throw new FlotillaError(
+        'protocol_error',
+        `A ${task.kind} task does not end as ${outcome.kind}. Is this worker of another version?`,
+      );
+    }
+    const { kind, downloadId } = task;
+    const nowMs = parts.clock.now();
+    const times = { startedAtMs: task.leasedAtMs ?? nowMs, finishedAtMs: nowMs };
+    await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, ...times });
+    await settle(parts, tx, task, outcome);
+  });
+}
+
+const outcomesOf: Record<TaskKind, Outcome['kind'][]> = {
+  probe: ['resolved', 'failed', 'given_back'],
+  fetch: ['fetched', 'failed', 'given_back', 'scratch_lost'],
+  deliver: ['delivered', 'failed', 'given_back', 'scratch_lost'],
+  erase: ['erased', 'failed', 'given_back'],
+};
+
+async function settle(parts: Parts, tx: Transaction, task: TaskRow, outcome: Outcome): Promise<void> {
+  if (task.kind === 'erase') return settleErase(parts, tx, task, outcome);
+  const download = await tx.downloads.get(task.downloadId);
+  // Paused, cancelled or removed meanwhile: what the person wants counts more than what the worker achieved.
+  if (download === null || task.order !== null || download.state !== 'active') {
+    return settleLate(parts, tx, task, download, outcome);
+  }
+  switch (outcome.kind) {
+    case 'resolved':
+      return settleResolved(parts, tx, task, download, outcome);
+    case 'fetched':
+      return settleFetched(parts, tx, task, download, outcome);
+    case 'delivered':
+      return settleDelivered(parts, tx, task, download, outcome.files);
+    case 'failed':
+      return handleFailure(parts, tx, task, download, shorten(outcome.failure), outcome.doneBytes);
+    case 'scratch_lost':
+      return settleScratchLost(parts, tx, task, download);
+    default:
+      return releaseTask(
+        parts,
+        tx,
+        task,
+        'The worker gave it back unfinished. It goes on as soon as there is room.',
+        doneBytesOf(outcome),
+      );
+  }
+}
+
+type Of<Kind extends Outcome['kind']> = Extract<Outcome, { kind: Kind }>;
+
+async function settleResolved(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload,
+  { resolution }: Of<'resolved'>,
+) {
+  const name = download.options.name ?? safeName(resolution.name);
+  const { kind } = resolution;
+  const sizeBytes = totalBytes(resolution.files);
+  const queued = await changeState(
+    parts,
+    tx,
+    download,
+    'resolved',
+    { reason: 'slot', kind, name, resolution, sizeBytes, tries: 0, failure: null },
+    { name: 'download.resolved', message: `It is ${name}.`, data: { name, kind, sizeBytes, resumable: resolution.resumable } },
+  );
+  await dropTask(parts, tx, task);
+  await ensureTask(parts, tx, queued);
+}
+
+async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload, outcome: Of<'fetched'>) {
+  const { files, facts, resolution } = outcome;
+  const problem = unprovenFetch(download, files);
+  if (problem !== null) return handleFailure(parts, tx, task, download, problem, download.doneBytes);
+  const sizeBytes = totalBytes(files) ?? 0;
+  const name = download.options.name ?? safeName(resolution.name);
+  const fetched = { workerId: task.workerId ?? '', atMs: parts.clock.now(), files, facts };
+  const about = { sizeBytes, fetchedBytes: facts.fetchedBytes, connections: facts.connections, workerId: task.workerId };
+  const sha256 = files.length === 1 ? files.map(sha256Of)[0] : undefined;
+  const promises = files.flatMap((file) => file.verifiedAgainst);
+  const happenings = [{ name: 'download.fetched' as const, message: 'All bytes are here.', data: { ...about, sha256 } }];
+  const verified = {
+    name: 'download.verified' as const,
+    message: 'The bytes are what was promised.',
+    data: { digests: promises },
+  };
+  const now = await changeState(
+    parts,
+    tx,
+    download,
+    'fetched',
+    {
+      phase: 'deliver',
+      fetched,
+      resolution,
+      kind: resolution.kind,
+      name,
+      sizeBytes,
+      doneBytes: sizeBytes,
+      bestBytes: sizeBytes,
+      failure: null,
+    },
+    ...happenings,
+    ...(promises.length > 0 ? [verified] : []),
+  );
+  await dropTask(parts, tx, task);
+  await addTask(parts, tx, newTask(parts, now, 'deliver'));
+}
+
+async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload, files: DeliveredFile[]) {
+  const problem = proofProblem(download.fetched, files);
+  if (problem !== null) return handleFailure(parts, tx, task, download, problem, download.doneBytes);
+  const receipt = await makeReceipt(parts, tx, task, download, files);
+  const where = files.length === 1 ? files[0]?.location : `${files.length} files`;
+  await changeState(
+    parts,
+    tx,
+    download,
+    'completed',
+    { delivered: receipt.files, failure: null, doneBytes: receipt.sizeBytes, sizeBytes: receipt.sizeBytes },
+    { name: 'download.delivered', message: `Delivered and proven: ${where}.`, data: { location: files[0]?.location ?? null } },
+    { name: 'download.completed', message: 'Completed.', data: { sizeBytes: receipt.sizeBytes } },
+  );
+  await tx.receipts.put(receipt);
+  await tx.totals.add(download.ownerId, { completedTotal: 1, fetchedBytesTotal: receipt.facts.fetchedBytes });
+  await dropTask(parts, tx, task);
+}
+
+async function settleScratchLost(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload) {
+  const lost: Failure = {
+    code: 'internal',
+    message: 'The fetched bytes are gone from the worker.',
+    retry: 'later',
+    retryAfterMs: null,
+  };
+  // It counts as a try, else a worker whose disk forgets everything would fetch for ever.
+  const emptied = { ...download, fetched: null, doneBytes: 0 };
+  await tx.downloads.update(download.id, { fetched: null, doneBytes: 0 });
+  if (task.kind === 'fetch') return handleFailure(parts, tx, task, emptied, lost, 0);
+  const tries = download.tries + 1;
+  const message = `${lost.message} It is fetched again.`;
+  const queued = await changeState(
+    parts,
+    tx,
+    emptied,
+    'put_back',
+    { reason: 'slot', tries },
+    { name: 'download.queued', message },
+  );
+  await dropTask(parts, tx, task);
+  await ensureTask(parts, tx, queued);
+}
+
+/** The download was paused, cancelled or removed while the worker was at it: nothing of the outcome changes its state. */
+async function settleLate(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload | null,
+  outcome: Outcome,
+): Promise<void> {
+  if (download !== null && outcome.kind === 'delivered') {
+    if (download.state === 'cancelled') {
+      await addEraseTask(parts, tx, download, { files: outcome.files, destinationId: download.destinationId });
+    } else {
+      await tx.downloads.update(download.id, { delivered: outcome.files });
+    }
+  }
+  await releaseTask(parts, tx, task, 'The worker gave it back.', doneBytesOf(outcome));
+}
+
+async function settleErase(parts: Parts, tx: Transaction, task: TaskRow, outcome: Outcome): Promise<void> {
+  if (outcome.kind === 'given_back') return freeTask(parts, tx, task);
+  if (outcome.kind === 'failed') {
+    const isOld = parts.clock.now() - task.createdAtMs > eraseGiveUpMs;
+    if (outcome.failure.retry !== 'never' && !isOld) return freeTask(parts, tx, task, eraseRetryMs);
+    return giveUpErasing(parts, tx, task, shorten(outcome.failure));
+  }
+  await dropTask(parts, tx, task);
+}
+
+async function giveUpErasing(parts: Parts, tx: Transaction, task: TaskRow, failure: Failure): Promise<void> {
+  await dropTask(parts, tx, task);
+  const download = await tx.downloads.get(task.downloadId);
+  if (download === null) return;
+  await tx.downloads.update(download.id, { isErased: false });
+  const message = `The files could not be erased and stay where they are. ${failure.message}`;
+  await recordEvents(parts, tx, [downloadEvent(parts, download, 'download.noted', message, { failure })]);
+}
+
+async function makeReceipt(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload,
+  files: DeliveredFile[],
+): Promise<Receipt> {
+  const { fetched } = download;
+  if (fetched === null) throw new Error('a delivery without a fetch was proven');
+  const worker = await tx.workers.get(fetched.workerId);
+  const destination = await tx.destinations.get(download.destinationId);
+  const nowMs = parts.clock.now();
+  // What was fetched is our own record; only where it went and what was read back there comes with the delivery.
+  const proven = files.map(({ index, path, location, provenSha256 }) => {
+    return { ...(fetched.files.find((file) => file.index === index) as FetchedFile), path, location, provenSha256 };
+  });
+  return {
+    downloadId: download.id,
+    link: showLink(download.link),
+    facts: fetched.facts,
+    files: proven,
+    sizeBytes: totalBytes(proven) ?? 0,
+    workerId: fetched.workerId,
+    workerName: worker?.name ?? fetched.workerId,
+    destination: { id: download.destinationId, kind: destination?.kind ?? '', name: destination?.name ?? '' },
+    attempt: download.attempt,
+    queuedAtMs: download.queuedAtMs,
+    startedAtMs: download.startedAtMs ?? task.leasedAtMs ?? nowMs,
+    fetchedAtMs: fetched.atMs,
+    completedAtMs: nowMs,
+  };
+}
+
+function doneBytesOf(outcome: Outcome): number | null {
+  if (outcome.kind === 'fetched') return totalBytes(outcome.files);
+  return 'doneBytes' in outcome ? outcome.doneBytes : null;
+}
+
+/** null: the size of one of them is not known. */
+function totalBytes(files: Pick<ResolvedFile, 'sizeBytes'>[]): number | null {
+  return files.reduce<number | null>((sum, { sizeBytes }) => (sum === null || sizeBytes === null ? null : sum + sizeBytes), 0);
+}
+
+/** Sentences come from workers, and from servers behind them. */
+function shorten(failure: Failure): Failure {
+  return { ...failure, message: failure.message.slice(0, 1000) };
+}

@@ -1,0 +1,62 @@
+import type { Failure } from '#core/errors.ts';
+import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
+import { backoffMs } from '#lib/backoff.ts';
+import { changeState } from '../change.ts';
+import type { Parts } from '../parts.ts';
+import { readSettings } from '../settings.ts';
+import { dropTask, freeTask } from './tasks.ts';
+
+const firstWaitMs = 2000;
+const maxWaitMs = 10 * 60_000;
+/** A try that got this much further was worth it, and the count begins anew. */
+const progressBytes = 1024 * 1024;
+
+/** A try failed: `failure.retry` says whether it was the last one, `settings.maxTries` how many there may be. */
+export async function handleFailure(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload,
+  failure: Failure,
+  doneBytes: number,
+): Promise<void> {
+  const { maxTries } = await readSettings(tx);
+  const gotFurther = task.kind === 'fetch' && doneBytes >= download.bestBytes + progressBytes;
+  const tries = gotFurther ? 1 : download.tries + 1;
+  const bytes = task.kind === 'fetch' ? doneBytes : download.doneBytes;
+  const fields = { failure, tries, doneBytes: bytes, bestBytes: Math.max(download.bestBytes, bytes) };
+
+  // A full disk is not the fault of the download: it waits until there is room, however long that takes.
+  const isLast = failure.retry === 'never' || (failure.code !== 'no_space' && tries >= maxTries);
+  if (isLast) {
+    const message = failure.retry === 'never' ? failure.message : `Gave up after ${countTries(tries)}. ${failure.message}`;
+    await changeState(parts, tx, download, 'failed', fields, { name: 'download.failed', message, data: { failure } });
+    await tx.totals.add(download.ownerId, { failedTotal: 1 });
+    return dropTask(parts, tx, task);
+  }
+
+  const waitMs = Math.max(backoffMs(tries, firstWaitMs, maxWaitMs, parts.random.u32() / 2 ** 32), failure.retryAfterMs ?? 0);
+  const retryAtMs = parts.clock.now() + waitMs;
+  await changeState(
+    parts,
+    tx,
+    download,
+    'retry_scheduled',
+    { ...fields, reason: 'retry', retryAtMs, attempt: download.attempt + 1 },
+    {
+      name: 'download.retry_scheduled',
+      message: `${failure.message} Trying again in ${showSeconds(waitMs)}.`,
+      data: { failure, retryAtMs, tries },
+    },
+  );
+  await freeTask(parts, tx, task, waitMs);
+}
+
+function countTries(count: number): string {
+  return count === 1 ? 'one try' : `${count} tries`;
+}
+
+function showSeconds(durationMs: number): string {
+  const seconds = Math.max(1, Math.round(durationMs / 1000));
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} minutes`;
+}

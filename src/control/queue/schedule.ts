@@ -1,0 +1,135 @@
+import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } from '#core/protocol.ts';
+import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
+import { changeState } from '../change.ts';
+import type { Settings } from '../control.ts';
+import type { Parts } from '../parts.ts';
+import { readSettings } from '../settings.ts';
+import { requireWorker } from '../workers.ts';
+import { handleFailure } from './failures.ts';
+import { dropTask } from './tasks.ts';
+
+/** Short things first: a person waits for a look at a link, and a delivery frees scratch. */
+const kindOrder: readonly TaskKind[] = ['probe', 'deliver', 'erase', 'fetch'];
+const maxWaitMs = 60_000;
+
+/** Gives a worker what it has room for, waiting for work if there is none. Empty when the time is over, aborted or draining. */
+export async function claim(parts: Parts, request: ClaimRequest, signal: AbortSignal): Promise<Claim[]> {
+  const endsAtMonoMs = parts.clock.mono() + Math.min(request.waitMs, maxWaitMs);
+  for (;;) {
+    if (signal.aborted || parts.isDraining) return [];
+    const count = parts.wakeUps.count();
+    const claims = await claimNow(parts, request);
+    parts.presence.see(request.workerId);
+    const restMs = endsAtMonoMs - parts.clock.mono();
+    if (claims.length > 0 || restMs <= 0) return claims;
+    await parts.wakeUps.wait(count, restMs, signal);
+  }
+}
+
+async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise<Claim[]> {
+  const { worker, claims, lookRoom } = await parts.store.write(async (tx) => {
+    const worker = await requireWorker(parts, tx, workerId);
+    const settings = await readSettings(tx);
+    // Somebody sits before the screen and waits for a look, so looks have their room before any other probe.
+    const lookRoom = worker.kinds.includes('probe') ? Math.min(room.probe, parts.probes.waitingCount(worker.schemes)) : 0;
+    const claims: Claim[] = [];
+    for (const kind of kindOrder.filter((kind) => worker.kinds.includes(kind))) {
+      const limit = Math.min(room[kind] - (kind === 'probe' ? lookRoom : 0), await roomFor(tx, kind, settings));
+      const tasks = limit > 0 ? await tx.tasks.ready({ kind, workerId, schemes: worker.schemes, limit }) : [];
+      for (const task of tasks) claims.push(...(await claimTask(parts, tx, task, worker, settings)));
+    }
+    return { worker, claims, lookRoom };
+  });
+  return [...parts.probes.take(workerId, worker.schemes, lookRoom), ...claims];
+}
+
+/** Fetching is what loads machines and servers, so only that is limited for all workers together. */
+async function roomFor(tx: Transaction, kind: TaskKind, settings: Settings): Promise<number> {
+  return kind === 'fetch' ? settings.parallelDownloads - (await tx.tasks.countLeased('fetch')) : Number.POSITIVE_INFINITY;
+}
+
+/** Empty when there is nothing to do about it after all. */
+async function claimTask(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  worker: WorkerRecord,
+  settings: Settings,
+): Promise<Claim[]> {
+  const download = task.kind === 'erase' ? null : await tx.downloads.get(task.downloadId);
+  const work = download === null ? await startErase(tx, task) : await start(parts, tx, task, download, worker, settings);
+  if (work === null) {
+    await dropTask(parts, tx, task);
+    return [];
+  }
+  const epoch = Math.max(task.epoch + 1, parts.firstEpoch);
+  await tx.tasks.update(task.id, { status: 'leased', epoch, workerId: worker.id, leasedAtMs: parts.clock.now() });
+  const { id: taskId, kind, downloadId, ownerId } = task;
+  tx.afterCommit(() => parts.leases.begin({ taskId, epoch, workerId: worker.id, kind, downloadId, ownerId, order: null }));
+  return [{ taskId, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
+}
+
+/** What a claim says beside the lease. */
+type Work = Claim extends infer Any ? (Any extends Claim ? Omit<Any, 'taskId' | 'epoch' | 'leaseSeconds'> : never) : never;
+
+async function start(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload,
+  worker: WorkerRecord,
+  settings: Settings,
+): Promise<Work | null> {
+  const data = { workerId: worker.id, workerName: worker.name };
+  const { id: downloadId, link } = download;
+  const options = { connections: settings.connections, ...download.options };
+  if (task.kind === 'probe') {
+    const message = `Worker ${worker.name} looks at the link.`;
+    await changeState(parts, tx, download, 'probe_started', { phase: 'probe' }, { name: 'download.started', message, data });
+    return { kind: 'probe', downloadId, link, options };
+  }
+  const startedAtMs = download.startedAtMs ?? parts.clock.now();
+  if (task.kind === 'fetch') {
+    const message = `Worker ${worker.name} fetches it.`;
+    const fields = { phase: 'fetch', startedAtMs } as const;
+    await changeState(parts, tx, download, 'fetch_started', fields, { name: 'download.started', message, data });
+    return { kind: 'fetch', downloadId, link, options, resolution: download.resolution };
+  }
+  const destination = await tx.destinations.get(download.destinationId);
+  const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
+  const fields = { phase: 'deliver', startedAtMs } as const;
+  const started = await changeState(parts, tx, download, 'deliver_started', fields, {
+    name: 'download.delivering',
+    message,
+    data: { ...data, destinationId: download.destinationId },
+  });
+  if (destination === null || download.fetched === null) {
+    await handleFailure(parts, tx, task, started, destinationGone, download.doneBytes);
+    return null;
+  }
+  return { kind: 'deliver', downloadId, files: filesToDeliver(download), destination: grant(destination) };
+}
+
+const destinationGone = {
+  code: 'not_writable',
+  message: 'Its destination is gone. Choose another one, then try again.',
+  retry: 'never',
+  retryAfterMs: null,
+} as const;
+
+/** The name may have been changed since the bytes came. */
+function filesToDeliver({ fetched, options }: StoredDownload): FetchedFile[] {
+  const files = fetched?.files ?? [];
+  return files.length === 1 && options.name !== undefined
+    ? files.map((file) => ({ ...file, path: options.name ?? file.path }))
+    : files;
+}
+
+async function startErase(tx: Transaction, { downloadId, erase }: TaskRow): Promise<Work | null> {
+  const destination = erase && (await tx.destinations.get(erase.destinationId));
+  return destination && { kind: 'erase', downloadId, files: erase.files, destination: grant(destination) };
+}
+
+function grant({ id, kind, name, options }: DestinationRow): DestinationGrant {
+  return { id, kind, name, options };
+}

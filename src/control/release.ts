@@ -1,0 +1,37 @@
+import type { TaskRow, Transaction } from '#core/store.ts';
+import { changeState } from './change.ts';
+import type { Parts } from './parts.ts';
+import { dropTask, ensureTask, freeTask } from './queue/tasks.ts';
+
+/**
+ * Takes a task back that ended without a result: given back, its lease over, its worker started anew. What the person
+ * wants by now decides what becomes of it. `doneBytes` null: what was reported last.
+ */
+export async function releaseTask(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  message: string,
+  doneBytes: number | null,
+): Promise<void> {
+  const download = task.kind === 'erase' ? null : await tx.downloads.get(task.downloadId);
+  if (task.kind === 'erase') return freeTask(parts, tx, task);
+  if (download === null) return dropTask(parts, tx, task);
+
+  const bytes = bytesOnDisk(parts, task, doneBytes) ?? download.doneBytes;
+  if (download.state === 'active' && task.order === null) {
+    const fields = { reason: 'slot', doneBytes: bytes } as const;
+    await changeState(parts, tx, download, 'put_back', fields, { name: 'download.queued', message });
+    return freeTask(parts, tx, task);
+  }
+  // Paused, cancelled or removed while it ran, and perhaps wanted again since: then it starts with a fresh task.
+  await dropTask(parts, tx, task);
+  if (task.order !== 'drop') await tx.downloads.update(download.id, { doneBytes: bytes });
+  if (download.state === 'queued') await ensureTask(parts, tx, download);
+}
+
+/** Only fetching counts: the other kinds report their own bytes. null: not known. */
+export function bytesOnDisk(parts: Parts, task: TaskRow, doneBytes: number | null): number | null {
+  if (task.kind !== 'fetch') return null;
+  return doneBytes ?? parts.leases.ofDownload(task.downloadId)?.progress?.doneBytes ?? null;
+}

@@ -1,0 +1,24 @@
+import type { Transaction } from '#core/store.ts';
+import type { Settings } from './control.ts';
+import { recordEvents, systemEvent } from './events.ts';
+import type { Parts } from './parts.ts';
+
+export const defaultSettings: Settings = { parallelDownloads: 3, connections: 8, maxTries: 5 };
+
+const key = 'settings';
+
+export async function readSettings(tx: Transaction): Promise<Settings> {
+  const stored = await tx.meta.get(key);
+  return { ...defaultSettings, ...(stored === null ? {} : JSON.parse(stored)) };
+}
+
+export function changeSettings(parts: Parts, change: Partial<Settings>): Promise<Settings> {
+  return parts.store.write(async (tx) => {
+    const settings = { ...(await readSettings(tx)), ...change };
+    await tx.meta.put(key, JSON.stringify(settings));
+    await recordEvents(parts, tx, [systemEvent(parts, 'settings.changed', 'Settings were changed.', settings)]);
+    // More may run now.
+    tx.afterCommit(() => parts.wakeUps.wake());
+    return settings;
+  });
+}

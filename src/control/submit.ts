@@ -1,0 +1,131 @@
+import { type DownloadOptions, nextState } from '#core/download.ts';
+import { FlotillaError, toFailure } from '#core/errors.ts';
+import { parseLink, showLink } from '#core/link.ts';
+import { nameFromLink, safeName } from '#core/names.ts';
+import type { DestinationRow, NewEvent, StoredDownload, SubmissionRow, TaskRow, Transaction } from '#core/store.ts';
+import type { Submission } from './control.ts';
+import { pickDestination } from './destinations.ts';
+import { downloadEvent, recordEvents } from './events.ts';
+import type { Parts } from './parts.ts';
+import { newTask } from './queue/tasks.ts';
+
+/** Keys longer than a day old are forgotten. */
+export const submissionLifetimeMs = 24 * 60 * 60_000;
+
+type Added = StoredDownload | { problem: string };
+
+/** Adds one link. Throws `link_invalid` or `scheme_unknown` with a sentence. */
+export async function submit(parts: Parts, ownerId: string, submission: Submission, key?: string): Promise<StoredDownload> {
+  // Thrown here with its code; below, among many, only the sentence counts.
+  readLink(parts, submission.link);
+  const [added] = await submitMany(parts, ownerId, [submission], key);
+  if (added === undefined || 'problem' in added) throw new FlotillaError('refused', added?.problem ?? 'Nothing was added.');
+  return added;
+}
+
+/** Adds many links in one transaction; one that is refused leaves the others alone. */
+export function submitMany(parts: Parts, ownerId: string, submissions: Submission[], key?: string): Promise<Added[]> {
+  return parts.store.write(async (tx) => {
+    const earlier = key === undefined ? null : await recall(parts, tx, ownerId, key);
+    if (earlier !== null) return earlier;
+    const destinations = new Map<string | undefined, DestinationRow>();
+    for (const { destinationId } of submissions) {
+      if (!destinations.has(destinationId)) destinations.set(destinationId, await pickDestination(tx, destinationId));
+    }
+    const added = submissions.map((submission) =>
+      prepare(parts, ownerId, submission, destinations.get(submission.destinationId)?.id ?? ''),
+    );
+    await insert(parts, tx, added.filter(isDownload));
+    if (key !== undefined) {
+      const results = added.map((one) => ('problem' in one ? { problem: one.problem } : { id: one.id }));
+      await tx.submissions.put({ ownerId, key, results, createdAtMs: parts.clock.now() });
+    }
+    return added;
+  });
+}
+
+function isDownload(added: Added): added is StoredDownload {
+  return !('problem' in added);
+}
+
+async function insert(parts: Parts, tx: Transaction, downloads: StoredDownload[]): Promise<void> {
+  if (downloads.length === 0) return;
+  const tasks: TaskRow[] = downloads.filter(({ state }) => state === 'queued').map((one) => newTask(parts, one, 'probe'));
+  const events: NewEvent[] = downloads.flatMap((one) => {
+    const data = { name: one.name, link: showLink(one.link) };
+    const queued = downloadEvent(parts, one, 'download.queued', 'Added.', data);
+    return one.state === 'paused'
+      ? [queued, downloadEvent(parts, one, 'download.paused', 'Added without starting.')]
+      : [queued];
+  });
+  await tx.downloads.insertMany(downloads);
+  await tx.tasks.insertMany(tasks);
+  await recordEvents(parts, tx, events);
+  tx.afterCommit(() => parts.wakeUps.wake());
+}
+
+function prepare(parts: Parts, ownerId: string, submission: Submission, destinationId: string): Added {
+  try {
+    return makeDownload(parts, ownerId, submission, destinationId);
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    return { problem: toFailure(error).message };
+  }
+}
+
+function makeDownload(parts: Parts, ownerId: string, submission: Submission, destinationId: string): StoredDownload {
+  const link = readLink(parts, submission.link);
+  const { name, ...wishes } = submission.options;
+  const options: DownloadOptions = name === undefined ? wishes : { ...wishes, name: safeName(name) };
+  const nowMs = parts.clock.now();
+  const isPaused = submission.paused === true;
+  return {
+    id: parts.newId(),
+    ownerId,
+    link: link.href,
+    kind: null,
+    name: options.name ?? nameFromLink(link),
+    state: (isPaused ? nextState('queued', 'paused') : null) ?? 'queued',
+    phase: null,
+    reason: isPaused ? null : 'slot',
+    retryAtMs: null,
+    options,
+    destinationId,
+    resolution: null,
+    sizeBytes: null,
+    doneBytes: 0,
+    attempt: 1,
+    failure: null,
+    createdAtMs: nowMs,
+    startedAtMs: null,
+    finishedAtMs: null,
+    removedAtMs: null,
+    priority: 0,
+    tries: 0,
+    bestBytes: 0,
+    queuedAtMs: nowMs,
+    fetched: null,
+    delivered: null,
+    isErased: false,
+  };
+}
+
+/** Throws `link_invalid` or `scheme_unknown`. */
+export function readLink(parts: Parts, text: string): URL {
+  const link = parseLink(text);
+  if (parts.schemes.includes(link.protocol)) return link;
+  const known = parts.schemes.join(', ').replace(/, ([^,]*)$/, ' and $1');
+  throw new FlotillaError('scheme_unknown', `Flotilla cannot fetch ${link.protocol} links. It understands ${known}.`);
+}
+
+/** What the key was answered with. null: never, too long ago, or the downloads were forgotten since. */
+async function recall(parts: Parts, tx: Transaction, ownerId: string, key: string): Promise<Added[] | null> {
+  const row = await tx.submissions.get(ownerId, key);
+  if (row === null || parts.clock.now() - row.createdAtMs >= submissionLifetimeMs) return null;
+  const ids = row.results.flatMap((result) => ('id' in result ? [result.id] : []));
+  const downloads = new Map((await tx.downloads.getMany(ids)).map((download) => [download.id, download]));
+  const found = row.results.map((result: SubmissionRow['results'][number]) =>
+    'id' in result ? downloads.get(result.id) : result,
+  );
+  return found.every((one) => one !== undefined) ? found : null;
+}

@@ -1,0 +1,18 @@
+import type { Digest, DigestAlgorithm } from './resolution.ts';
+
+/** The digests of one growing file. */
+export interface FileDigests {
+  /** Everything before `endByte` is there without a gap. Cheap; call it as often as you like. */
+  advance(endByte: number): void;
+  /** The digests of the first `sizeBytes`, which are all there. */
+  finish(sizeBytes: number): Promise<Digest[]>;
+  /** The file starts over or is given up. */
+  close(): void;
+}
+
+/** Makes digests while files grow. */
+export interface Digester {
+  /** SHA-256 and whatever else was promised, of the file at `path`, which exists. */
+  follow(path: string, promised: DigestAlgorithm[]): FileDigests;
+  close(): void;
+}

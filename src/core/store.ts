@@ -1,0 +1,307 @@
+/**
+ * What the control plane asks of a database, in rows. Only `src/store/` knows SQL; every engine passes
+ * `src/testing/conform-store.ts`. Row operations decide nothing: states, leases and rights are decided in `src/control/`.
+ */
+import type { Download, DownloadState } from './download.ts';
+import type { FlotillaEvent } from './event.ts';
+import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind } from './protocol.ts';
+import type { Receipt } from './receipt.ts';
+
+export interface Store {
+  /**
+   * Runs `work` alone and in one transaction; resolves only when it is committed and on disk. When `work` throws, nothing
+   * of it stays and the others of the same commit are untouched. `work` may run more than once, so it acts only through
+   * the transaction, and it awaits nothing else: everybody waits for it.
+   */
+  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Like `write` on one committed state, but changing something is refused. */
+  read<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Waits for what was asked, then lets go of the database. Harmless when done twice. */
+  close(): Promise<void>;
+}
+
+export interface Transaction {
+  readonly meta: MetaRows;
+  readonly users: UserRows;
+  readonly sessions: SessionRows;
+  readonly tokens: TokenRows;
+  readonly destinations: DestinationRows;
+  readonly workers: WorkerRows;
+  readonly downloads: DownloadRows;
+  readonly tasks: TaskRows;
+  readonly attempts: AttemptRows;
+  readonly receipts: ReceiptRows;
+  readonly events: EventRows;
+  readonly submissions: SubmissionRows;
+  readonly totals: TotalRows;
+  /** Called once after the commit, in the order of commits, before the promise of `write` resolves. It must not throw. */
+  afterCommit(run: () => void): void;
+}
+
+/** Single values under a name: settings, the hash of the claim code, what was pruned. */
+export interface MetaRows {
+  get(key: string): Promise<string | null>;
+  put(key: string, value: string): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+
+export type UserRole = 'admin' | 'user';
+export type UserRow = { id: string; name: string; role: UserRole; passwordHash: string; createdAtMs: number };
+
+export interface UserRows {
+  get(id: string): Promise<UserRow | null>;
+  /** Upper and lower case are the same name. */
+  byName(name: string): Promise<UserRow | null>;
+  /** Oldest first. */
+  list(): Promise<UserRow[]>;
+  count(): Promise<number>;
+  /** false: the name is taken, in whatever case; nothing was added. */
+  insert(row: UserRow): Promise<boolean>;
+  update(id: string, change: Partial<Pick<UserRow, 'role' | 'passwordHash'>>): Promise<void>;
+  /** Sessions and tokens go with the user. */
+  remove(id: string): Promise<void>;
+}
+
+export type SessionRow = {
+  /** SHA-256 of what the cookie holds. */
+  idHash: string;
+  userId: string;
+  createdAtMs: number;
+  usedAtMs: number;
+  expiresAtMs: number;
+  userAgent: string | null;
+};
+
+export interface SessionRows {
+  get(idHash: string): Promise<SessionRow | null>;
+  /** Latest used first. */
+  listOf(userId: string): Promise<SessionRow[]>;
+  insert(row: SessionRow): Promise<void>;
+  update(idHash: string, change: Partial<Pick<SessionRow, 'usedAtMs' | 'expiresAtMs'>>): Promise<void>;
+  /** false: there was none. */
+  remove(idHash: string): Promise<boolean>;
+  /** All of a user, but for one that may be kept. */
+  removeOf(userId: string, exceptIdHash?: string): Promise<void>;
+  /** How many had ended at that time. */
+  removeExpired(nowMs: number): Promise<number>;
+}
+
+export type TokenRow = {
+  id: string;
+  /** SHA-256 of the secret. */
+  hash: string;
+  userId: string;
+  name: string;
+  scopes: string[];
+  createdAtMs: number;
+  /** null: never. */
+  expiresAtMs: number | null;
+  usedAtMs: number | null;
+};
+
+export interface TokenRows {
+  get(id: string): Promise<TokenRow | null>;
+  byHash(hash: string): Promise<TokenRow | null>;
+  /** Newest first. */
+  listOf(userId: string): Promise<TokenRow[]>;
+  list(): Promise<TokenRow[]>;
+  insert(row: TokenRow): Promise<void>;
+  update(id: string, change: Partial<Pick<TokenRow, 'name' | 'usedAtMs' | 'expiresAtMs'>>): Promise<void>;
+  /** false: there was none. */
+  remove(id: string): Promise<boolean>;
+}
+
+export type DestinationRow = {
+  id: string;
+  kind: string;
+  name: string;
+  options: Record<string, unknown>;
+  isDefault: boolean;
+};
+
+export interface DestinationRows {
+  get(id: string): Promise<DestinationRow | null>;
+  getDefault(): Promise<DestinationRow | null>;
+  list(): Promise<DestinationRow[]>;
+  /** Adds or replaces. With `isDefault` the others lose it. */
+  put(row: DestinationRow): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+export type WorkerRecord = {
+  id: string;
+  name: string;
+  version: string;
+  kinds: TaskKind[];
+  schemes: string[];
+  state: 'online' | 'lost';
+  registeredAtMs: number;
+  seenAtMs: number;
+};
+
+export interface WorkerRows {
+  get(id: string): Promise<WorkerRecord | null>;
+  list(): Promise<WorkerRecord[]>;
+  /** Adds or replaces. */
+  put(row: WorkerRecord): Promise<void>;
+  update(id: string, change: Partial<Pick<WorkerRecord, 'state' | 'seenAtMs'>>): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+/** What the last good fetch left in a worker's scratch. */
+export type FetchedFacts = { workerId: string; atMs: number; files: FetchedFile[]; facts: FetchFacts };
+
+/** A download with what only the control plane needs to know. */
+export type StoredDownload = Download & {
+  /** Higher goes first. */
+  priority: number;
+  /** Passing faults in a row; a person's retry and real progress begin again at 0. */
+  tries: number;
+  /** Most bytes any try has reached: less than this is no progress. */
+  bestBytes: number;
+  queuedAtMs: number;
+  fetched: FetchedFacts | null;
+  /** Files at the destination that are known to be there: proven, or left by a delivery that nobody waited for. */
+  delivered: DeliveredFile[] | null;
+  /** A worker was asked to erase the delivered files. */
+  isErased: boolean;
+};
+
+export type DownloadQuery = {
+  ownerId: string;
+  states?: readonly DownloadState[];
+  kind?: string;
+  /** Part of the name or of the shown link, in whatever case. */
+  q?: string;
+  /** `list`: not removed, by id, newest first. `history`: finished or removed, by their end, newest first. */
+  of: 'list' | 'history';
+  /** The last one of the page before. */
+  after?: { id: string; endedAtMs: number };
+  limit: number;
+};
+
+export interface DownloadRows {
+  get(id: string): Promise<StoredDownload | null>;
+  /** In no order; unknown ids are left out. */
+  getMany(ids: string[]): Promise<StoredDownload[]>;
+  page(query: DownloadQuery): Promise<StoredDownload[]>;
+  /** Of those not removed. */
+  countByState(ownerId: string): Promise<Record<DownloadState, number>>;
+  /** Unfinished ones that go to the destination. */
+  countUnfinishedTo(destinationId: string): Promise<number>;
+  insertMany(rows: StoredDownload[]): Promise<void>;
+  update(id: string, change: Partial<Omit<StoredDownload, 'id' | 'ownerId' | 'createdAtMs'>>): Promise<void>;
+  /** The rows with their receipts and attempts. Events stay until they are pruned. */
+  removeMany(ids: string[]): Promise<void>;
+}
+
+/** `ready`: may be claimed · `waiting`: until `runnableAtMs` · `leased`: `workerId` works on it. */
+export type TaskStatus = 'ready' | 'waiting' | 'leased';
+
+/** Only live tasks have a row. A download has at most one that is not `erase`. */
+export type TaskRow = {
+  id: string;
+  downloadId: string;
+  ownerId: string;
+  kind: TaskKind;
+  status: TaskStatus;
+  priority: number;
+  /** Scheme a worker has to take, with the colon; null when any worker will do. */
+  scheme: string | null;
+  /** The only worker that can do it, because the bytes are in its scratch. */
+  pinnedWorkerId: string | null;
+  /** With status `waiting`. */
+  runnableAtMs: number | null;
+  /** Rises at each claim and is never used again. */
+  epoch: number;
+  /** With status `leased`. */
+  workerId: string | null;
+  leasedAtMs: number | null;
+  /** What the holder is told with its next report. */
+  order: 'stop' | 'drop' | null;
+  /** What an erase task erases: the download may be forgotten by then. */
+  erase: { files: DeliveredFile[]; destinationId: string } | null;
+  createdAtMs: number;
+};
+
+export interface TaskRows {
+  get(id: string): Promise<TaskRow | null>;
+  /** The one that is not `erase`. */
+  ofDownload(downloadId: string): Promise<TaskRow | null>;
+  eraseOf(downloadId: string): Promise<TaskRow | null>;
+  /** Ready ones this worker can do: higher priority first, then the oldest download. */
+  ready(query: { kind: TaskKind; workerId: string; schemes: string[]; limit: number }): Promise<TaskRow[]>;
+  leased(): Promise<TaskRow[]>;
+  leasedBy(workerId: string): Promise<TaskRow[]>;
+  countLeased(kind: TaskKind): Promise<number>;
+  /** Waiting ones whose time has come. */
+  due(nowMs: number, limit: number): Promise<TaskRow[]>;
+  /** Pinned ones that nobody holds. */
+  pinned(): Promise<TaskRow[]>;
+  insertMany(rows: TaskRow[]): Promise<void>;
+  update(id: string, change: Partial<Omit<TaskRow, 'id' | 'downloadId' | 'ownerId' | 'kind' | 'createdAtMs'>>): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+/** One finished try of a task. Remembers that (task, epoch) was answered. */
+export type AttemptRow = {
+  taskId: string;
+  epoch: number;
+  downloadId: string;
+  kind: TaskKind;
+  workerId: string;
+  outcome: string;
+  startedAtMs: number;
+  finishedAtMs: number;
+};
+
+export interface AttemptRows {
+  get(taskId: string, epoch: number): Promise<AttemptRow | null>;
+  listOf(downloadId: string): Promise<AttemptRow[]>;
+  insert(row: AttemptRow): Promise<void>;
+}
+
+export interface ReceiptRows {
+  get(downloadId: string): Promise<Receipt | null>;
+  /** Replaces the one of an earlier attempt. */
+  put(receipt: Receipt): Promise<void>;
+}
+
+export type NewEvent = Omit<FlotillaEvent, 'sequence'>;
+
+export interface EventRows {
+  /** In order; the sequence has no gaps and rises in the order of commits. */
+  append(events: NewEvent[]): Promise<FlotillaEvent[]>;
+  /** The owner's and everybody's, oldest first. */
+  after(ownerId: string, sequence: number, limit: number): Promise<FlotillaEvent[]>;
+  ofDownload(downloadId: string): Promise<FlotillaEvent[]>;
+  /** 0 when there was never one. */
+  lastSequence(): Promise<number>;
+  /** The highest one that was pruned; 0 when none was. */
+  prunedSequence(): Promise<number>;
+  /** Forgets events older than that which belong to no download that still exists. How many went. */
+  prune(beforeMs: number, limit: number): Promise<number>;
+}
+
+/** What an idempotency key was answered with: a download's id or a sentence for each link. */
+export type SubmissionRow = {
+  ownerId: string;
+  key: string;
+  results: ({ id: string } | { problem: string })[];
+  createdAtMs: number;
+};
+
+export interface SubmissionRows {
+  get(ownerId: string, key: string): Promise<SubmissionRow | null>;
+  /** Adds or replaces. */
+  put(row: SubmissionRow): Promise<void>;
+  removeBefore(createdAtMs: number): Promise<number>;
+}
+
+/** Sums that outlive the history. */
+export type Totals = { fetchedBytesTotal: number; completedTotal: number; failedTotal: number };
+
+export interface TotalRows {
+  get(ownerId: string): Promise<Totals>;
+  add(ownerId: string, change: Partial<Totals>): Promise<void>;
+}

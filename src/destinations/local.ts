@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { copyFile, link, mkdir, open, readFile, rm, stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { z } from 'zod';
+import { type DestinationTest, defineDestination, type ScratchFile } from '#core/destination.ts';
+import { FlotillaError, toFailure } from '#core/errors.ts';
+import { insideRoot, numberedName, safeName } from '#core/names.ts';
+import type { DeliveredFile } from '#core/protocol.ts';
+import { explain, flushFolder, systemFiles } from '#wire/system.ts';
+
+const options = z.strictObject({
+  folder: z
+    .string()
+    .min(1)
+    .max(4096)
+    .refine(isAbsolute, 'The folder must be an absolute path.')
+    .describe('Folder on the machine of the worker.'),
+});
+
+/** What a half-done delivery remembers, so that doing it again finds it. */
+type Note = { path: string; draft: string | null };
+
+export const local = defineDestination({
+  kind: 'local',
+  options,
+
+  async deliver({ folder }, file, onBytes, signal) {
+    try {
+      await mkdir(folder, { recursive: true });
+      const path = (await deliveredBefore(file)) ?? (await place(folder, file, signal));
+      const sha256 = await readBack(path, onBytes, signal);
+      const promised = sha256Of(file);
+      if (sha256 !== promised) {
+        await rm(path, { force: true });
+        const message = `${path} reads back as other bytes than were written: SHA-256 ${sha256} instead of ${promised}. The disk may be failing.`;
+        throw new FlotillaError('checksum_mismatch', message);
+      }
+      const { sizeBytes, index, digests, verifiedAgainst } = file;
+      return { index, path: file.path, sizeBytes, digests, verifiedAgainst, location: path, provenSha256: sha256 };
+    } catch (error) {
+      throw explain(error, folder);
+    }
+  },
+
+  async erase(_options, files: DeliveredFile[]) {
+    for (const { location } of files) await rm(location, { force: true });
+  },
+
+  async test({ folder }) {
+    const steps: DestinationTest = [];
+    const path = join(folder, `.flotilla-test-${process.pid}`);
+    const attempt = async (step: string, act: () => Promise<unknown>) => {
+      if (steps.some(({ ok }) => !ok)) return;
+      try {
+        await act();
+        steps.push({ step, ok: true, message: null });
+      } catch (error) {
+        steps.push({ step, ok: false, message: toFailure(explain(error, folder)).message });
+      }
+    };
+    await attempt('folder', () => mkdir(folder, { recursive: true }));
+    await attempt('write', () => writeFile(path, 'Flotilla', { flag: 'wx' }));
+    await attempt('read', async () => {
+      if ((await readFile(path, 'utf8')) !== 'Flotilla') throw new Error('What was written reads back differently.');
+    });
+    await attempt('delete', () => unlink(path));
+    return steps;
+  },
+
+  async freeBytes({ folder }) {
+    // The folder may not exist yet: what counts is the disk it will be on.
+    for (let place = folder; ; place = dirname(place)) {
+      try {
+        const { bavail, bsize } = await statfs(place);
+        return bavail * bsize;
+      } catch {
+        if (place === dirname(place)) return null;
+      }
+    }
+  },
+});
+
+/** The path of an earlier, interrupted delivery of this very file; what it left half-done is removed. */
+async function deliveredBefore(file: ScratchFile): Promise<string | null> {
+  const text = await systemFiles.readText(file.notePath);
+  if (text === null) return null;
+  const note = JSON.parse(text) as Note;
+  if (note.draft !== null) await rm(note.draft, { force: true });
+  return (await isSameFile(note.path, file.scratchPath)) || (note.draft !== null && (await isCopy(note.path, file)))
+    ? note.path
+    : null;
+}
+
+/** Gives the file its final name, complete from the first moment; a taken name gets ` (1)`. */
+async function place(folder: string, file: ScratchFile, signal: AbortSignal): Promise<string> {
+  const from = (await sameDisk(folder, file.scratchPath)) ? file.scratchPath : await copyBeside(folder, file, signal);
+  const draft = from === file.scratchPath ? null : from;
+  for (let number = 0; ; number++) {
+    const path = insideRoot(folder, numberedName(safeName(file.path), number));
+    if ((await systemFiles.sizeOf(path)) !== null) continue;
+    await systemFiles.writeText(file.notePath, JSON.stringify({ path, draft } satisfies Note));
+    if (draft !== null) {
+      if (!(await systemFiles.claimName(draft, path))) continue;
+    } else if (!(await linkNew(file.scratchPath, path))) continue;
+    await flushFolder(folder);
+    return path;
+  }
+}
+
+/** A second name for the bytes, unless the name is taken. Both names stay until the delivery is recorded. */
+async function linkNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Can both share the bytes? Tried, because mounts and file systems without hard links look alike from outside. */
+async function sameDisk(folder: string, scratchPath: string): Promise<boolean> {
+  const trial = join(folder, `.flotilla-${process.pid}-${(await stat(scratchPath)).ino}.link`);
+  try {
+    await rm(trial, { force: true });
+    await link(scratchPath, trial);
+    await unlink(trial);
+    return true;
+  } catch (error) {
+    if (['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return false;
+    throw error;
+  }
+}
+
+/** Copies to a hidden name in the target folder, flushed; returns its path. */
+async function copyBeside(folder: string, file: ScratchFile, signal: AbortSignal): Promise<string> {
+  const draft = join(folder, `.flotilla-${(await stat(file.scratchPath)).ino}-${file.index}.part`);
+  await systemFiles.writeText(file.notePath, JSON.stringify({ path: draft, draft } satisfies Note));
+  try {
+    signal.throwIfAborted();
+    await copyFile(file.scratchPath, draft, fs.constants.COPYFILE_FICLONE);
+    const handle = await open(draft, 'r+');
+    await handle.sync().finally(() => handle.close());
+    return draft;
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+async function isSameFile(path: string, scratchPath: string): Promise<boolean> {
+  try {
+    const [a, b] = await Promise.all([stat(path), stat(scratchPath)]);
+    return a.ino === b.ino && a.dev === b.dev;
+  } catch {
+    return false;
+  }
+}
+
+/** A copy that got its final name just before an interruption: the read-back that follows proves it. */
+async function isCopy(path: string, file: ScratchFile): Promise<boolean> {
+  return (
+    (await systemFiles.sizeOf(path)) === file.sizeBytes &&
+    (await readBack(path, () => {}, new AbortController().signal)) === sha256Of(file)
+  );
+}
+
+function sha256Of(file: ScratchFile): string | undefined {
+  return file.digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex;
+}
+
+async function readBack(path: string, onBytes: (byteCount: number) => void, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of fs.createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
+    hash.update(chunk);
+    onBytes(chunk.length);
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,318 @@
+import type { Agent } from 'undici';
+import { FlotillaError } from '#core/errors.ts';
+import { parseLink, showLink } from '#core/link.ts';
+import { nameFromLink, safeName } from '#core/names.ts';
+import type { Digest, Resolution } from '#core/resolution.ts';
+import {
+  type ByteSession,
+  defineSource,
+  type OpenedRange,
+  type Sink,
+  type SourceContext,
+  type SourceFacts,
+} from '#core/source.ts';
+import { version } from '#core/version.ts';
+import { fileNameOf } from '#wire/content-disposition.ts';
+import {
+  parseContentRange,
+  parseOldDigest,
+  parseReprDigest,
+  parseRetryAfterMs,
+  parseUnsatisfiedRange,
+} from '#wire/http-fields.ts';
+import { field, garbled, type HttpHead } from '#wire/http-head.ts';
+import { Http1Connection } from '#wire/http1.ts';
+import { askUndici, createUndiciAgent, pouredLength } from '#wire/undici-lane.ts';
+
+const maxRedirects = 10;
+const userAgent = `Flotilla/${version}`;
+
+export const http = defineSource({
+  kind: 'http',
+  schemes: ['http:', 'https:'],
+
+  async probe(context, link, signal) {
+    const session = openSession(context, link);
+    try {
+      const opened = await session.open(0, null, signal);
+      opened.discard();
+      return resolutionOf(link, opened.facts);
+    } finally {
+      session.close();
+    }
+  },
+
+  openSession,
+});
+
+export function resolutionOf(link: URL, facts: SourceFacts): Resolution {
+  const name = facts.suggestedName === null ? nameFromLink(link) : safeName(facts.suggestedName, nameFromLink(link));
+  const { sizeBytes, resumable, finalUrl, validator, mediaType, digests } = facts;
+  return { kind: 'http', name, files: [{ path: name, sizeBytes }], resumable, finalUrl, validator, mediaType, digests };
+}
+
+/** One answer of either lane. */
+type Answer = {
+  head: HttpHead;
+  pour(sink: Sink, signal: AbortSignal): Promise<void>;
+  discard(): void;
+  lengthBytes: number | null;
+};
+
+function openSession(context: SourceContext, link: URL): ByteSession {
+  const idle: Http1Connection[] = [];
+  let agent: Agent | null = null;
+  /** Where redirects led; asked directly until it refuses, because such targets may expire. */
+  let target: URL | null = null;
+  /** Servers that needed the undici lane once get it at once the next time. */
+  let rawLaneWorks = true;
+
+  async function open(startByte: number, endByte: number | null, signal: AbortSignal): Promise<OpenedRange> {
+    if (target !== null) {
+      const answer = await ask(target, startByte, endByte, signal);
+      if (answer.head.status === 200 || answer.head.status === 206) return toRange(target, answer, startByte, endByte);
+      answer.discard();
+      target = null;
+    }
+    const { url, answer } = await follow(startByte, endByte, signal);
+    if (url.href !== link.href) target = url;
+    return toRange(url, answer, startByte, endByte);
+  }
+
+  async function follow(startByte: number, endByte: number | null, signal: AbortSignal): Promise<{ url: URL; answer: Answer }> {
+    let url = link;
+    for (let hop = 0; hop <= maxRedirects; hop++) {
+      let answer = await ask(url, startByte, endByte, signal);
+      if (answer.head.status === 416 && startByte === 0) {
+        // RFC 9110 14.1.2: nothing of an empty file can be asked for. Some servers also say so of files they cannot cut.
+        answer.discard();
+        answer = await ask(url, null, null, signal);
+      }
+      if (answer.head.status === 206 && answer.lengthBytes === null) {
+        // A part of an encoded stream cannot be decoded: ask for the whole.
+        answer.discard();
+        answer = await ask(url, null, null, signal);
+      }
+      const next = redirectTarget(url, answer.head);
+      if (next === null) return { url, answer };
+      answer.discard();
+      url = next;
+    }
+    const message = `${showLink(link)} redirects more than ${maxRedirects} times in a row. The link goes nowhere.`;
+    throw new FlotillaError('redirect_loop', message);
+  }
+
+  async function ask(url: URL, startByte: number | null, endByte: number | null, signal: AbortSignal): Promise<Answer> {
+    const headers = requestHeaders(url, startByte, endByte);
+    if (rawLaneWorks) {
+      const answer = await askRaw(url, headers, signal);
+      if (answer !== null) return answer;
+      rawLaneWorks = false;
+    }
+    agent ??= createUndiciAgent(context.egress, context.connectTimeoutMs);
+    const answer = await askUndici(agent, url, headers, signal);
+    return { ...answer, lengthBytes: pouredLength(answer.head) };
+  }
+
+  /** null: an answer the raw lane does not pour. */
+  async function askRaw(url: URL, headers: [string, string][], signal: AbortSignal): Promise<Answer | null> {
+    const request = { host: url.host, path: url.pathname + url.search, headers };
+    const exchange = async (connection: Http1Connection) => {
+      const late = new AbortController();
+      const timer = context.clock.setTimer(context.connectTimeoutMs, () => late.abort(tooLate()));
+      try {
+        return await connection.ask(request, AbortSignal.any([signal, late.signal]));
+      } catch (error) {
+        connection.close();
+        throw error;
+      } finally {
+        timer.cancel();
+      }
+    };
+    let connection = takeIdle(url);
+    let head: HttpHead | null = null;
+    if (connection !== null) {
+      // A kept connection may have been closed by the server just now; that says nothing about the file.
+      head = await exchange(connection).catch(() => null);
+      signal.throwIfAborted();
+    }
+    if (connection === null || head === null) {
+      connection = await Http1Connection.open(context.clock, context.egress, {
+        host: url.hostname,
+        port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+        tls: url.protocol === 'https:',
+        signal,
+        timeoutMs: context.connectTimeoutMs,
+      });
+      head = await exchange(connection);
+    }
+    const [usedConnection, usedHead] = [connection, head];
+    const isBody = head.status === 200 || head.status === 206;
+    if (isBody && !Http1Connection.isPlain(head)) {
+      connection.close();
+      return null;
+    }
+    return {
+      head,
+      lengthBytes: pouredLength(head),
+      async pour(sink, pourSignal) {
+        await usedConnection.pour(usedHead, sink, pourSignal);
+        if (usedConnection.isFree) keepIdle(url, usedConnection);
+      },
+      discard: () => usedConnection.close(),
+    };
+  }
+
+  const origins = new WeakMap<Http1Connection, string>();
+
+  function takeIdle(url: URL): Http1Connection | null {
+    const index = idle.findIndex((connection) => connection.isFree && origins.get(connection) === url.origin);
+    return index === -1 ? null : (idle.splice(index, 1)[0] as Http1Connection);
+  }
+
+  function keepIdle(url: URL, connection: Http1Connection): void {
+    origins.set(connection, url.origin);
+    idle.push(connection);
+  }
+
+  function tooLate(): FlotillaError {
+    const seconds = Math.round(context.connectTimeoutMs / 1000);
+    return new FlotillaError('timed_out', `${link.host} took the request but did not answer within ${seconds} s.`);
+  }
+
+  /** A password belongs to the origin of the link alone: it is not sent where a redirect leads. */
+  function requestHeaders(url: URL, startByte: number | null, endByte: number | null): [string, string][] {
+    const headers: [string, string][] = [
+      ['User-Agent', userAgent],
+      ['Accept', '*/*'],
+      ['Accept-Encoding', 'identity'],
+    ];
+    if (startByte !== null) headers.push(['Range', `bytes=${startByte}-${endByte === null ? '' : endByte - 1}`]);
+    if (url.origin === link.origin && (link.username !== '' || link.password !== '')) {
+      const pair = `${decodeURIComponent(link.username)}:${decodeURIComponent(link.password)}`;
+      headers.push(['Authorization', `Basic ${Buffer.from(pair).toString('base64')}`]);
+    }
+    return headers;
+  }
+
+  function toRange(url: URL, answer: Answer, startByte: number, endByte: number | null): OpenedRange {
+    const { head } = answer;
+    try {
+      if (head.status === 206) return partRange(url, answer, startByte, endByte);
+      if (head.status === 200) return wholeRange(url, answer);
+      if (head.status === 416) return beyondEnd(url, answer, startByte);
+      throw refusal(url, head);
+    } catch (error) {
+      answer.discard();
+      throw error;
+    }
+  }
+
+  function partRange(url: URL, answer: Answer, startByte: number, endByte: number | null): OpenedRange {
+    const range = parseContentRange(field(answer.head, 'content-range') ?? '');
+    if (range === null) throw garbled('it sends a part of the file without saying which');
+    // RFC 9110 15.3.7: a server may send less than was asked for, but what it sends must be what it says.
+    if (range.startByte !== startByte || (endByte !== null && range.endByte > endByte)) {
+      throw garbled(`it was asked for bytes from ${startByte} and sends others`);
+    }
+    const length = range.endByte - range.startByte;
+    if (answer.lengthBytes !== null && answer.lengthBytes !== length)
+      throw garbled('the length of the part contradicts its range');
+    return opened(answer, factsOf(url, answer.head, range.sizeBytes, true), range.startByte, range.endByte);
+  }
+
+  function wholeRange(url: URL, answer: Answer): OpenedRange {
+    return opened(answer, factsOf(url, answer.head, answer.lengthBytes, false), 0, answer.lengthBytes);
+  }
+
+  function beyondEnd(url: URL, answer: Answer, startByte: number): OpenedRange {
+    const sizeBytes = parseUnsatisfiedRange(field(answer.head, 'content-range') ?? '');
+    const message = `The file at ${showLink(link)} is shorter than before (${sizeBytes ?? 'unknown'} bytes, ${startByte} were asked for).`;
+    if (startByte > 0) throw new FlotillaError('content_changed', message);
+    throw refusal(url, answer.head);
+  }
+
+  function opened(answer: Answer, facts: SourceFacts, startByte: number, endByte: number | null): OpenedRange {
+    return { facts, startByte, endByte, pour: answer.pour, discard: answer.discard };
+  }
+
+  function refusal(url: URL, head: HttpHead): FlotillaError {
+    const retryAfter = field(head, 'retry-after');
+    const retryAfterMs = retryAfter === null ? null : parseRetryAfterMs(retryAfter, context.clock.now());
+    return refusalOf(url, head.status, retryAfterMs);
+  }
+
+  return {
+    open,
+    close() {
+      for (const connection of idle) connection.close();
+      agent?.destroy().catch(() => {});
+    },
+  };
+}
+
+/** Where the answer sends us; null when it does not. Only http and https are followed. */
+function redirectTarget(from: URL, head: HttpHead): URL | null {
+  if (![301, 302, 303, 307, 308].includes(head.status)) return null;
+  const location = field(head, 'location');
+  if (location === null) throw garbled('it redirects without saying where');
+  const url = URL.parse(decodeLocation(location), from);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    const message = `${showLink(from)} redirects to something that is not a web address, which Flotilla does not follow.`;
+    throw new FlotillaError('redirect_invalid', message);
+  }
+  // RFC 9110 10.2.2 lets userinfo through; a server has no business to choose our credentials.
+  url.username = '';
+  url.password = '';
+  return parseLink(url.href);
+}
+
+/** Servers write raw UTF-8 here although only ASCII is allowed; its bytes reached us as Latin-1. */
+function decodeLocation(location: string): string {
+  return /[\x80-\xff]/.test(location) ? Buffer.from(location, 'latin1').toString('utf8') : location;
+}
+
+function factsOf(url: URL, head: HttpHead, sizeBytes: number | null, resumable: boolean): SourceFacts {
+  const disposition = field(head, 'content-disposition');
+  return {
+    sizeBytes,
+    resumable,
+    validator: { etag: field(head, 'etag'), lastModified: field(head, 'last-modified') },
+    // The end of a redirect names the file better than its start: links such as /latest lead to releases.
+    suggestedName: (disposition === null ? null : fileNameOf(disposition)) ?? nameFromLink(url),
+    finalUrl: showLink(url),
+    mediaType: field(head, 'content-type')?.split(';')[0]?.trim().toLowerCase() ?? null,
+    digests: digestsOf(head),
+  };
+}
+
+/** Digests of the whole file. Content-Digest is of the bytes sent (RFC 9530 section 2), so of a part it says nothing. */
+function digestsOf(head: HttpHead): Digest[] {
+  if (field(head, 'content-encoding') !== null) return [];
+  const whole = head.status === 200 ? parseReprDigest(field(head, 'content-digest') ?? '') : [];
+  return [...parseReprDigest(field(head, 'repr-digest') ?? ''), ...whole, ...parseOldDigest(field(head, 'digest') ?? '')];
+}
+
+function refusalOf(url: URL, status: number, retryAfterMs: number | null): FlotillaError {
+  const link = showLink(url);
+  if (status === 404) return new FlotillaError('not_found', `There is nothing at ${link} (404). Check the link.`);
+  if (status === 410) return new FlotillaError('not_found', `The file at ${link} was taken down for good (410).`);
+  if (status === 401 || status === 407) {
+    const message = `${url.host} wants a user name and a password (${status}). Put them into the link: https://user:password@…`;
+    return new FlotillaError('auth_required', message);
+  }
+  if (status === 403) {
+    const message = `${url.host} refuses this link (403). It may have expired, or need a login.`;
+    return new FlotillaError('auth_required', message);
+  }
+  if (status === 429 || status === 503) {
+    const wait = retryAfterMs === null ? '' : ` and asks to wait ${Math.ceil(retryAfterMs / 1000)} s`;
+    return new FlotillaError('busy', `${url.host} is busy (${status})${wait}.`, { retryAfterMs });
+  }
+  if (status >= 500 || status === 408 || status === 425) {
+    return new FlotillaError('server_error', `${url.host} has a problem of its own (${status}). A later try may help.`, {
+      retryAfterMs,
+    });
+  }
+  return new FlotillaError('refused', `${url.host} answered ${status} to ${link}, which is no file.`);
+}

@@ -1,0 +1,17 @@
+import { FlotillaError } from '#core/errors.ts';
+import type { Source } from '#core/source.ts';
+import { http } from './http.ts';
+
+/** Every source. Add one here. */
+export const sources: readonly Source[] = [http];
+
+/** The source that takes the link. Throws `scheme_unknown` with what is understood. */
+export function sourceOf(link: URL): Source {
+  const source = sources.find(({ schemes }) => schemes.includes(link.protocol));
+  if (source !== undefined) return source;
+  const known = sources.flatMap(({ schemes }) => schemes.map((scheme) => scheme.slice(0, -1))).join(', ');
+  throw new FlotillaError(
+    'scheme_unknown',
+    `Flotilla does not know links that begin with ${link.protocol} It understands ${known}.`,
+  );
+}

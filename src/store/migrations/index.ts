@@ -1,0 +1,41 @@
+import type { Kysely } from 'kysely';
+import { FlotillaError } from '#core/errors.ts';
+import * as first from './0001-first.ts';
+
+type Migration = { name: string; up(db: Kysely<unknown>): Promise<void> };
+type MigrationsTable = { migrations: { name: string; atMs: number } };
+
+/** In order; a name that was released never changes, and neither does what its migration does. */
+const migrations: readonly Migration[] = [first];
+
+/**
+ * Brings the tables up to date; call it inside a transaction. Throws `unsupported` when a newer program has been here.
+ * Returns the names of the migrations that ran.
+ */
+export async function migrate(db: Kysely<unknown>, nowMs: number): Promise<string[]> {
+  await db.schema
+    .createTable('migrations')
+    .ifNotExists()
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('atMs', 'bigint', (column) => column.notNull())
+    .execute();
+  const log = db as Kysely<MigrationsTable>;
+  const done = (await log.selectFrom('migrations').select('name').execute()).map((row) => row.name);
+  refuseNewer(done);
+  const pending = migrations.filter((migration) => !done.includes(migration.name));
+  for (const migration of pending) {
+    await migration.up(db);
+    await log.insertInto('migrations').values({ name: migration.name, atMs: nowMs }).execute();
+  }
+  return pending.map((migration) => migration.name);
+}
+
+function refuseNewer(done: string[]): void {
+  const unknown = done.find((name) => !migrations.some((migration) => migration.name === name));
+  if (unknown === undefined) return;
+  throw new FlotillaError(
+    'unsupported',
+    `This database was last used by a newer Flotilla (it has ${unknown}, this program knows up to ` +
+      `${migrations.at(-1)?.name}). Start the newer program, or restore a backup made before the update.`,
+  );
+}

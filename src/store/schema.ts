@@ -1,0 +1,125 @@
+import type { Insertable } from 'kysely';
+
+/**
+ * The tables as both engines have them. Ids are text, times are epoch milliseconds in `bigint`, truth values are 0 and 1,
+ * everything that is never searched is JSON in text. Columns have the names of the fields they hold.
+ */
+export type Schema = {
+  meta: { key: string; value: string };
+  /** Numbers that only rise; whoever takes one holds the row until the commit, so numbers follow the order of commits. */
+  counters: { name: string; value: number };
+  users: {
+    id: string;
+    name: string;
+    /** The name as it is compared: in lower case. */
+    foldedName: string;
+    role: string;
+    passwordHash: string;
+    createdAtMs: number;
+  };
+  sessions: {
+    idHash: string;
+    userId: string;
+    createdAtMs: number;
+    usedAtMs: number;
+    expiresAtMs: number;
+    userAgent: string | null;
+  };
+  tokens: {
+    id: string;
+    hash: string;
+    userId: string;
+    name: string;
+    scopes: string;
+    createdAtMs: number;
+    expiresAtMs: number | null;
+    usedAtMs: number | null;
+  };
+  destinations: { id: string; kind: string; name: string; options: string; isDefault: number };
+  workers: {
+    id: string;
+    name: string;
+    version: string;
+    kinds: string;
+    schemes: string;
+    state: string;
+    registeredAtMs: number;
+    seenAtMs: number;
+  };
+  downloads: DownloadsTable;
+  tasks: {
+    id: string;
+    downloadId: string;
+    ownerId: string;
+    kind: string;
+    status: string;
+    priority: number;
+    scheme: string | null;
+    pinnedWorkerId: string | null;
+    runnableAtMs: number | null;
+    epoch: number;
+    workerId: string | null;
+    leasedAtMs: number | null;
+    order: string | null;
+    erase: string | null;
+    createdAtMs: number;
+  };
+  attempts: {
+    taskId: string;
+    epoch: number;
+    downloadId: string;
+    kind: string;
+    workerId: string;
+    outcome: string;
+    startedAtMs: number;
+    finishedAtMs: number;
+  };
+  receipts: { downloadId: string; completedAtMs: number; body: string };
+  events: {
+    sequence: number;
+    name: string;
+    atMs: number;
+    downloadId: string | null;
+    ownerId: string | null;
+    message: string;
+    data: string;
+  };
+  submissions: { ownerId: string; key: string; results: string; createdAtMs: number };
+  totals: { ownerId: string; fetchedBytesTotal: number; completedTotal: number; failedTotal: number };
+};
+
+type DownloadsTable = {
+  id: string;
+  ownerId: string;
+  link: string;
+  kind: string | null;
+  name: string;
+  /** Name and shown link in lower case, for finding. */
+  searchText: string;
+  state: string;
+  phase: string | null;
+  reason: string | null;
+  retryAtMs: number | null;
+  options: string;
+  destinationId: string;
+  resolution: string | null;
+  sizeBytes: number | null;
+  doneBytes: number;
+  attempt: number;
+  failure: string | null;
+  createdAtMs: number;
+  startedAtMs: number | null;
+  finishedAtMs: number | null;
+  removedAtMs: number | null;
+  /** When it left the list of live ones: removed, else finished. The history is sorted by it. */
+  endedAtMs: number | null;
+  priority: number;
+  tries: number;
+  bestBytes: number;
+  queuedAtMs: number;
+  fetched: string | null;
+  delivered: string | null;
+  isErased: number;
+};
+
+export type NewRow<Table extends keyof Schema> = Insertable<Schema[Table]>;

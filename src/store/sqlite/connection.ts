@@ -1,0 +1,47 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { Kysely, SqliteDialect, type SqliteStatement } from 'kysely';
+import type { Schema } from '../schema.ts';
+
+/** What statements may do now. `closed` is between transactions: whoever kept one and uses it late is told so. */
+export type Access = 'write' | 'read' | 'closed';
+
+/** Statements are made once and kept; lists of different length make different ones, so the oldest go at this count. */
+const maxStatements = 400;
+
+/**
+ * Kysely over node:sqlite. Each query runs synchronously and its promise is settled already, so a transaction that awaits
+ * nothing but queries ends before the event loop turns.
+ */
+export function connectKysely(sqlite: DatabaseSync): { db: Kysely<Schema>; allow(access: Access): void } {
+  const statements = new Map<string, SqliteStatement>();
+  let allowed: Access = 'closed';
+
+  function prepare(sql: string): SqliteStatement {
+    if (allowed === 'closed') throw new Error('a transaction was used after it ended');
+    if (allowed === 'read' && !/^select\b/i.test(sql)) throw new Error('a read may not change the database');
+    const statement = statements.get(sql) ?? adapt(sqlite.prepare(sql));
+    statements.delete(sql);
+    statements.set(sql, statement);
+    if (statements.size > maxStatements) statements.delete(statements.keys().next().value as string);
+    return statement;
+  }
+
+  const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: { prepare, close: () => sqlite.close() } }) });
+  return {
+    db,
+    allow(access) {
+      allowed = access;
+    },
+  };
+}
+
+/** node:sqlite takes the parameters one by one, Kysely hands over a list. */
+function adapt(statement: StatementSync): SqliteStatement {
+  const spread = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...spread(parameters)),
+    run: (parameters) => statement.run(...spread(parameters)),
+    iterate: (parameters) => statement.iterate(...spread(parameters)),
+  };
+}

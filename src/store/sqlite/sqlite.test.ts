@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { conformStore } from '#testing/conform-store.ts';
+import { createFakeClock } from '#testing/fake-clock.ts';
+import { startProcess } from '#testing/process.ts';
+import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { openSqliteStore } from './sqlite.ts';
+
+const clock = createFakeClock();
+const child = join(import.meta.dirname, 'sqlite-child.ts');
+
+async function open(t: Scope, path: string) {
+  const store = await openSqliteStore(path, { clock });
+  releaseAfter(t, () => store.close());
+  return store;
+}
+
+conformStore({ name: 'sqlite', open: (t) => open(t, join(tempFolder(t), 'flotilla.db')) });
+conformStore({ name: 'sqlite in memory', open: (t) => open(t, ':memory:') });
+
+test('what was written is there after closing and opening again', async (t) => {
+  const path = join(tempFolder(t), 'new', 'folder', 'flotilla.db');
+  const first = await open(t, path);
+  await first.write((tx) => tx.meta.put('key', 'value'));
+  await first.close();
+  const second = await open(t, path);
+  assert.equal(await second.read((tx) => tx.meta.get('key')), 'value');
+  if (process.platform !== 'win32') assert.equal(statSync(path).mode & 0o077, 0, 'others may not read it');
+});
+
+test('writes that are asked for together share one commit', async (t) => {
+  const path = join(tempFolder(t), 'flotilla.db');
+  const store = await open(t, path);
+  const watcher = new DatabaseSync(path, { readOnly: true });
+  releaseAfter(t, () => watcher.close());
+  const seen = new Set<unknown>();
+  const write = (index: number) =>
+    store.write(async (tx) => {
+      await tx.meta.put(`key${index}`, '');
+      seen.add(watcher.prepare("select count(*) as count from meta where key like 'key%'").get()?.count);
+    });
+  await Promise.all(Array.from({ length: 20 }, (_, index) => write(index)));
+  assert.deepEqual([...seen], [0], 'nobody outside saw a part of it');
+  assert.equal(watcher.prepare('select count(*) as count from meta').get()?.count, 20);
+});
+
+test('a second process is refused with a sentence that names the folder, until the first one is gone', async (t) => {
+  const folder = tempFolder(t);
+  const path = join(folder, 'flotilla.db');
+  const first = await startProcess(t, process.execPath, [child, path, 'hold'], { ready: /ready/ });
+
+  const second = await startProcess(t, process.execPath, [child, path, 'hold']);
+  assert.equal((await second.exited).code, 3);
+  assert.match(second.stderr, /already running/);
+  assert.ok(second.stderr.includes(folder));
+
+  await first.kill('SIGKILL');
+  const third = await startProcess(t, process.execPath, [child, path, 'hold'], { ready: /ready/ });
+  await third.stop();
+});
+
+test('a second store in the same process is refused too', async (t) => {
+  const path = join(tempFolder(t), 'flotilla.db');
+  const first = await open(t, path);
+  await assert.rejects(open(t, path), { code: 'busy' });
+  await first.close();
+  await open(t, path);
+});
+
+test('every acknowledged row is there after kill -9 (Q1)', async (t) => {
+  const path = join(tempFolder(t), 'flotilla.db');
+  const acknowledged = new Set<string>();
+  for (let round = 0; round < 10; round++) {
+    const writer = await startProcess(t, process.execPath, [child, path, `add${round}-`], { ready: /add\d/ });
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+    await writer.kill('SIGKILL');
+    // The last line may be cut; what was not printed whole was not acknowledged to anybody.
+    for (const key of writer.stdout.split('\n').slice(0, -1)) acknowledged.add(key);
+  }
+  const store = await open(t, path);
+  const lost = await store.read(async (tx) => {
+    const missing: string[] = [];
+    for (const key of acknowledged) if ((await tx.meta.get(key)) === null) missing.push(key);
+    return missing;
+  });
+  assert.deepEqual(lost, []);
+  assert.ok(acknowledged.size > 50, `only ${acknowledged.size} rows were added`);
+});
+
+test('a database of a newer program is refused with a sentence and left alone', async (t) => {
+  const path = join(tempFolder(t), 'flotilla.db');
+  await (await open(t, path)).close();
+  const newer = new DatabaseSync(path);
+  newer.exec("insert into migrations values ('9999-future', 1)");
+  newer.close();
+  await assert.rejects(open(t, path), { code: 'unsupported', message: /newer Flotilla \(it has 9999-future/ });
+  await assert.rejects(open(t, path), { code: 'unsupported' }, 'the lock was let go');
+});
+
+test('a file that is no database is refused with a sentence', async (t) => {
+  const { writeFileSync } = await import('node:fs');
+  const path = join(tempFolder(t), 'flotilla.db');
+  writeFileSync(path, 'this is a text, and long enough to be taken for a page of something else '.repeat(20));
+  await assert.rejects(open(t, path), { code: 'unsupported', message: /Restore it from a backup/ });
+});

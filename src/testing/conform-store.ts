@@ -1,0 +1,500 @@
+/** What every engine of the store promises, as tests. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NewEvent, Store, StoredDownload, TaskRow, Transaction } from '#core/store.ts';
+import type { Scope } from './temp.ts';
+
+export type StoreUnderTest = {
+  name: string;
+  /** A new empty store; it is closed after the test. */
+  open(t: Scope): Promise<Store>;
+};
+
+export function conformStore({ name, open }: StoreUnderTest): void {
+  const check = (sentence: string, run: (store: Store) => Promise<void>) =>
+    test(`${name}: ${sentence}`, async (t) => run(await open(t)));
+
+  check('what a write changed is there for the next read', async (store) => {
+    await store.write((tx) => tx.meta.put('greeting', 'hello'));
+    assert.equal(await store.read((tx) => tx.meta.get('greeting')), 'hello');
+    await store.write((tx) => tx.meta.put('greeting', 'good day'));
+    assert.equal(await store.read((tx) => tx.meta.get('greeting')), 'good day');
+    await store.write((tx) => tx.meta.remove('greeting'));
+    assert.equal(await store.read((tx) => tx.meta.get('greeting')), null);
+  });
+
+  check('a write that throws leaves nothing behind, and the ones beside it stay', async (store) => {
+    const results = await Promise.allSettled([
+      store.write((tx) => tx.meta.put('first', '1')),
+      store.write(async (tx) => {
+        await tx.meta.put('second', '2');
+        tx.afterCommit(() => assert.fail('this was never committed'));
+        throw new Error('changed my mind');
+      }),
+      store.write((tx) => tx.meta.put('third', '3')),
+    ]);
+    assert.deepEqual(
+      results.map((result) => result.status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+    const kept = await store.read((tx) => Promise.all(['first', 'second', 'third'].map((key) => tx.meta.get(key))));
+    assert.deepEqual(kept, ['1', null, '3']);
+  });
+
+  check('writes asked for together run one after the other', async (store) => {
+    const add = () =>
+      store.write(async (tx) => {
+        const before = Number((await tx.meta.get('count')) ?? 0);
+        await tx.meta.put('count', String(before + 1));
+      });
+    await Promise.all(Array.from({ length: 50 }, add));
+    assert.equal(await store.read((tx) => tx.meta.get('count')), '50');
+  });
+
+  check('a read never sees half a write', async (store) => {
+    await store.write((tx) => putPair(tx, 0));
+    const writes = Array.from({ length: 10 }, (_, index) => store.write((tx) => putPair(tx, index + 1)));
+    const reads = Array.from({ length: 10 }, () =>
+      store.read(async (tx) => [await tx.meta.get('left'), await tx.meta.get('right')]),
+    );
+    for (const [left, right] of await Promise.all(reads)) assert.equal(left, right);
+    await Promise.all(writes);
+  });
+
+  check('a read that changes something is refused', async (store) => {
+    await assert.rejects(store.read((tx) => tx.meta.put('key', 'value')));
+    assert.equal(await store.read((tx) => tx.meta.get('key')), null);
+  });
+
+  check('a transaction kept for later is refused', async (store) => {
+    let kept: Transaction | undefined;
+    await store.write(async (tx) => {
+      kept = tx;
+    });
+    await assert.rejects(async () => kept?.meta.put('key', 'value'));
+  });
+
+  check('hooks run after the commit, in its order, before the promise resolves', async (store) => {
+    const seen: string[] = [];
+    const write = (label: string) =>
+      store
+        .write(async (tx) => {
+          tx.afterCommit(() => seen.push(`hook ${label}`));
+        })
+        .then(() => seen.push(`promise ${label}`));
+    await Promise.all([write('a'), write('b')]);
+    assert.deepEqual(seen, ['hook a', 'hook b', 'promise a', 'promise b']);
+  });
+
+  check('closing waits for what was asked, twice is harmless, and later calls are refused', async (store) => {
+    const write = store.write((tx) => tx.meta.put('key', 'value'));
+    await store.close();
+    await write;
+    await store.close();
+    await assert.rejects(store.write((tx) => tx.meta.put('key', 'late')));
+  });
+
+  check('the name of a user is taken in every case', async (store) => {
+    await store.write(async (tx) => {
+      assert.equal(await tx.users.insert(user('u1', 'Änne')), true);
+      assert.equal(await tx.users.insert(user('u2', 'äNNE')), false);
+      assert.equal((await tx.users.byName('ÄNNE'))?.id, 'u1');
+      assert.equal(await tx.users.byName('anne'), null);
+      assert.equal(await tx.users.count(), 1);
+      await tx.users.update('u1', { role: 'user', passwordHash: 'other' });
+      assert.deepEqual(await tx.users.get('u1'), { ...user('u1', 'Änne'), role: 'user', passwordHash: 'other' });
+    });
+  });
+
+  check('sessions end one by one, all but one, by time, and with their user', async (store) => {
+    await store.write(async (tx) => {
+      await tx.users.insert(user('u1', 'anna'));
+      for (const [idHash, expiresAtMs] of [
+        ['a', 10],
+        ['b', 20],
+        ['c', 30],
+        ['d', 40],
+      ] as const) {
+        await tx.sessions.insert({ idHash, userId: 'u1', createdAtMs: 1, usedAtMs: expiresAtMs, expiresAtMs, userAgent: null });
+      }
+      assert.equal(await tx.sessions.removeExpired(10), 1);
+      assert.equal(await tx.sessions.remove('b'), true);
+      assert.equal(await tx.sessions.remove('b'), false);
+      await tx.sessions.update('c', { usedAtMs: 99, expiresAtMs: 100 });
+      assert.deepEqual(
+        (await tx.sessions.listOf('u1')).map((row) => row.idHash),
+        ['c', 'd'],
+      );
+      await tx.sessions.removeOf('u1', 'd');
+      assert.deepEqual(
+        (await tx.sessions.listOf('u1')).map((row) => row.idHash),
+        ['d'],
+      );
+      await tx.users.remove('u1');
+      assert.equal(await tx.sessions.get('d'), null);
+    });
+  });
+
+  check('tokens are found by their hash and go with their user', async (store) => {
+    const token = { id: 't1', hash: 'h1', userId: 'u1', name: 'script', scopes: ['downloads:read'], createdAtMs: 1 };
+    await store.write(async (tx) => {
+      await tx.users.insert(user('u1', 'anna'));
+      await tx.tokens.insert({ ...token, expiresAtMs: null, usedAtMs: null });
+      await tx.tokens.update('t1', { usedAtMs: 5 });
+      assert.deepEqual(await tx.tokens.byHash('h1'), { ...token, expiresAtMs: null, usedAtMs: 5 });
+      assert.equal((await tx.tokens.listOf('u1')).length, 1);
+      await tx.users.remove('u1');
+      assert.equal(await tx.tokens.get('t1'), null);
+      assert.equal(await tx.tokens.remove('t1'), false);
+    });
+  });
+
+  check('there is one default destination', async (store) => {
+    await store.write(async (tx) => {
+      assert.equal(await tx.destinations.getDefault(), null);
+      await tx.destinations.put({ id: 'd1', kind: 'local', name: 'Here', options: { folder: '/a' }, isDefault: true });
+      await tx.destinations.put({ id: 'd2', kind: 'local', name: 'There', options: {}, isDefault: true });
+      assert.equal((await tx.destinations.getDefault())?.id, 'd2');
+      assert.deepEqual(
+        (await tx.destinations.list()).map((row) => row.isDefault),
+        [false, true],
+      );
+      await tx.destinations.remove('d2');
+      assert.equal(await tx.destinations.get('d2'), null);
+    });
+  });
+
+  check('workers come back as they were put', async (store) => {
+    const worker = { id: 'w1', name: 'box', version: '1', kinds: ['probe' as const], schemes: ['http:'], registeredAtMs: 1 };
+    await store.write(async (tx) => {
+      await tx.workers.put({ ...worker, state: 'online', seenAtMs: 1 });
+      await tx.workers.put({ ...worker, name: 'renamed', state: 'online', seenAtMs: 2 });
+      await tx.workers.update('w1', { state: 'lost', seenAtMs: 3 });
+      assert.deepEqual(await tx.workers.list(), [{ ...worker, name: 'renamed', state: 'lost', seenAtMs: 3 }]);
+      await tx.workers.remove('w1');
+      assert.equal(await tx.workers.get('w1'), null);
+    });
+  });
+
+  check('a download comes back as it was added, with everything known and with nothing known', async (store) => {
+    const full = download('b', {
+      kind: 'http',
+      options: { name: 'x.iso', connections: 4, checksum: { algorithm: 'sha-256', hex: 'ab' } },
+      failure: { code: 'no_space', message: 'The disk is full.', retry: 'later', retryAfterMs: null },
+      sizeBytes: 2 ** 45,
+      doneBytes: 2 ** 44,
+      delivered: [],
+      isErased: true,
+    });
+    await store.write((tx) => tx.downloads.insertMany([download('a'), full]));
+    assert.deepEqual(await store.read((tx) => tx.downloads.get('a')), download('a'));
+    assert.deepEqual(await store.read((tx) => tx.downloads.get('b')), full);
+    assert.equal(await store.read((tx) => tx.downloads.get('c')), null);
+    await store.write((tx) => tx.downloads.update('b', { failure: null, delivered: null, isErased: false, options: {} }));
+    const changed = { ...full, failure: null, delivered: null, isErased: false, options: {} };
+    assert.deepEqual(await store.read((tx) => tx.downloads.getMany(['b', 'zz'])), [changed]);
+  });
+
+  check('more downloads than one statement takes are added and removed', async (store) => {
+    const ids = Array.from({ length: 2500 }, (_, index) => `id${String(index).padStart(5, '0')}`);
+    await store.write((tx) => tx.downloads.insertMany(ids.map((id) => download(id))));
+    assert.equal((await store.read((tx) => tx.downloads.getMany(ids))).length, 2500);
+    await store.write((tx) => tx.downloads.removeMany(ids));
+    assert.equal((await store.read((tx) => tx.downloads.countByState('anna'))).queued, 0);
+  });
+
+  check('the list pages newest first, by state, kind and text, and never shows removed or foreign ones', async (store) => {
+    await store.write((tx) =>
+      tx.downloads.insertMany([
+        download('1', { name: 'Alpha 100%.iso', kind: 'http' }),
+        download('2', { name: 'ÄRGER_2.zip', state: 'paused' }),
+        download('3', { name: 'gamma', link: 'https://anna:secret@example.org/deep/path', kind: 'http' }),
+        download('4', { removedAtMs: 5 }),
+        download('5', { ownerId: 'bert' }),
+      ]),
+    );
+    const page = (query: object) =>
+      store.read(async (tx) => {
+        const rows = await tx.downloads.page({ ownerId: 'anna', of: 'list', limit: 10, ...query });
+        return rows.map((row) => row.id).join();
+      });
+    assert.equal(await page({}), '3,2,1');
+    assert.equal(await page({ limit: 2 }), '3,2');
+    assert.equal(await page({ after: { id: '2', endedAtMs: 0 } }), '1');
+    assert.equal(await page({ states: ['paused', 'failed'] }), '2');
+    assert.equal(await page({ kind: 'http' }), '3,1');
+    assert.equal(await page({ q: 'ärger' }), '2');
+    assert.equal(await page({ q: '100%' }), '1');
+    assert.equal(await page({ q: '%' }), '1');
+    assert.equal(await page({ q: 'r_2' }), '2');
+    assert.equal(await page({ q: 'DEEP/path' }), '3');
+    assert.equal(await page({ q: 'secret' }), '', 'a password is not searched');
+    await store.write((tx) => tx.downloads.update('1', { name: 'renamed' }));
+    assert.equal(await page({ q: 'renamed' }), '1');
+    assert.equal(await page({ q: 'alpha' }), '');
+  });
+
+  check('the history pages by the end, newest first', async (store) => {
+    await store.write((tx) =>
+      tx.downloads.insertMany([
+        download('1', { state: 'completed', finishedAtMs: 30 }),
+        download('2', { state: 'failed', finishedAtMs: 10 }),
+        download('3', { state: 'completed', finishedAtMs: 10 }),
+        download('4'),
+        download('5', { state: 'cancelled', finishedAtMs: 1, removedAtMs: 40 }),
+      ]),
+    );
+    const page = (query: object) =>
+      store.read(async (tx) => {
+        const rows = await tx.downloads.page({ ownerId: 'anna', of: 'history', limit: 10, ...query });
+        return rows.map((row) => row.id).join();
+      });
+    assert.equal(await page({}), '5,1,3,2');
+    assert.equal(await page({ after: { id: '3', endedAtMs: 10 } }), '2');
+    await store.write((tx) => tx.downloads.update('5', { removedAtMs: null }));
+    assert.equal(await page({}), '1,3,2,5');
+    await store.write((tx) => tx.downloads.update('4', { finishedAtMs: 50 }));
+    assert.equal(await page({ limit: 1 }), '4');
+  });
+
+  check('counts are by state, of those not removed', async (store) => {
+    await store.write((tx) =>
+      tx.downloads.insertMany([
+        download('1'),
+        download('2'),
+        download('3', { state: 'failed', finishedAtMs: 1 }),
+        download('4', { removedAtMs: 1 }),
+        download('5', { ownerId: 'bert' }),
+      ]),
+    );
+    const counts = await store.read((tx) => tx.downloads.countByState('anna'));
+    assert.deepEqual(counts, { queued: 2, active: 0, paused: 0, completed: 0, failed: 1, cancelled: 0 });
+    assert.equal(await store.read((tx) => tx.downloads.countUnfinishedTo('d1')), 4);
+  });
+
+  check('ready tasks come by priority, then age of the download, for the right worker only', async (store) => {
+    await store.write((tx) =>
+      tx.tasks.insertMany([
+        task('t1', { downloadId: '3' }),
+        task('t2', { downloadId: '1' }),
+        task('t3', { downloadId: '9', priority: 5 }),
+        task('t4', { downloadId: '2', scheme: 'ftp:' }),
+        task('t5', { downloadId: '4', pinnedWorkerId: 'w1' }),
+        task('t6', { downloadId: '5', status: 'waiting', runnableAtMs: 100 }),
+        task('t7', { downloadId: '6', status: 'leased', workerId: 'w1', epoch: 3, leasedAtMs: 1 }),
+        task('t8', { downloadId: '7', kind: 'deliver', scheme: null }),
+      ]),
+    );
+    const ready = (workerId: string, schemes: string[], limit = 10) =>
+      store.read(async (tx) => {
+        const rows = await tx.tasks.ready({ kind: 'fetch', workerId, schemes, limit });
+        return rows.map((row) => row.id).join();
+      });
+    assert.equal(await ready('w1', ['http:']), 't3,t2,t1,t5');
+    assert.equal(await ready('w2', ['http:', 'ftp:']), 't3,t2,t4,t1');
+    assert.equal(await ready('w2', ['http:'], 2), 't3,t2');
+    assert.equal(await ready('w2', []), '');
+    await store.read(async (tx) => {
+      assert.deepEqual(
+        (await tx.tasks.due(100, 10)).map((row) => row.id),
+        ['t6'],
+      );
+      assert.deepEqual(await tx.tasks.due(99, 10), []);
+      assert.deepEqual(
+        (await tx.tasks.leased()).map((row) => row.id),
+        ['t7'],
+      );
+      assert.deepEqual(await tx.tasks.leasedBy('w2'), []);
+      assert.equal(await tx.tasks.countLeased('fetch'), 1);
+      assert.deepEqual(
+        (await tx.tasks.pinned()).map((row) => row.id),
+        ['t5'],
+      );
+    });
+  });
+
+  check('a task changes and goes', async (store) => {
+    const erase = { files: [], destinationId: 'd1' };
+    await store.write(async (tx) => {
+      await tx.tasks.insertMany([task('t1'), task('t2', { kind: 'erase', scheme: null, erase })]);
+      await tx.tasks.update('t1', { status: 'leased', workerId: 'w1', epoch: 2 ** 33, order: 'stop' });
+      assert.deepEqual(
+        await tx.tasks.ofDownload('1'),
+        task('t1', { status: 'leased', workerId: 'w1', epoch: 2 ** 33, order: 'stop' }),
+      );
+      assert.deepEqual((await tx.tasks.eraseOf('1'))?.erase, erase);
+      await tx.tasks.remove('t1');
+      assert.equal(await tx.tasks.get('t1'), null);
+      assert.equal(await tx.tasks.ofDownload('1'), null);
+    });
+  });
+
+  check('an attempt is written once and goes with its download', async (store) => {
+    const attempt = { taskId: 't1', epoch: 1, downloadId: 'a', kind: 'fetch', workerId: 'w1', outcome: 'fetched' } as const;
+    const row = { ...attempt, startedAtMs: 1, finishedAtMs: 2 };
+    await store.write((tx) => tx.attempts.insert(row));
+    await assert.rejects(store.write((tx) => tx.attempts.insert(row)));
+    await store.write(async (tx) => {
+      assert.deepEqual(await tx.attempts.get('t1', 1), row);
+      assert.equal(await tx.attempts.get('t1', 2), null);
+      assert.deepEqual(await tx.attempts.listOf('a'), [row]);
+      await tx.downloads.removeMany(['a']);
+      assert.equal(await tx.attempts.get('t1', 1), null);
+    });
+  });
+
+  check('events have numbers without gaps in the order of commits, also when one of the writes fails', async (store) => {
+    const append = (message: string, fail = false) =>
+      store.write(async (tx) => {
+        const [first] = await tx.events.append([event({ message }), event({ message })]);
+        if (fail) throw new Error('no');
+        return first?.sequence;
+      });
+    const results = await Promise.allSettled([append('a'), append('b', true), append('c')]);
+    assert.deepEqual(
+      results.map((result) => (result.status === 'fulfilled' ? result.value : null)),
+      [1, null, 3],
+    );
+    const events = await store.read((tx) => tx.events.after('anna', 0, 10));
+    assert.deepEqual(
+      events.map(({ sequence, message }) => [sequence, message]),
+      [
+        [1, 'a'],
+        [2, 'a'],
+        [3, 'c'],
+        [4, 'c'],
+      ],
+    );
+    assert.equal(await store.read((tx) => tx.events.lastSequence()), 4);
+  });
+
+  check("events are the owner's and everybody's, after a sequence", async (store) => {
+    await store.write((tx) =>
+      tx.events.append([
+        event({ ownerId: 'anna', downloadId: 'a', data: { state: 'queued' } }),
+        event({ ownerId: 'bert', downloadId: 'b' }),
+        event({ ownerId: null, downloadId: null, name: 'worker.online' }),
+      ]),
+    );
+    await store.read(async (tx) => {
+      assert.deepEqual(
+        (await tx.events.after('anna', 0, 10)).map((row) => row.sequence),
+        [1, 3],
+      );
+      assert.deepEqual(
+        (await tx.events.after('anna', 1, 10)).map((row) => row.sequence),
+        [3],
+      );
+      assert.deepEqual(
+        (await tx.events.after('anna', 0, 1)).map((row) => row.sequence),
+        [1],
+      );
+      assert.deepEqual((await tx.events.ofDownload('a'))[0]?.data, { state: 'queued' });
+    });
+  });
+
+  check('old events of forgotten downloads are pruned, and it is known up to where', async (store) => {
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([download('a')]);
+      await tx.events.append([
+        event({ downloadId: 'a', atMs: 1 }),
+        event({ downloadId: 'gone', atMs: 1 }),
+        event({ downloadId: null, atMs: 1 }),
+        event({ downloadId: 'gone', atMs: 9 }),
+      ]);
+      assert.equal(await tx.events.prunedSequence(), 0);
+      assert.equal(await tx.events.prune(5, 100), 2);
+      assert.equal(await tx.events.prunedSequence(), 3);
+      assert.equal(await tx.events.prune(5, 100), 0);
+      assert.equal(await tx.events.prunedSequence(), 3);
+      assert.equal(await tx.events.lastSequence(), 4);
+    });
+  });
+
+  check('keys of submissions belong to an owner and are forgotten by age', async (store) => {
+    await store.write(async (tx) => {
+      await tx.submissions.put({ ownerId: 'anna', key: 'k', results: [{ id: '1' }, { problem: 'No.' }], createdAtMs: 10 });
+      assert.deepEqual((await tx.submissions.get('anna', 'k'))?.results, [{ id: '1' }, { problem: 'No.' }]);
+      assert.equal(await tx.submissions.get('bert', 'k'), null);
+      assert.equal(await tx.submissions.removeBefore(10), 0);
+      assert.equal(await tx.submissions.removeBefore(11), 1);
+      assert.equal(await tx.submissions.get('anna', 'k'), null);
+    });
+  });
+
+  check('totals only grow', async (store) => {
+    await store.write(async (tx) => {
+      assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 0, completedTotal: 0, failedTotal: 0 });
+      await tx.totals.add('anna', { fetchedBytesTotal: 2 ** 40, completedTotal: 1 });
+      await tx.totals.add('anna', { fetchedBytesTotal: 1, failedTotal: 2 });
+      assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 2 ** 40 + 1, completedTotal: 1, failedTotal: 2 });
+    });
+  });
+}
+
+async function putPair(tx: Transaction, value: number): Promise<void> {
+  await tx.meta.put('left', String(value));
+  await tx.meta.put('right', String(value));
+}
+
+function user(id: string, name: string) {
+  return { id, name, role: 'admin' as const, passwordHash: 'hash', createdAtMs: 1 };
+}
+
+function download(id: string, change: Partial<StoredDownload> = {}): StoredDownload {
+  return {
+    id,
+    ownerId: 'anna',
+    link: 'https://example.org/file',
+    kind: null,
+    name: 'file',
+    state: 'queued',
+    phase: null,
+    reason: 'slot',
+    retryAtMs: null,
+    options: {},
+    destinationId: 'd1',
+    resolution: null,
+    sizeBytes: null,
+    doneBytes: 0,
+    attempt: 1,
+    failure: null,
+    createdAtMs: 1,
+    startedAtMs: null,
+    finishedAtMs: null,
+    removedAtMs: null,
+    priority: 0,
+    tries: 0,
+    bestBytes: 0,
+    queuedAtMs: 1,
+    fetched: null,
+    delivered: null,
+    isErased: false,
+    ...change,
+  };
+}
+
+function task(id: string, change: Partial<TaskRow> = {}): TaskRow {
+  return {
+    id,
+    downloadId: '1',
+    ownerId: 'anna',
+    kind: 'fetch',
+    status: 'ready',
+    priority: 0,
+    scheme: 'http:',
+    pinnedWorkerId: null,
+    runnableAtMs: null,
+    epoch: 0,
+    workerId: null,
+    leasedAtMs: null,
+    order: null,
+    erase: null,
+    createdAtMs: 1,
+    ...change,
+  };
+}
+
+function event(change: Partial<NewEvent> = {}): NewEvent {
+  return { name: 'download.queued', atMs: 1, downloadId: 'a', ownerId: 'anna', message: 'Added.', data: {}, ...change };
+}

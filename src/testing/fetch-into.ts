@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Source } from '#core/source.ts';
+import type { Digest } from '#core/resolution.ts';
+import { RangeSet } from '#lib/ranges.ts';
+import { Fetch, type FetchNote, type FetchOptions, type FetchResult } from '#transfer/fetch-file.ts';
+import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
+import { openPlace } from '#transfer/place.ts';
+import { DigestThread } from '#wire/digests.ts';
+import { createEgress } from '#wire/egress.ts';
+import { systemClock, systemFiles, systemRandom } from '#wire/system.ts';
+
+export type FetchIntoOptions = Partial<FetchOptions> & {
+  /** Ranges the gate opens besides loopback. */
+  allow?: string[];
+  signal?: AbortSignal;
+  checksum?: Digest | null;
+  connectTimeoutMs?: number;
+};
+
+export type Fetched = FetchResult & { bytes: Buffer; notes: FetchNote[] };
+
+/** Fetches a link with the real engine into `folder/0.part`, going on from what an earlier call left there. */
+export async function fetchInto(source: Source, folder: string, url: string, options: FetchIntoOptions = {}): Promise<Fetched> {
+  const { allow = [], signal = new AbortController().signal, connectTimeoutMs = 3000, ...fetchOptions } = options;
+  const link = new URL(url);
+  const egress = createEgress({ allow: ['127.0.0.0/8', ...allow] });
+  const session = source.openSession({ clock: systemClock, egress, connectTimeoutMs }, link);
+  const digester = new DigestThread();
+  const path = join(folder, '0.part');
+  const notes: FetchNote[] = [];
+  let found: Found | null = await Journal.find(systemFiles, path + journalSuffix);
+  try {
+    const result = await new Fetch({
+      clock: systemClock,
+      random: systemRandom,
+      digester,
+      session,
+      firstByte: (found?.ranges ?? new RangeSet()).contiguousEnd(0),
+      limiters: [],
+      options: { connections: 4, maxTries: 2, stallMs: 1000, longestWaitMs: 5000, checksum: null, ...fetchOptions },
+      place(facts) {
+        const earlier = found;
+        found = null;
+        return openPlace(systemFiles, path, folder, url, facts, earlier);
+      },
+      note: (note) => notes.push(note),
+    }).run(signal);
+    const bytes = readFileSync(path);
+    if (createHash('sha256').update(bytes).digest('hex') !== result.digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex) {
+      throw new Error('the digest that was computed is not the digest of the file');
+    }
+    return { ...result, bytes, notes };
+  } finally {
+    session.close();
+    digester.close();
+  }
+}
+
+/** What lies in a folder, for tests that nothing is left behind. */
+export function namesIn(folder: string): string[] {
+  return readdirSync(folder).sort();
+}

@@ -1,0 +1,128 @@
+/**
+ * The journal beside an unfinished file: which bytes are there, of which version. Append-only lines, each with its own
+ * checksum; a torn last line is ignored. Two kinds of mark:
+ * - durable: these ranges were flushed to the disk before the line was written. True even after a power cut.
+ * - written: these ranges were handed to the system. True as long as the machine has not been switched off since, which
+ *   the boot id tells; so a kill -9 costs next to nothing.
+ */
+import type { Files, PartFile } from '#core/files.ts';
+import { sameVersion, type Validator } from '#core/resolution.ts';
+import { crc32 } from '#lib/crc32.ts';
+import { type Range, RangeSet } from '#lib/ranges.ts';
+
+/** What the bytes belong to. Without a size (the server does not say, or cannot resume) nothing can be continued. */
+export type Version = { link: string; sizeBytes: number | null; validator: Validator };
+
+type Line =
+  | ({ kind: 'version'; format: 1; bootId: string | null; processId: number } & Version)
+  | { kind: 'durable' | 'written'; ranges: Range[] };
+
+/** Rewritten from scratch when longer than this. */
+const longBytes = 1024 * 1024;
+
+export const journalSuffix = '.journal';
+
+/** What an earlier run left behind, and who that was: on this run of the machine, or null when on an earlier one. */
+export type Found = Version & { ranges: RangeSet; processId: number | null };
+
+export class Journal {
+  readonly #files: Files;
+  readonly #path: string;
+  readonly #version: Version;
+  readonly #bootId: string | null;
+  #file: PartFile;
+  #lengthBytes = 0;
+
+  private constructor(files: Files, path: string, version: Version, bootId: string | null) {
+    this.#files = files;
+    this.#path = path;
+    this.#version = version;
+    this.#bootId = bootId;
+    this.#file = files.openPart(path);
+  }
+
+  /** Starts a journal, with what is already there. */
+  static async start(files: Files, path: string, version: Version, ranges: RangeSet): Promise<Journal> {
+    const journal = new Journal(files, path, version, await files.bootId());
+    await journal.#rewrite(ranges);
+    return journal;
+  }
+
+  /** Reads what an earlier run left; null when there is nothing that can be trusted. */
+  static async find(files: Files, path: string): Promise<Found | null> {
+    const text = await files.readText(path);
+    if (text === null) return null;
+    const bootId = await files.bootId();
+    let version: (Line & { kind: 'version' }) | null = null;
+    let ranges: Range[] = [];
+    for (const row of text.split('\n')) {
+      const line = readLine(row);
+      if (line === null) continue;
+      if (line.kind === 'version') version = line;
+      else if (line.kind === 'durable' || (bootId !== null && version?.bootId === bootId)) ranges = line.ranges;
+    }
+    if (version === null) return null;
+    const { link, sizeBytes, validator } = version;
+    const processId = bootId === version.bootId ? version.processId : null;
+    return { link, sizeBytes, validator, processId, ranges: new RangeSet(ranges) };
+  }
+
+  /** These ranges are in the page cache. Cheap. */
+  markWritten(ranges: RangeSet): void {
+    if (this.#bootId !== null) this.#append({ kind: 'written', ranges: ranges.toArray() });
+  }
+
+  /** These ranges are on the disk; call it after the flush that began when they were written. */
+  async markDurable(ranges: RangeSet): Promise<void> {
+    if (this.#lengthBytes > longBytes) await this.#rewrite(ranges);
+    else this.#append({ kind: 'durable', ranges: ranges.toArray() });
+    await this.#file.flush();
+  }
+
+  async remove(): Promise<void> {
+    this.close();
+    await this.#files.remove(this.#path);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  async #rewrite(ranges: RangeSet): Promise<void> {
+    const lines = [
+      writeLine({ kind: 'version', format: 1, bootId: this.#bootId, processId: this.#files.processId, ...this.#version }),
+      writeLine({ kind: 'durable', ranges: ranges.toArray() }),
+    ];
+    this.#file.close();
+    await this.#files.writeText(this.#path, lines.join(''));
+    this.#file = this.#files.openPart(this.#path);
+    this.#lengthBytes = lines.join('').length;
+  }
+
+  #append(line: Line): void {
+    const text = writeLine(line);
+    this.#file.append(text);
+    this.#lengthBytes += text.length;
+  }
+}
+
+/** May bytes of the found version be continued with bytes of this one? */
+export function continues(found: Version, version: Version): boolean {
+  return found.sizeBytes !== null && found.sizeBytes === version.sizeBytes && sameVersion(found.validator, version.validator);
+}
+
+function writeLine(line: Line): string {
+  const text = JSON.stringify(line);
+  return `${crc32(text)} ${text}\n`;
+}
+
+function readLine(row: string): Line | null {
+  if (row.slice(0, 8) !== crc32(row.slice(9))) return null;
+  try {
+    const line = JSON.parse(row.slice(9)) as Line;
+    if (line.kind === 'version') return line.format === 1 ? line : null;
+    return line;
+  } catch {
+    return null;
+  }
+}

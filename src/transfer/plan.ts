@@ -1,0 +1,72 @@
+import type { Range } from '#lib/ranges.ts';
+
+/** A stretch that a connection is working on: it will write from `position` up to `endByte`. */
+export type Working = { position: number; endByte: number; bytesPerSecond: number };
+
+export type PlanOptions = {
+  /** While no speeds are known, a stretch is halved only if each half keeps this much. */
+  leastBytes: number;
+  /** With speeds known, another connection must bring the end of a stretch forward by this much. */
+  leastGainSeconds: number;
+  /** What opening another connection costs, about one or two round trips. */
+  setUpSeconds: number;
+};
+
+/** What the next connection should fetch; `takenFrom` is the index of the connection that gives it up. */
+export type Pick = { startByte: number; endByte: number; takenFrom: number | null };
+
+/**
+ * Chooses the stretch for one more connection: a gap that nobody works on, else the back part of the connection that
+ * would finish last, cut so that both finish at the same time. null: another connection would not help.
+ */
+export function pickStretch(gaps: Range[], working: Working[], options: PlanOptions): Pick | null {
+  const gap = largest(gaps);
+  if (gap !== null) return { startByte: gap[0], endByte: gap[1], takenFrom: null };
+
+  const slowest = lastToFinish(working);
+  if (slowest === null) return null;
+  const victim = working[slowest] as Working;
+  const leftBytes = victim.endByte - victim.position;
+  const thiefSpeed = averageSpeed(working);
+  const thiefBytes = shareOfThief(leftBytes, victim.bytesPerSecond, thiefSpeed, options.setUpSeconds);
+  if (thiefSpeed === 0 ? thiefBytes < options.leastBytes : gainSeconds() < options.leastGainSeconds) return null;
+  return { startByte: victim.endByte - thiefBytes, endByte: victim.endByte, takenFrom: slowest };
+
+  function gainSeconds(): number {
+    const alone = leftBytes / Math.max(victim.bytesPerSecond, 1);
+    return alone - (options.setUpSeconds + thiefBytes / thiefSpeed);
+  }
+}
+
+/** Bytes the thief takes so that `(left - taken) / victim = setUp + taken / thief`. With no speeds yet: half. */
+export function shareOfThief(leftBytes: number, victimSpeed: number, thiefSpeed: number, setUpSeconds: number): number {
+  if (thiefSpeed <= 0) return Math.floor(leftBytes / 2);
+  if (victimSpeed <= 0) return leftBytes;
+  const taken = (leftBytes / victimSpeed - setUpSeconds) / (1 / victimSpeed + 1 / thiefSpeed);
+  return Math.max(0, Math.min(leftBytes, Math.floor(taken)));
+}
+
+function largest(gaps: Range[]): Range | null {
+  let best: Range | null = null;
+  for (const gap of gaps) if (best === null || gap[1] - gap[0] > best[1] - best[0]) best = gap;
+  return best;
+}
+
+/** A connection that has not shown a speed yet counts as average; one that stands still finishes never. */
+function lastToFinish(working: Working[]): number | null {
+  let latest: number | null = null;
+  let latestSeconds = 0;
+  for (const [index, { position, endByte, bytesPerSecond }] of working.entries()) {
+    const seconds = (endByte - position) / Math.max(bytesPerSecond, 1);
+    if (endByte > position && seconds > latestSeconds) {
+      latest = index;
+      latestSeconds = seconds;
+    }
+  }
+  return latest;
+}
+
+function averageSpeed(working: Working[]): number {
+  const moving = working.filter(({ bytesPerSecond }) => bytesPerSecond > 0);
+  return moving.length === 0 ? 0 : moving.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0) / moving.length;
+}

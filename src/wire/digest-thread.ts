@@ -1,0 +1,48 @@
+/**
+ * The thread that computes digests: it follows the part of a file that is there without a gap, reading it back from the
+ * page cache, while the connections go on writing elsewhere.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import fs from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import type { DigestAlgorithm } from '#core/resolution.ts';
+import type { DigestAnswer, DigestCommand } from './digests.ts';
+
+const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
+const jobs = new Map<number, { descriptor: number; position: number; hashes: Map<DigestAlgorithm, Hash> }>();
+
+parentPort?.on('message', (command: DigestCommand) => {
+  try {
+    const answer = obey(command);
+    if (answer !== null) parentPort?.postMessage(answer);
+  } catch (error) {
+    parentPort?.postMessage({ id: command.id, error: String(error) } satisfies DigestAnswer);
+  }
+});
+
+function obey(command: DigestCommand): DigestAnswer | null {
+  if (command.kind === 'open') {
+    const hashes = new Map(command.algorithms.map((algorithm) => [algorithm, createHash(algorithm.replace('sha-', 'sha'))]));
+    jobs.set(command.id, { descriptor: fs.openSync(command.path, 'r'), position: 0, hashes });
+    return null;
+  }
+  const job = jobs.get(command.id);
+  if (job === undefined) return null;
+  if (command.kind === 'close') {
+    jobs.delete(command.id);
+    fs.closeSync(job.descriptor);
+    return null;
+  }
+  while (job.position < command.endByte) {
+    const wanted = Math.min(buffer.length, command.endByte - job.position);
+    const count = fs.readSync(job.descriptor, buffer, 0, wanted, job.position);
+    if (count === 0) throw new Error(`the file ends at ${job.position}, before ${command.endByte}`);
+    for (const hash of job.hashes.values()) hash.update(buffer.subarray(0, count));
+    job.position += count;
+  }
+  if (command.kind === 'advance') return null;
+  const digests = [...job.hashes].map(([algorithm, hash]) => ({ algorithm, hex: hash.digest('hex') }));
+  jobs.delete(command.id);
+  fs.closeSync(job.descriptor);
+  return { id: command.id, digests };
+}

@@ -1,0 +1,71 @@
+import { Worker } from 'node:worker_threads';
+import type { Digester, FileDigests } from '#core/digester.ts';
+import type { Digest, DigestAlgorithm } from '#core/resolution.ts';
+
+export type DigestCommand =
+  | { kind: 'open'; id: number; path: string; algorithms: DigestAlgorithm[] }
+  | { kind: 'advance' | 'finish'; id: number; endByte: number }
+  | { kind: 'close'; id: number };
+export type DigestAnswer = { id: number; digests?: Digest[]; error?: string };
+
+/** One thread serves all files; it starts with the first and ends with `close`. */
+export class DigestThread implements Digester {
+  #thread: Worker | null = null;
+  #lastId = 0;
+  readonly #waiting = new Map<number, { resolve(digests: Digest[]): void; reject(error: Error): void }>();
+
+  follow(path: string, promised: DigestAlgorithm[]): FileDigests {
+    const id = ++this.#lastId;
+    const algorithms = [...new Set<DigestAlgorithm>(['sha-256', ...promised])];
+    this.#send({ kind: 'open', id, path, algorithms });
+    // Steps of a quarter of a buffer's worth of disk cache: fewer messages, and the data is still warm.
+    const stepBytes = 8 * 1024 * 1024;
+    let sent = 0;
+    return {
+      advance: (endByte) => {
+        if (endByte - sent < stepBytes) return;
+        sent = endByte;
+        this.#send({ kind: 'advance', id, endByte });
+      },
+      finish: (sizeBytes) =>
+        new Promise((resolve, reject) => {
+          this.#waiting.set(id, { resolve, reject });
+          this.#send({ kind: 'finish', id, endByte: sizeBytes });
+        }),
+      close: () => this.#send({ kind: 'close', id }),
+    };
+  }
+
+  close(): void {
+    this.#thread?.terminate();
+    this.#thread = null;
+  }
+
+  #send(command: DigestCommand): void {
+    this.#thread ??= this.#start();
+    // While nobody waits for an answer the thread alone does not keep the program running.
+    if (this.#waiting.size > 0) this.#thread.ref();
+    this.#thread.postMessage(command);
+  }
+
+  #start(): Worker {
+    const thread = new Worker(new URL('./digest-thread.ts', import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
+    });
+    thread.unref();
+    thread.on('message', ({ id, digests, error }: DigestAnswer) => {
+      const waiter = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (this.#waiting.size === 0) thread.unref();
+      if (digests !== undefined) waiter?.resolve(digests);
+      else waiter?.reject(new Error(`The digest could not be computed: ${error}`));
+    });
+    thread.on('error', (cause) => {
+      this.#thread = null;
+      const error = new Error('The thread that computes digests ended.', { cause });
+      for (const waiter of this.#waiting.values()) waiter.reject(error);
+      this.#waiting.clear();
+    });
+    return thread;
+  }
+}

@@ -1,0 +1,191 @@
+import { lookup as systemLookup } from 'node:dns/promises';
+import net, { BlockList, isIP, isIPv6 } from 'node:net';
+import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import type { ConnectTarget, Egress } from '#core/egress.ts';
+import { FlotillaError } from '#core/errors.ts';
+
+/** Everything that is not global unicast, from the IANA special-purpose registries (RFC 6890 and its successors). */
+const refusedRanges = [
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24'],
+  ...['192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24'],
+  ...['224.0.0.0/4', '240.0.0.0/4'],
+  ...['::/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'],
+  ...['5f00::/16', 'fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
+];
+const refused = refusedRanges.map((range) => ({ range, list: rangeList([range]) }));
+
+/** Ports of services that no download lives on, but that a forged link could talk to. */
+const refusedPorts = new Set([
+  1, 7, 9, 19, 22, 23, 25, 53, 110, 119, 139, 143, 445, 465, 514, 587, 993, 995, 3306, 5432, 6379, 11211,
+]);
+
+type Address = { address: string; family: number };
+export type Lookup = (host: string) => Promise<Address[]>;
+
+export type EgressOptions = {
+  /** Addresses or CIDR ranges that are opened although they are refused by default. */
+  allow: string[];
+  lookup?: Lookup;
+};
+
+/** Opens sockets, and no other code does. See the port for the promise. Throws `RangeError` when a range is not one. */
+export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egress {
+  const allowed = rangeList(allow);
+
+  function check(host: string, address: string): void {
+    if (matches(allowed, address)) return;
+    const range = refusedRangeOf(address);
+    if (range === null) return;
+    const where = address === host ? address : `${host} (${address})`;
+    const message = `${where} is in the range ${range}, which Flotilla does not connect to. To allow it, set FLOTILLA_NET_ALLOW=${range}`;
+    throw new FlotillaError('address_refused', message);
+  }
+
+  return {
+    async connect(target) {
+      const host = canonicalHost(target.host);
+      if (refusedPorts.has(target.port)) {
+        const message = `Port ${target.port} of ${host} belongs to another kind of service, which Flotilla does not connect to.`;
+        throw new FlotillaError('address_refused', message);
+      }
+      const addresses = isIP(host) ? [{ address: host, family: isIP(host) }] : await resolve(host, lookup, target.signal);
+      for (const { address } of addresses) check(host, address);
+      const socket = await open(target, host, addresses);
+      // The last word is the peer that answered: nothing between look-up and connect can swap it.
+      try {
+        if (socket.remoteAddress === undefined) {
+          throw new FlotillaError('connection_lost', `${host} closed the connection at once.`);
+        }
+        check(host, socket.remoteAddress);
+      } catch (error) {
+        socket.destroy();
+        throw error;
+      }
+      return socket;
+    },
+  };
+}
+
+/** The refused range an address lies in, as CIDR; null when it is an ordinary public address. Not an address: everything. */
+export function refusedRangeOf(address: string): string | null {
+  if (isIP(address) === 0) return '0.0.0.0/0';
+  return refused.find(({ list }) => matches(list, address))?.range ?? null;
+}
+
+/** All addresses of a name, in the order the system prefers. */
+export const lookupAll: Lookup = (host) => systemLookup(host, { all: true, order: 'verbatim' });
+
+/** `[::1]` → `::1`, `0x7f.1` → `127.0.0.1`: every spelling of an address becomes the one that is checked. */
+export function canonicalHost(host: string): string {
+  const bracketed = isIPv6(host) ? `[${host}]` : host;
+  const url = URL.parse(`http://${bracketed}/`);
+  if (url === null || url.hostname === '')
+    throw new FlotillaError('link_invalid', `${JSON.stringify(host)} is not a host name.`);
+  return url.hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+function rangeList(ranges: string[]): BlockList {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = '', prefix] = range.trim().split('/');
+    const family = isIP(address);
+    const bits = prefix === undefined ? (family === 4 ? 32 : 128) : Number(prefix);
+    if (family === 0 || !/^\d+$/.test(prefix ?? '0') || bits > (family === 4 ? 32 : 128)) {
+      throw new RangeError(`${JSON.stringify(range)} is not an address range. It looks like 192.168.0.0/16 or fd00::/8`);
+    }
+    list.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6');
+  }
+  return list;
+}
+
+function matches(list: BlockList, address: string): boolean {
+  const embedded = embeddedIpv4(address);
+  if (embedded !== null) return list.check(embedded, 'ipv4');
+  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
+/** An IPv4-mapped address (RFC 4291 section 2.5.5.2) is the IPv4 address it maps, however it is spelt. */
+function embeddedIpv4(address: string): string | null {
+  if (!isIPv6(address)) return null;
+  const canonical = URL.parse(`http://[${address.split('%')[0]}]/`)?.hostname ?? '';
+  const match = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(canonical);
+  if (match === null) return null;
+  const high = Number.parseInt(match[1] as string, 16);
+  const low = Number.parseInt(match[2] as string, 16);
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+}
+
+async function resolve(host: string, lookup: Lookup, signal: AbortSignal): Promise<Address[]> {
+  signal.throwIfAborted();
+  try {
+    const addresses = await lookup(host);
+    if (addresses.length > 0) return addresses;
+  } catch (cause) {
+    const message = `The name ${host} could not be resolved. Check the spelling and the network.`;
+    throw new FlotillaError('name_unresolvable', message, { cause });
+  }
+  throw new FlotillaError('name_unresolvable', `The name ${host} has no address. Check the spelling.`);
+}
+
+function open(target: ConnectTarget, host: string, addresses: Address[]): Promise<net.Socket> {
+  const { port, onread, signal, timeoutMs } = target;
+  const connectOptions = {
+    host,
+    port,
+    noDelay: true,
+    autoSelectFamily: true,
+    // Already resolved and checked: whoever asks again gets the same answer.
+    lookup: ((_name, _options, done) => done(null, addresses as never)) as net.LookupFunction,
+    ...(onread && { onread: { buffer: onread.buffer, callback: onread.callback } as never }),
+  };
+  return new Promise<net.Socket>((resolve, reject) => {
+    const socket: Duplex & net.Socket = target.tls
+      ? tls.connect({
+          ...connectOptions,
+          ALPNProtocols: target.alpn ?? ['http/1.1'],
+          ...(isIP(host) ? {} : { servername: host }),
+        })
+      : net.connect(connectOptions);
+    const timer = setTimeout(() => {
+      const message = `${host} did not answer on port ${port} within ${Math.round(timeoutMs / 1000)} s.`;
+      socket.destroy(new FlotillaError('timed_out', message));
+    }, timeoutMs);
+    const abort = () => socket.destroy(signal.reason);
+    const settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    };
+    socket.once(target.tls ? 'secureConnect' : 'connect', () => {
+      settle();
+      socket.off('error', fail);
+      resolve(socket);
+    });
+    const fail = (error: Error) => {
+      settle();
+      reject(explain(error, host, port));
+    };
+    socket.once('error', fail);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}
+
+function explain(error: Error, host: string, port: number): unknown {
+  if (error instanceof FlotillaError || error.name === 'AbortError') return error;
+  const cause = error instanceof AggregateError ? (error.errors[0] as Error) : error;
+  const code = 'code' in cause ? String(cause.code) : '';
+  if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME|ERR_TLS|ERR_SSL|EPROTO/.test(code)) {
+    const message = `The secure connection to ${host} failed: ${cause.message}. Check the certificate of the server.`;
+    return new FlotillaError('tls_failed', message, { cause });
+  }
+  if (code === 'ECONNREFUSED') {
+    const message = `${host} refused the connection on port ${port}. Is the server running?`;
+    return new FlotillaError('connection_refused', message, { cause });
+  }
+  if (code === 'ETIMEDOUT') return new FlotillaError('timed_out', `${host} did not answer on port ${port}.`, { cause });
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') {
+    return new FlotillaError('connection_refused', `There is no route to ${host}. Check the network.`, { cause });
+  }
+  return new FlotillaError('connection_lost', `The connection to ${host} broke: ${cause.message}.`, { cause });
+}

@@ -1,0 +1,234 @@
+/** The real clock, chance and files. The only place where most of the program meets the machine. */
+import { randomFillSync } from 'node:crypto';
+import fs from 'node:fs';
+import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock } from '#core/clock.ts';
+import { FlotillaError } from '#core/errors.ts';
+import type { Files, PartFile } from '#core/files.ts';
+import type { Random } from '#core/random.ts';
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  mono: () => performance.now(),
+  setTimer(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+export const systemRandom: Random = {
+  u32: () => new DataView(randomFillSync(new Uint8Array(4)).buffer).getUint32(0),
+  bytes: (count) => randomFillSync(new Uint8Array(count)),
+};
+
+export const systemFiles: Files = {
+  openPart: (path) => guard(path, () => new OpenPart(path)),
+  async readText(path) {
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw explain(error, path);
+    }
+  },
+  async writeText(path, text) {
+    try {
+      const draft = `${path}.new`;
+      const handle = await open(draft, 'w', 0o600);
+      try {
+        await handle.writeFile(text);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(draft, path);
+      await flushFolder(dirname(path));
+    } catch (error) {
+      throw explain(error, path);
+    }
+  },
+  async claimName(from, to) {
+    try {
+      if (!(await takeName(from, to))) return false;
+      await flushFolder(dirname(to));
+      return true;
+    } catch (error) {
+      throw explain(error, to);
+    }
+  },
+  async remove(path) {
+    await rm(path, { force: true });
+  },
+  async removeFolder(path) {
+    await rm(path, { recursive: true, force: true });
+  },
+  async makeFolder(path) {
+    try {
+      await mkdir(path, { recursive: true });
+      await access(path, fs.constants.W_OK | fs.constants.X_OK);
+    } catch (error) {
+      throw explain(error, path);
+    }
+  },
+  async list(folder) {
+    try {
+      return await readdir(folder);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw explain(error, folder);
+    }
+  },
+  async sizeOf(path) {
+    try {
+      return (await stat(path)).size;
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw explain(error, path);
+    }
+  },
+  async freeBytes(folder) {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  },
+  processId: process.pid,
+  isOtherProcess(processId) {
+    if (processId === process.pid) return false;
+    try {
+      return process.kill(processId, 0);
+    } catch (error) {
+      // Someone else's process may not be signalled, but it is there.
+      return codeOf(error) === 'EPERM';
+    }
+  },
+  async bootId() {
+    try {
+      return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    } catch {
+      return null;
+    }
+  },
+};
+
+class OpenPart implements PartFile {
+  readonly #path: string;
+  readonly #descriptor: number;
+  #closed = false;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, 0o644);
+  }
+
+  writeAt(chunk: Uint8Array, position: number): void {
+    guard(this.#path, () => {
+      let written = 0;
+      // A write may be cut short by a nearly full disk; the next one then tells.
+      while (written < chunk.length) {
+        written += fs.writeSync(this.#descriptor, chunk, written, chunk.length - written, position + written);
+      }
+    });
+  }
+
+  append(text: string): void {
+    guard(this.#path, () => fs.writeSync(this.#descriptor, text, fs.fstatSync(this.#descriptor).size));
+  }
+
+  setSize(sizeBytes: number): void {
+    guard(this.#path, () => fs.ftruncateSync(this.#descriptor, sizeBytes));
+  }
+
+  flush(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(explain(error, this.#path))));
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    fs.closeSync(this.#descriptor);
+  }
+}
+
+/** Hard-linking is the one step that fails when the name is taken; file systems without links get an exclusive placeholder. */
+async function takeName(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    await unlink(from);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST') return false;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes(code)) throw error;
+  }
+  try {
+    await (await open(to, 'wx')).close();
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+  await rename(from, to);
+  return true;
+}
+
+/** A new name is durable only when its folder is; Windows flushes no folders and needs none. */
+export async function flushFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function guard<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw explain(error, path);
+  }
+}
+
+/** The sentence behind an error of the file system. */
+export function explain(error: unknown, path: string): unknown {
+  const code = codeOf(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    const what = code === 'EDQUOT' ? 'The disk quota is used up' : 'The disk is full';
+    return new FlotillaError('no_space', `${what}: ${path} could not be written. Free some space, then go on.`, {
+      cause: error,
+    });
+  }
+  if (code === 'EFBIG') {
+    const message = `${path} would be larger than this file system allows. Choose another folder.`;
+    return new FlotillaError('no_space', message, { retry: 'never', cause: error });
+  }
+  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
+    const why = code === 'EROFS' ? 'the file system is read-only' : 'permission was denied';
+    const message = `${path} cannot be written: ${why}. Choose another folder or change its permissions.`;
+    return new FlotillaError('not_writable', message, { cause: error });
+  }
+  if (['ENOTDIR', 'ENOENT', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'].includes(code)) {
+    return new FlotillaError('not_writable', `${path} cannot be written: ${reasons[code]}. Choose another folder.`, {
+      cause: error,
+    });
+  }
+  return error;
+}
+
+const reasons: Record<string, string> = {
+  ENOTDIR: 'a part of this path is a file, not a folder',
+  ENOENT: 'the folder does not exist',
+  EISDIR: 'it is a folder',
+  ELOOP: 'it is a symbolic link',
+  ENAMETOOLONG: 'the name is too long for this file system',
+};
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT';
+}

@@ -1,0 +1,56 @@
+import type { Clock } from '#core/clock.ts';
+import type { Destination } from '#core/destination.ts';
+import type { Digester } from '#core/digester.ts';
+import type { Files } from '#core/files.ts';
+import type { Claim, ConnectionProgress, Outcome } from '#core/protocol.ts';
+import type { Random } from '#core/random.ts';
+import type { Source, SourceContext } from '#core/source.ts';
+import type { Scratch } from './scratch.ts';
+
+/** What a worker is made of; everything that touches the outside is passed in. */
+export type WorkerParts = {
+  clock: Clock;
+  random: Random;
+  files: Files;
+  digester: Digester;
+  sources: SourceContext;
+  /** Throws `scheme_unknown`. */
+  sourceOf(link: URL): Source;
+  /** Throws `unsupported`. */
+  destinationOf(kind: string): Destination;
+  scratch: Scratch;
+};
+
+/** How far a running task is. */
+export type TaskState = {
+  phase: 'probe' | 'fetch' | 'verify' | 'deliver';
+  doneBytes: number;
+  sizeBytes: number | null;
+  speedBytesPerSecond: number;
+  connections: ConnectionProgress[];
+  ranges: [number, number][];
+};
+
+/** What a task may use while it runs. */
+export type TaskContext = {
+  parts: WorkerParts;
+  signal: AbortSignal;
+  /** Replaces how the task's state is found; asked about once a second. */
+  show(state: () => TaskState): void;
+  note(event: 'fetching' | 'waiting' | 'restarted', message: string): void;
+};
+
+/** Does one task. Rejections become the outcome `failed`. */
+export type RunTask<Kind extends Claim['kind']> = (
+  claim: Extract<Claim, { kind: Kind }>,
+  context: TaskContext,
+) => Promise<Outcome>;
+
+export const idleState: TaskState = {
+  phase: 'probe',
+  doneBytes: 0,
+  sizeBytes: null,
+  speedBytesPerSecond: 0,
+  connections: [],
+  ranges: [],
+};

@@ -1,0 +1,115 @@
+/** One function for each kind of task. */
+import { parseLink } from '#core/link.ts';
+import { nameFromLink, safeName } from '#core/names.ts';
+import type { DeliveredFile } from '#core/protocol.ts';
+import type { Resolution } from '#core/resolution.ts';
+import { Limiter } from '#lib/limiter.ts';
+import { Fetch, type FetchResult } from '#transfer/fetch-file.ts';
+import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
+import { openPlace } from '#transfer/place.ts';
+import { idleState, type RunTask, type TaskState } from './parts.ts';
+
+/** Tries inside one task; the schedule of longer waits is the control plane's. */
+const maxTries = 3;
+const stallMs = 30_000;
+const longestWaitMs = 10_000;
+const defaultConnections = 8;
+
+export const runProbe: RunTask<'probe'> = async ({ link }, { parts, signal }) => {
+  const url = parseLink(link);
+  return { kind: 'resolved', resolution: await parts.sourceOf(url).probe(parts.sources, url, signal) };
+};
+
+export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, { parts, signal, show, note }) => {
+  const { clock, random, files, digester, scratch } = parts;
+  const url = parseLink(link);
+  const source = parts.sourceOf(url);
+  const session = source.openSession(parts.sources, url);
+  const path = await scratch.partPath(downloadId, 0);
+  let found: Found | null = await Journal.find(files, path + journalSuffix);
+  const fetch = new Fetch({
+    clock,
+    random,
+    digester,
+    session,
+    firstByte: found?.ranges.contiguousEnd(0) ?? 0,
+    limiters: options.limitBytesPerSecond === undefined ? [] : [new Limiter(options.limitBytesPerSecond, clock.mono())],
+    options: {
+      connections: options.connections ?? defaultConnections,
+      maxTries,
+      stallMs,
+      longestWaitMs,
+      checksum: options.checksum ?? null,
+    },
+    place(facts) {
+      const earlier = found;
+      found = null;
+      return openPlace(files, path, scratch.root, downloadId, facts, earlier);
+    },
+    note: ({ kind, message }) => note(kind === 'connections' ? 'fetching' : kind, message),
+  });
+  show(() => {
+    const progress = fetch.progress();
+    const whole = progress.sizeBytes !== null && progress.doneBytes === progress.sizeBytes;
+    return { phase: whole ? 'verify' : 'fetch', ...progress, ranges: thinOut(progress.ranges) };
+  });
+  try {
+    const result = await fetch.run(signal);
+    const resolution = resolutionOf(source.kind, url, options.name, result);
+    const { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes, connections } = result;
+    const { finalUrl, validator } = facts;
+    return {
+      kind: 'fetched',
+      resolution,
+      files: [{ index: 0, path: resolution.name, sizeBytes, digests, verifiedAgainst }],
+      facts: { finalUrl, validator, fetchedBytes, connections },
+    };
+  } finally {
+    session.close();
+  }
+};
+
+function resolutionOf(kind: string, link: URL, wantedName: string | undefined, { facts, sizeBytes }: FetchResult): Resolution {
+  const name = safeName(wantedName ?? facts.suggestedName ?? '', nameFromLink(link));
+  const { resumable, finalUrl, validator, mediaType, digests } = facts;
+  return { kind, name, files: [{ path: name, sizeBytes }], resumable, finalUrl, validator, mediaType, digests };
+}
+
+/** The protocol carries at most 4096 ranges; a picture of more is told coarser, never larger. */
+function thinOut(ranges: [number, number][]): [number, number][] {
+  const most = 4096;
+  return ranges.length <= most
+    ? ranges
+    : ranges
+        .toSorted((a, b) => b[1] - b[0] - (a[1] - a[0]))
+        .slice(0, most)
+        .toSorted((a, b) => a[0] - b[0]);
+}
+
+export const runDeliver: RunTask<'deliver'> = async ({ downloadId, files, destination }, { parts, signal, show }) => {
+  const adapter = parts.destinationOf(destination.kind);
+  const options = adapter.options.parse(destination.options);
+  const state: TaskState = {
+    ...idleState,
+    phase: 'deliver',
+    sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
+  show(() => state);
+  const delivered: DeliveredFile[] = [];
+  for (const file of files) {
+    const scratchPath = await parts.scratch.partPath(downloadId, file.index);
+    if ((await parts.files.sizeOf(scratchPath)) !== file.sizeBytes) return { kind: 'scratch_lost' };
+    const scratchFile = { ...file, scratchPath, notePath: parts.scratch.notePath(downloadId, file.index) };
+    const count = (byteCount: number) => {
+      state.doneBytes += byteCount;
+    };
+    delivered.push(await adapter.deliver(options, scratchFile, count, signal));
+  }
+  return { kind: 'delivered', files: delivered };
+};
+
+export const runErase: RunTask<'erase'> = async ({ files, destination }, { parts }) => {
+  const adapter = parts.destinationOf(destination.kind);
+  await adapter.erase(adapter.options.parse(destination.options), files);
+  return { kind: 'erased' };
+};

@@ -1,0 +1,172 @@
+/**
+ * What a person does to downloads. The row changes at once; when the server refuses, it changes back and a message says why.
+ * Each takes one id or many, and does to each what makes sense in its state.
+ */
+import { ApiProblem, api } from './api.ts';
+import type { Live } from './live/live.ts';
+import type { Toasts } from './toasts.ts';
+import type { Download } from './types.ts';
+import { type MessageId, t } from './words/words.ts';
+
+export type Actions = ReturnType<typeof createActions>;
+
+/** Requests of one bulk action that run at the same time. */
+const parallel = 6;
+
+export const canPause = ({ state }: Download) => state === 'queued' || state === 'active';
+export const canResume = ({ state }: Download) => state === 'paused';
+export const canRetry = ({ state }: Download) => state === 'failed' || state === 'cancelled';
+export const canCancel = ({ state }: Download) => state === 'queued' || state === 'active' || state === 'paused';
+
+export function createActions(live: Live, toasts: Toasts) {
+  const { store } = live;
+
+  type Step = {
+    can(row: Download): boolean;
+    expected: Partial<Download>;
+    run(id: string): Promise<Download>;
+    done: MessageId;
+  };
+
+  async function change(ids: Iterable<string>, step: Step) {
+    const before = rowsOf(ids).filter(step.can);
+    if (before.length === 0) return;
+    store.putMany(before.map((row) => ({ ...row, ...step.expected })));
+    const problems: string[] = [];
+    await eachOf(before, async (row) => {
+      try {
+        store.putMany([await step.run(row.id)]);
+      } catch (error) {
+        problems.push(sentenceOf(error));
+        store.putMany([row]);
+      }
+    });
+    report(step.done, before.length, problems);
+  }
+
+  function report(done: MessageId, asked: number, problems: string[]) {
+    const first = problems[0];
+    if (first !== undefined && asked === 1) toasts.add({ text: first, tone: 'bad' });
+    else if (first !== undefined) {
+      const text = t('bulk.someFailed', { done: t(done, { count: asked - problems.length }), failed: problems.length, why: first });
+      toasts.add({ text, tone: 'bad' });
+    } else if (asked > 1) toasts.add({ text: t(done, { count: asked }), tone: 'plain' });
+    else toasts.say(t(done, { count: 1 }));
+  }
+
+  function rowsOf(ids: Iterable<string>): Download[] {
+    return [...ids].map((id) => store.row(id)).filter((row) => row !== undefined);
+  }
+
+  async function removeAll(ids: string[], files: boolean): Promise<string[]> {
+    const problems: string[] = [];
+    const only = ids[0];
+    if (only === undefined) return problems;
+    if (ids.length === 1) {
+      await api.remove(only, files).catch((error) => problems.push(sentenceOf(error)));
+      return problems;
+    }
+    // The server takes 5,000 names at once.
+    for (let start = 0; start < ids.length; start += 5000) {
+      try {
+        const { items } = await api.removeMany({ ids: ids.slice(start, start + 5000), files });
+        problems.push(...items.filter(({ ok }) => !ok).map(({ problem }) => problem ?? ''));
+      } catch (error) {
+        problems.push(sentenceOf(error));
+      }
+    }
+    return problems;
+  }
+
+  return {
+    pause: (ids: Iterable<string>) =>
+      change(ids, { can: canPause, expected: { state: 'paused', phase: null, reason: null }, run: api.pause, done: 'done.paused' }),
+    resume: (ids: Iterable<string>) =>
+      change(ids, { can: canResume, expected: { state: 'queued', reason: null }, run: api.resume, done: 'done.resumed' }),
+    retry: (ids: Iterable<string>) =>
+      change(ids, {
+        can: canRetry,
+        expected: { state: 'queued', reason: null, retryAtMs: null, failure: null, finishedAtMs: null },
+        run: api.retry,
+        done: 'done.retried',
+      }),
+    cancel: (ids: Iterable<string>) =>
+      change(ids, { can: canCancel, expected: { state: 'cancelled', phase: null }, run: api.cancel, done: 'done.cancelled' }),
+
+    /** Pauses when anything can be paused, else resumes: what one key does to a mixed selection. */
+    togglePause(ids: Iterable<string>) {
+      const list = [...ids];
+      return rowsOf(list).some(canPause) ? this.pause(list) : this.resume(list);
+    },
+
+    /** Takes them off the list; for ten seconds they can be brought back. With `files` there is no way back. */
+    async remove(ids: Iterable<string>, { files }: { files: boolean }) {
+      const before = rowsOf(ids);
+      const first = before[0];
+      if (first === undefined) return;
+      const removed = before.map(({ id }) => id);
+      store.drop(removed);
+      const asked = removeAll(removed, files);
+      const text =
+        before.length === 1 ? t('removed.one', { name: first.name }) : t('removed.many', { count: before.length });
+      const undo = async () => {
+        // The removal must have arrived before it can be taken back.
+        await asked;
+        const problems: string[] = [];
+        await eachOf(before, async ({ id }) => {
+          await api.restore(id).then(
+            (row) => store.putMany([row]),
+            (error) => problems.push(sentenceOf(error)),
+          );
+        });
+        report('done.restored', before.length, problems);
+      };
+      toasts.add({ text, tone: 'plain', action: files ? undefined : { label: t('action.undo'), run: undo } });
+      const problems = await asked;
+      if (problems[0] === undefined) return;
+      toasts.add({ text: problems[0], tone: 'bad' });
+      await live.reload();
+    },
+
+    async copyLink(id: string) {
+      const row = store.row(id);
+      if (row === undefined) return;
+      const isCopied = await copyText(row.link);
+      toasts.add({ text: t(isCopied ? 'copied.link' : 'copied.not'), tone: isCopied ? 'plain' : 'bad' });
+    },
+  };
+}
+
+/** The server's sentence, or ours when it could not be reached. */
+export function sentenceOf(error: unknown): string {
+  if (error instanceof ApiProblem && error.code !== 'network') return error.message;
+  return t('problem.network');
+}
+
+/** Browsers give the clipboard only to pages over HTTPS; on a plain LAN address the old command still works. */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = document.createElement('textarea');
+    area.value = text;
+    area.style.position = 'fixed';
+    area.style.opacity = '0';
+    // Inside an open dialog, focus outside of it would be taken back at once.
+    (document.querySelector('[role="dialog"]') ?? document.body).append(area);
+    area.select();
+    const isCopied = document.execCommand('copy');
+    area.remove();
+    return isCopied;
+  }
+}
+
+async function eachOf<Item>(items: readonly Item[], run: (item: Item) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  await Promise.all(
+    Array.from({ length: Math.min(parallel, items.length) }, async () => {
+      for (const item of queue) await run(item);
+    }),
+  );
+}

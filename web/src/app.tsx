@@ -1,0 +1,39 @@
+/** Decides between the three faces of the page: claim the instance, log in, or use it. */
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { api, whenSignedOut } from './api.ts';
+import { makeRouter } from './router.tsx';
+import { ServicesProvider } from './services.tsx';
+import type { Session } from './types.ts';
+import { ErrorState, Loading } from './ui/states.tsx';
+
+const ClaimScreen = lazy(() => import('./screens/entry/claim.tsx').then(({ ClaimScreen }) => ({ default: ClaimScreen })));
+const LoginScreen = lazy(() => import('./screens/entry/login.tsx').then(({ LoginScreen }) => ({ default: LoginScreen })));
+
+export const sessionQuery = { queryKey: ['session'], queryFn: api.session, staleTime: Number.POSITIVE_INFINITY } as const;
+
+export function App() {
+  const queries = useQueryClient();
+  const session = useQuery(sessionQuery);
+  const [router] = useState(makeRouter);
+
+  useEffect(() => {
+    whenSignedOut(() => {
+      queries.setQueryData(['session'], (old: Session | undefined) => old && { ...old, user: null });
+    });
+  }, [queries]);
+
+  if (session.isPending) return <Loading />;
+  if (session.isError) return <ErrorState error={session.error} onRetry={() => session.refetch()} />;
+  const { claimed, user } = session.data;
+  if (!claimed || user === null) {
+    return <Suspense fallback={<Loading />}>{claimed ? <LoginScreen /> : <ClaimScreen />}</Suspense>;
+  }
+  return (
+    // Another person gets another store: nothing of the one before is left in memory.
+    <ServicesProvider key={user.id}>
+      <RouterProvider router={router} />
+    </ServicesProvider>
+  );
+}

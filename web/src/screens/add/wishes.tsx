@@ -1,0 +1,68 @@
+import { Field } from '../../ui/field.tsx';
+import { useT } from '../../words/words.ts';
+
+/** The fields as typed; empty is "not given". */
+export type Wishes = { name: string; checksum: string; connections: string; limitMiB: string };
+export const noWishes: Wishes = { name: '', checksum: '', connections: '', limitMiB: '' };
+
+type Props = { wishes: Wishes; onChange(wishes: Wishes): void; isSingle: boolean; isChecksumWrong: boolean };
+
+/** What most people never need. Name and checksum belong to one file, so they are there for one link only. */
+export function WishFields({ wishes, onChange, isSingle, isChecksumWrong }: Props) {
+  const t = useT();
+  const change = (name: keyof Wishes) => (event: { target: { value: string } }) => onChange({ ...wishes, [name]: event.target.value });
+  return (
+    <div className="grid gap-4 tablet:grid-cols-2">
+      {isSingle && (
+        <>
+          <Field label={t('add.name')} className="tablet:col-span-2">
+            {(field) => <input {...field} maxLength={255} placeholder={t('add.namePlaceholder')} value={wishes.name} onChange={change('name')} />}
+          </Field>
+          <Field
+            label={t('add.checksum')}
+            className="tablet:col-span-2"
+            help={t('add.checksumHelp')}
+            error={isChecksumWrong ? t('add.checksumWrong') : null}
+          >
+            {(field) => (
+              <input
+                {...field}
+                className="field font-mono text-dense"
+                spellCheck={false}
+                autoComplete="off"
+                value={wishes.checksum}
+                onChange={change('checksum')}
+              />
+            )}
+          </Field>
+        </>
+      )}
+      <Field label={t('add.connections')}>
+        {(field) => (
+          <input
+            {...field}
+            type="number"
+            min={1}
+            max={32}
+            placeholder={t('add.automatic')}
+            value={wishes.connections}
+            onChange={change('connections')}
+          />
+        )}
+      </Field>
+      <Field label={t('add.limit')}>
+        {(field) => (
+          <input
+            {...field}
+            type="number"
+            min={0.001}
+            step="any"
+            placeholder={t('add.noLimit')}
+            value={wishes.limitMiB}
+            onChange={change('limitMiB')}
+          />
+        )}
+      </Field>
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+import { Ban, Link, Pause, Play, RotateCw, Trash2 } from 'lucide-react';
+import { canCancel, canPause, canResume, canRetry } from '../../actions.ts';
+import { useServices } from '../../services.tsx';
+import type { Download } from '../../types.ts';
+import { useT } from '../../words/words.ts';
+
+/** The deeds of the row menu, in sight. */
+export function Commands({ row }: { row: Download }) {
+  const t = useT();
+  const { actions } = useServices();
+  const ids = [row.id];
+  return (
+    <div role="group" aria-label={t('details.commands')} className="flex flex-none flex-wrap gap-1.5 px-3 py-2">
+      {canPause(row) && (
+        <button type="button" className="button" onClick={() => actions.pause(ids)}>
+          <Pause size={16} aria-hidden="true" />
+          {t('action.pause')}
+        </button>
+      )}
+      {canResume(row) && (
+        <button type="button" className="button" onClick={() => actions.resume(ids)}>
+          <Play size={16} aria-hidden="true" />
+          {t('action.resume')}
+        </button>
+      )}
+      {canRetry(row) && (
+        <button type="button" className="button" onClick={() => actions.retry(ids)}>
+          <RotateCw size={16} aria-hidden="true" />
+          {t('action.retry')}
+        </button>
+      )}
+      {canCancel(row) && (
+        <button type="button" className="button" onClick={() => actions.cancel(ids)}>
+          <Ban size={16} aria-hidden="true" />
+          {t('action.cancelDownload')}
+        </button>
+      )}
+      <button type="button" className="button" onClick={() => actions.copyLink(row.id)}>
+        <Link size={16} aria-hidden="true" />
+        {t('action.copyLink')}
+      </button>
+      {row.removedAtMs === null && (
+        <button type="button" className="button" onClick={() => actions.remove(ids, { files: false })}>
+          <Trash2 size={16} aria-hidden="true" />
+          {t('action.remove')}
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,74 @@
+import { Tabs } from '@base-ui/react/tabs';
+import { useQuery } from '@tanstack/react-query';
+import { type ReactNode, useEffect } from 'react';
+import { ApiProblem, api } from '../../api.ts';
+import { type Tab, tabs } from '../../router.tsx';
+import { useDownload, useServices } from '../../services.tsx';
+import { ErrorState, Loading } from '../../ui/states.tsx';
+import { useKeys } from '../../ui/use-keys.ts';
+import { useT } from '../../words/words.ts';
+import { Commands } from './commands.tsx';
+import { Files } from './files.tsx';
+import { Overview } from './overview.tsx';
+import { Pieces } from './pieces.tsx';
+import { Timeline } from './timeline.tsx';
+
+type Props = { id: string; tab: Tab; onTab(tab: Tab): void; tools: ReactNode; isPage?: boolean };
+
+/** Everything about one download, in tabs. One that is not in the list (removed, or a link somebody sent) is asked for. */
+export function Details({ id, tab, onTab, tools, isPage = false }: Props) {
+  const t = useT();
+  const { live } = useServices();
+  const listed = useDownload(id);
+  const asked = useQuery({ queryKey: ['download', id], queryFn: () => api.get(id), enabled: listed === undefined, retry: false });
+  const row = listed ?? asked.data;
+
+  const step = (by: number) => onTab(tabs[(tabs.indexOf(tab) + by + tabs.length) % tabs.length] as Tab);
+  useKeys({ previousTab: () => step(-1), nextTab: () => step(1) });
+
+  // Facts behind the tabs change with events only.
+  const { refetch } = asked;
+  useEffect(() => live.onEvent(({ downloadId }) => void (downloadId === id && listed === undefined && refetch())), [live, id, listed, refetch]);
+
+  const Heading = isPage ? 'h1' : 'h2';
+  return (
+    <Tabs.Root value={tab} onValueChange={(value) => onTab(value as Tab)} className="flex min-h-0 flex-1 flex-col">
+      <div className="flex flex-none items-center gap-1 ps-3 pe-2 pt-2">
+        <Heading className={`order-1 min-w-0 flex-1 truncate font-semibold ${isPage ? 'text-large' : ''}`} title={row?.name}>
+          {row?.name ?? t('details.title')}
+        </Heading>
+        <span className="order-2 contents">{tools}</span>
+      </div>
+      {row !== undefined && <Commands row={row} />}
+      <Tabs.List aria-label={t('details.title')} className="flex flex-none gap-1 overflow-x-auto border-b border-hairline px-3">
+        {tabs.map((name) => (
+          <Tabs.Tab key={name} value={name} className="tab">
+            {t(`tab.${name}`)}
+          </Tabs.Tab>
+        ))}
+      </Tabs.List>
+      {tabs.map((name) => (
+        <Tabs.Panel key={name} value={name} className="min-h-0 flex-1 overflow-y-auto p-3 focus-visible:-outline-offset-2">
+          {row === undefined ? (
+            asked.isError ? (
+              <ErrorState error={asked.error} onRetry={refetch} />
+            ) : (
+              <Loading />
+            )
+          ) : (
+            <>
+              {name === 'overview' && <Overview row={row} />}
+              {name === 'pieces' && <Pieces row={row} />}
+              {name === 'timeline' && <Timeline row={row} />}
+              {name === 'files' && <Files row={row} />}
+            </>
+          )}
+        </Tabs.Panel>
+      ))}
+    </Tabs.Root>
+  );
+}
+
+export function isGone(error: unknown): boolean {
+  return error instanceof ApiProblem && error.status === 404;
+}

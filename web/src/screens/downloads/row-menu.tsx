@@ -1,0 +1,50 @@
+import { Menu } from '@base-ui/react/menu';
+import { Ban, FolderX, Info, Link, Pause, Play, RotateCw, Trash2 } from 'lucide-react';
+import type { ComponentType } from 'react';
+import { canCancel, canPause, canResume, canRetry } from '../../actions.ts';
+import { useServices } from '../../services.tsx';
+import { useT } from '../../words/words.ts';
+import type { MenuRequest } from './use-row-menu.tsx';
+
+type Props = { request: MenuRequest; onClose(): void; onOpen(id: string): void };
+
+export function RowMenu({ request, onClose, onOpen }: Props) {
+  const t = useT();
+  const { actions, dialog, live } = useServices();
+  const { id, ids, anchor } = request;
+  const rows = ids.map((each) => live.store.row(each)).filter((row) => row !== undefined);
+  const isOne = ids.length === 1;
+
+  const item = (label: string, Icon: ComponentType<{ size: number; 'aria-hidden': 'true' }>, run: () => unknown, tone = '') => (
+    <Menu.Item key={label} className={tone} onClick={() => void run()}>
+      <Icon size={16} aria-hidden="true" />
+      {label}
+    </Menu.Item>
+  );
+
+  const virtual = anchor instanceof Element ? anchor : { getBoundingClientRect: () => new DOMRect(anchor.x, anchor.y, 0, 0) };
+  return (
+    <Menu.Root open onOpenChange={(open) => open || onClose()}>
+      <Menu.Portal>
+        <Menu.Positioner anchor={virtual} align={anchor instanceof Element ? 'end' : 'start'} sideOffset={4} className="z-20">
+          {/* The row gets the focus back, not the ⋯ button: arrows go on from there. */}
+          <Menu.Popup
+            className="menu"
+            aria-label={isOne ? t('row.menu', { name: rows[0]?.name ?? '' }) : t('bulk.selected', { count: ids.length })}
+            finalFocus={() => document.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"]`) ?? false}
+          >
+            {rows.some(canPause) && item(t('action.pause'), Pause, () => actions.pause(ids))}
+            {rows.some(canResume) && item(t('action.resume'), Play, () => actions.resume(ids))}
+            {rows.some(canRetry) && item(t('action.retry'), RotateCw, () => actions.retry(ids))}
+            {rows.some(canCancel) && item(t('action.cancelDownload'), Ban, () => actions.cancel(ids))}
+            {isOne && item(t('action.details'), Info, () => onOpen(id))}
+            {isOne && item(t('action.copyLink'), Link, () => actions.copyLink(id))}
+            <Menu.Separator className="my-1 h-px bg-hairline" />
+            {item(t('action.remove'), Trash2, () => actions.remove(ids, { files: false }))}
+            {item(t('action.removeFiles'), FolderX, () => dialog.set({ kind: 'removeFiles', ids }), 'text-bad')}
+          </Menu.Popup>
+        </Menu.Positioner>
+      </Menu.Portal>
+    </Menu.Root>
+  );
+}

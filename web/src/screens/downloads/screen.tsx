@@ -1,0 +1,97 @@
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
+import type { View } from '../../live/order.ts';
+import { filters } from '../../live/order.ts';
+import { useCell, useServices } from '../../services.tsx';
+import { useIsPhone } from '../../ui/hooks.ts';
+import { ErrorState, Loading } from '../../ui/states.tsx';
+import { useKeys } from '../../ui/use-keys.ts';
+import { t } from '../../words/words.ts';
+import { BulkBar } from './bulk-bar.tsx';
+import { Chips } from './chips.tsx';
+import { Empty } from './empty.tsx';
+import { Grid } from './grid.tsx';
+import { type MenuRequest, useRowMenu } from './use-row-menu.tsx';
+import { useArrangement } from './use-arrangement.ts';
+
+const DetailsPanel = lazy(() => import('../details/panel.tsx').then(({ DetailsPanel }) => ({ default: DetailsPanel })));
+
+export function DownloadsScreen() {
+  const { live, selection } = useServices();
+  const loading = useCell(live.loading);
+  const search = useSearch({ from: '/' });
+  const navigate = useNavigate({ from: '/' });
+  const isPhone = useIsPhone();
+  const [menu, setMenu] = useState<MenuRequest | null>(null);
+  const isHeld = useRef(false);
+
+  const view = useMemo<View>(
+    () => ({
+      filter: search.filter ?? 'all',
+      q: search.q ?? '',
+      sort: search.sort ?? 'added',
+      descending: search.dir === undefined ? (search.sort ?? 'added') === 'added' : search.dir === 'down',
+    }),
+    [search.filter, search.q, search.sort, search.dir],
+  );
+  const ids = useArrangement(view, isHeld);
+
+  const open = useCallback(
+    (id: string) => {
+      if (isPhone || id === search.id) void navigate({ to: '/downloads/$id', params: { id }, search: { tab: search.tab } });
+      else void navigate({ search: (old) => ({ ...old, id }), replace: search.id !== undefined });
+    },
+    [navigate, isPhone, search.id, search.tab],
+  );
+  const setFilter = (filter: View['filter']) =>
+    void navigate({ search: (old) => ({ ...old, filter: filter === 'all' ? undefined : filter }) });
+
+  useKeys({
+    filterAll: () => setFilter(filters[0]),
+    filterActive: () => setFilter(filters[1]),
+    filterQueued: () => setFilter(filters[2]),
+    filterFinished: () => setFilter(filters[3]),
+    filterFailed: () => setFilter(filters[4]),
+    // One thing at a time: close the details, then the selection, then the filter.
+    escape: () => {
+      if (search.id !== undefined) void navigate({ search: (old) => ({ ...old, id: undefined }) });
+      else if (selection.ids().size > 0) selection.clear();
+      else if (view.filter !== 'all' || view.q !== '') void navigate({ search: (old) => ({ ...old, filter: undefined, q: undefined }) });
+      else return false;
+    },
+  });
+
+  const rowMenu = useRowMenu(menu, () => setMenu(null), open);
+  return (
+    <>
+      <h1 className="sr-only">{t('nav.downloads')}</h1>
+      <Chips filter={view.filter} onFilter={setFilter} />
+      {loading === 'failed' && <ErrorState error={null} onRetry={live.reload} />}
+      {loading === 'loading' && <Loading />}
+      {loading === 'ready' && ids.length === 0 && <Empty view={view} onShowAll={() => void navigate({ search: {} })} />}
+      {loading === 'ready' && ids.length > 0 && (
+        <Grid
+          ids={ids}
+          view={view}
+          shownId={isPhone ? undefined : search.id}
+          isHeld={isHeld}
+          onOpen={open}
+          onMenu={setMenu}
+          onSort={(sort, descending) => void navigate({ search: (old) => ({ ...old, sort, dir: descending ? 'down' : 'up' }) })}
+        />
+      )}
+      <BulkBar ids={ids} />
+      {search.id !== undefined && !isPhone && (
+        <Suspense>
+          <DetailsPanel
+            id={search.id}
+            tab={search.tab ?? 'overview'}
+            onTab={(tab) => void navigate({ search: (old) => ({ ...old, tab }), replace: true })}
+            onClose={() => void navigate({ search: (old) => ({ ...old, id: undefined }) })}
+          />
+        </Suspense>
+      )}
+      {rowMenu}
+    </>
+  );
+}

@@ -1,0 +1,101 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { ArrowDownToLine, HistoryIcon, Keyboard, LogOut, Plus, Settings } from 'lucide-react';
+import { useSyncExternalStore } from 'react';
+import { api } from '../api.ts';
+import { useServices } from '../services.tsx';
+import { show, useT } from '../words/words.ts';
+
+const item =
+  'flex h-9 items-center gap-3 rounded-card px-2.5 hover:bg-selected aria-[current=page]:bg-selected aria-[current=page]:font-semibold';
+
+/** Words and counts on a desktop, icons with names for readers on a tablet. */
+export function SideBar() {
+  const t = useT();
+  const { dialog } = useServices();
+  return (
+    <nav
+      aria-label={t('nav.label')}
+      className="hidden w-14 flex-none flex-col gap-0.5 overflow-y-auto border-e border-hairline bg-surface p-2 tablet:flex desktop:w-52"
+    >
+      <Link to="/" className={item} activeOptions={{ exact: true, includeSearch: false }} title={t('nav.downloads')}>
+        <ArrowDownToLine size={18} className="flex-none" aria-hidden="true" />
+        <span className="sr-only desktop:not-sr-only">{t('nav.downloads')}</span>
+        <AllCount />
+      </Link>
+      <Link to="/history" className={item} title={t('nav.history')}>
+        <HistoryIcon size={18} className="flex-none" aria-hidden="true" />
+        <span className="sr-only desktop:not-sr-only">{t('nav.history')}</span>
+      </Link>
+      <Link to="/settings/$page" params={{ page: 'general' }} className={item} title={t('nav.settings')}>
+        <Settings size={18} className="flex-none" aria-hidden="true" />
+        <span className="sr-only desktop:not-sr-only">{t('nav.settings')}</span>
+      </Link>
+      <span className="flex-1" />
+      <button type="button" className={item} onClick={() => dialog.set({ kind: 'keys' })} title={t('keys.title')}>
+        <Keyboard size={18} className="flex-none" aria-hidden="true" />
+        <span className="sr-only desktop:not-sr-only">{t('keys.title')}</span>
+      </button>
+      <LogOutButton className={item} />
+    </nav>
+  );
+}
+
+const bottomItem =
+  'flex min-h-14 flex-col items-center justify-center gap-0.5 text-caption text-muted aria-[current=page]:text-accent aria-[current=page]:font-semibold';
+
+/** The same places under the thumb. */
+export function BottomBar() {
+  const t = useT();
+  const { dialog } = useServices();
+  return (
+    <nav
+      aria-label={t('nav.label')}
+      className="grid flex-none grid-cols-4 border-t border-hairline bg-surface pb-[env(safe-area-inset-bottom)] tablet:hidden"
+    >
+      <Link to="/" className={bottomItem} activeOptions={{ exact: true, includeSearch: false }}>
+        <ArrowDownToLine size={20} aria-hidden="true" />
+        {t('nav.downloads')}
+      </Link>
+      <button type="button" className={bottomItem} onClick={() => dialog.set({ kind: 'add', text: '' })}>
+        <span className="flex size-8 items-center justify-center rounded-full bg-accent text-on-accent">
+          <Plus size={20} strokeWidth={2.5} aria-hidden="true" />
+        </span>
+        {t('action.add')}
+      </button>
+      <Link to="/history" className={bottomItem}>
+        <HistoryIcon size={20} aria-hidden="true" />
+        {t('nav.history')}
+      </Link>
+      <Link to="/settings/$page" params={{ page: 'general' }} className={bottomItem}>
+        <Settings size={20} aria-hidden="true" />
+        {t('nav.settings')}
+      </Link>
+    </nav>
+  );
+}
+
+export function LogOutButton({ className }: { className: string }) {
+  const t = useT();
+  const queries = useQueryClient();
+  return (
+    <button
+      type="button"
+      className={className}
+      title={t('nav.logOut')}
+      onClick={async () => {
+        await api.logOut().catch(() => {});
+        await queries.resetQueries();
+      }}
+    >
+      <LogOut size={18} className="flex-none" aria-hidden="true" />
+      <span className="sr-only desktop:not-sr-only">{t('nav.logOut')}</span>
+    </button>
+  );
+}
+
+function AllCount() {
+  const { store } = useServices().live;
+  const count = useSyncExternalStore(store.onHead, () => store.counts().all);
+  return <span className="ms-auto hidden font-normal text-muted desktop:block">{show.count(count)}</span>;
+}

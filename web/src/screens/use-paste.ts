@@ -1,0 +1,20 @@
+import { useEffect } from 'react';
+import { holdsLinks } from '../links.ts';
+import { useServices } from '../services.tsx';
+
+/** Links pasted anywhere but into a field open the dialog with them. The event works without HTTPS and without asking. */
+export function usePaste(): void {
+  const { dialog } = useServices();
+  useEffect(() => {
+    const paste = (event: ClipboardEvent) => {
+      const target = event.target instanceof Element ? event.target : null;
+      if (event.defaultPrevented || dialog.get() !== null || target?.closest('input, textarea, [contenteditable]')) return;
+      const text = event.clipboardData?.getData('text') ?? '';
+      if (!holdsLinks(text)) return;
+      event.preventDefault();
+      dialog.set({ kind: 'add', text });
+    };
+    document.addEventListener('paste', paste);
+    return () => document.removeEventListener('paste', paste);
+  }, [dialog]);
+}

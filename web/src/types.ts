@@ -1,0 +1,32 @@
+/** Shapes of the REST contract, as types only: the schemas themselves stay on the server. */
+import type { z } from 'zod';
+import type * as shape from '#api/contract/shapes.ts';
+
+export type AddDownload = z.infer<typeof shape.addDownload>;
+export type AddMany = z.infer<typeof shape.addMany>;
+export type AddManyResult = z.infer<typeof shape.addManyResult>;
+export type AddToken = z.infer<typeof shape.addToken>;
+export type BulkResult = z.infer<typeof shape.bulkResult>;
+export type Claim = z.infer<typeof shape.claim>;
+export type Counts = z.infer<typeof shape.counts>;
+export type Destination = z.infer<typeof shape.destination>;
+export type DestinationTest = z.infer<typeof shape.destinationTest>;
+export type Digest = z.infer<typeof shape.digest>;
+export type Download = z.infer<typeof shape.download>;
+export type DownloadFile = z.infer<typeof shape.downloadFile>;
+export type DownloadPage = z.infer<typeof shape.downloadPage>;
+export type Login = z.infer<typeof shape.login>;
+export type NewToken = z.infer<typeof shape.newToken>;
+export type Pieces = z.infer<typeof shape.pieces>;
+export type Problem = z.infer<typeof shape.problem>;
+export type ProgressFrame = z.infer<typeof shape.progressFrame>;
+export type PutDestination = z.infer<typeof shape.putDestination>;
+export type Receipt = z.infer<typeof shape.receipt>;
+export type Resolution = z.infer<typeof shape.resolution>;
+export type Selection = z.infer<typeof shape.selection>;
+export type Session = z.infer<typeof shape.session>;
+export type Settings = z.infer<typeof shape.settings>;
+export type Stats = z.infer<typeof shape.stats>;
+export type TimelineEvent = z.infer<typeof shape.event>;
+export type Token = z.infer<typeof shape.token>;
+export type Scope = Token['scopes'][number];

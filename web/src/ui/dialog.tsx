@@ -1,0 +1,42 @@
+import { Dialog as Base } from '@base-ui/react/dialog';
+import { X } from 'lucide-react';
+import type { ReactNode, RefObject } from 'react';
+import { useT } from '../words/words.ts';
+
+type Props = {
+  title: string;
+  onClose(): void;
+  children: ReactNode;
+  /** Where the focus goes first; the first field or button when absent. */
+  initialFocus?: RefObject<HTMLElement | null>;
+  role?: 'dialog' | 'alertdialog';
+};
+
+/** A modal window: keeps the focus inside, gives it back when it closes, closes with Escape and on a press outside. */
+export function Dialog({ title, onClose, children, initialFocus, role = 'dialog' }: Props) {
+  const t = useT();
+  return (
+    <Base.Root open onOpenChange={(open) => open || onClose()}>
+      <Base.Portal>
+        <Base.Backdrop className="backdrop" />
+        <Base.Popup className="dialog" role={role} initialFocus={initialFocus}>
+          <div className="flex items-center gap-2 border-b border-hairline py-2 ps-4 pe-2">
+            <Base.Title className="flex-1 text-large">{title}</Base.Title>
+            <Base.Close className="button quiet square" aria-label={t('action.close')}>
+              <X size={18} aria-hidden="true" />
+            </Base.Close>
+          </div>
+          {children}
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
+  );
+}
+
+export function DialogBody({ children }: { children: ReactNode }) {
+  return <div className="min-h-0 flex-1 overflow-y-auto p-4">{children}</div>;
+}
+
+export function DialogFoot({ children }: { children: ReactNode }) {
+  return <div className="flex flex-wrap items-center justify-end gap-2 border-t border-hairline px-4 py-3">{children}</div>;
+}

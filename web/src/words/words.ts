@@ -1,0 +1,44 @@
+/** Words of the page in the person's language: Lingui with explicit ids, one catalogue loaded at a time. */
+import { i18n } from '@lingui/core';
+import { useLingui } from '@lingui/react';
+import type { messages as english } from '../locales/en.ts';
+import * as format from './format.ts';
+
+export type MessageId = keyof typeof english;
+export type Values = Record<string, string | number>;
+
+const catalogues: Record<format.Language, () => Promise<{ messages: Record<string, string> }>> = {
+  en: () => import('../locales/en.ts'),
+  fr: () => import('../locales/fr.ts'),
+  ru: () => import('../locales/ru.ts'),
+};
+
+export async function activateLanguage(language: format.Language): Promise<void> {
+  const { messages } = await catalogues[language]();
+  i18n.loadAndActivate({ locale: language, messages });
+  document.documentElement.lang = language;
+}
+
+export function t(id: MessageId, values?: Values): string {
+  return i18n._(id, values);
+}
+
+/** The translator, for components: they are drawn again when the language changes. */
+export function useT(): typeof t {
+  useLingui();
+  return t;
+}
+
+const language = () => i18n.locale as format.Language;
+
+/** The formatters with the language filled in. */
+export const show = {
+  bytes: (sizeBytes: number) => format.formatBytes(sizeBytes, language()),
+  speed: (bytesPerSecond: number) => format.formatSpeed(bytesPerSecond, language()),
+  duration: (seconds: number) => format.formatDuration(seconds, language()),
+  percent: (done: number, total: number) => format.formatPercent(done, total, language()),
+  count: (count: number) => format.formatCount(count, language()),
+  time: (timeMs: number) => format.formatTime(timeMs, language(), Date.now()),
+  fullTime: (timeMs: number) => format.formatFullTime(timeMs, language()),
+  day: (timeMs: number) => format.formatDay(timeMs, language()),
+};
