@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { z } from 'zod';
 import { tempFolder } from '#testing/temp.ts';
 import { type Route, type RouteName, routes } from './contract/routes.ts';
-import { claim, complete, password, startApi } from './testing/start-api.ts';
+import { addDownload, claim, password, startApi } from './testing/start-api.ts';
 
 type Json = Record<string, unknown>;
 type Operation = {
@@ -28,6 +28,14 @@ const document = (await (await fetch(`${api.base}/api/v1/openapi.json`)).json())
 const operations = Object.entries(document.paths).flatMap(([path, methods]) => {
   return Object.entries(methods).map(([method, operation]) => ({ path, method, operation }));
 });
+
+const content = Buffer.from('the bytes of a boat');
+const contentPath = join(tempFolder(scope), 'boat.txt');
+writeFileSync(contentPath, content);
+const sha256 = createHash('sha256').update(content).digest('hex');
+
+const add = () => addDownload(api, userId);
+const destinationId = (await api.control.destinations())[0]?.id ?? '';
 
 test('the document has exactly the routes of the contract, with their methods and paths', () => {
   const inDocument = operations.map(({ path, method, operation }) => `${operation.operationId} ${method} ${path}`);
@@ -61,31 +69,21 @@ function validatorOf(schema: Json): z.ZodType {
   return z.fromJSONSchema(JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')));
 }
 
-const content = Buffer.from('the bytes of a boat');
-const contentPath = join(tempFolder(scope), 'boat.txt');
-writeFileSync(contentPath, content);
-const sha256 = createHash('sha256').update(content).digest('hex');
-
-const add = async () => (await api.control.submit(userId, { link: 'https://anna:secret@example.org/a', options: {} })).id;
-
 async function addRunning(): Promise<string> {
   const id = await add();
-  Object.assign(api.control.downloads.get(id) ?? {}, { state: 'active', phase: 'fetch', reason: null });
-  const connections = [{ startByte: 0, position: 10, endByte: 100, speedBytesPerSecond: 5 }];
-  const base = { taskId: 't', epoch: 1, phase: 'fetch', doneBytes: 10, sizeBytes: 100, speedBytesPerSecond: 5 } as const;
-  api.control.running.set(id, { ...base, connections, ranges: [[0, 10]] });
+  await api.worker.run(id);
   return id;
 }
 
 async function addCompleted(): Promise<string> {
   const id = await add();
-  complete(api, id, { path: contentPath, name: 'boat.txt', sizeBytes: content.length, sha256 });
+  await api.worker.complete(id, { path: contentPath, name: 'boat.txt', sizeBytes: content.length, sha256 });
   return id;
 }
 
-async function addIn(state: string): Promise<string> {
+async function addAnd(act: (ownerId: string, id: string) => Promise<unknown>): Promise<string> {
   const id = await add();
-  Object.assign(api.control.downloads.get(id) ?? {}, { state, reason: null });
+  await act(userId, id);
   return id;
 }
 
@@ -105,10 +103,10 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   changeDownload: { id: add, body: { name: 'other', limitBytesPerSecond: 5000, checksum: null } },
   removeDownload: { id: add, query: '?files=true' },
   pauseDownload: { id: add },
-  resumeDownload: { id: () => addIn('paused') },
-  retryDownload: { id: () => addIn('failed') },
+  resumeDownload: { id: () => addAnd(api.control.pause) },
+  retryDownload: { id: () => addAnd(api.control.cancel) },
   cancelDownload: { id: add },
-  restoreDownload: { id: add },
+  restoreDownload: { id: () => addAnd((ownerId, id) => api.control.remove(ownerId, id, { files: false })) },
   listFiles: { id: addCompleted },
   getFileContent: { id: addCompleted },
   listDownloadEvents: { id: add },
@@ -119,7 +117,10 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   probeLink: { body: { url: 'https://anna:secret@example.org/file.iso' } },
   listDestinations: {},
   addDestination: { body: { kind: 'local', name: 'more', options: { folder: '/more' } } },
-  changeDestination: { id: async () => 'd1', body: { kind: 'local', name: 'Downloads', options: {} } },
+  changeDestination: {
+    id: async () => destinationId,
+    body: { kind: 'local', name: 'Downloads', options: {}, isDefault: true },
+  },
   removeDestination: {
     id: async () => (await api.control.putDestination({ kind: 'local', name: 'gone', options: {}, isDefault: false })).id,
   },
@@ -141,7 +142,10 @@ for (const name of Object.keys(routes) as RouteName[]) {
     const route: Route = routes[name];
     const id = await example.id?.();
     const path = `/api/v1${route.path.replace('{id}', id ?? '').replace('{index}', '0')}${example.query ?? ''}`;
+    const stop = new AbortController();
+    if (name === 'probeLink') void api.worker.answerLook(stop.signal);
     const response = await api.ask(route.method, path, { body: example.body });
+    stop.abort();
     const text = await response.text();
     assert.equal(response.status, route.status, text);
     assert.ok(!text.includes('secret@'), 'a password of a link was shown');

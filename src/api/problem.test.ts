@@ -6,6 +6,7 @@ import { bootstrapToken, startApi } from './testing/start-api.ts';
 
 const api = await startApi({ after });
 await api.users.openClaim();
+const destinationId = (await api.control.destinations())[0]?.id;
 
 /** Checks that an answer is a problem of RFC 9457 with this status and code, and gives it. */
 async function checkProblem(response: Response, status: number, code: string) {
@@ -46,12 +47,16 @@ const cases: [name: string, method: string, path: string, body: unknown, status:
     422,
     'unsupported',
   ],
-  ['removing the default destination', 'DELETE', '/api/v1/destinations/d1', undefined, 409, 'refused'],
+  ['removing the default destination', 'DELETE', `/api/v1/destinations/${destinationId}`, undefined, 409, 'refused'],
   ['a probe of what the server does not have', 'POST', '/api/v1/probe', { url: 'https://e.org/missing' }, 502, 'not_found'],
 ];
 for (const [name, method, path, body, status, code] of cases) {
   test(`${name} is ${status} ${code}`, async () => {
-    await checkProblem(await api.ask(method, path, { body }), status, code);
+    const stop = new AbortController();
+    if (path.endsWith('/probe')) void api.worker.answerLook(stop.signal);
+    const response = await api.ask(method, path, { body });
+    stop.abort();
+    await checkProblem(response, status, code);
   });
 }
 
@@ -102,7 +107,7 @@ test('a wrong method is told the right ones', async () => {
 
 test('a change that the state does not allow is 409', async () => {
   const { id } = (await (await api.ask('POST', '/api/v1/downloads', { body: { url } })).json()) as { id: string };
-  await checkProblem(await api.ask('POST', `/api/v1/downloads/${id}/resume`), 409, 'refused');
+  await checkProblem(await api.ask('POST', `/api/v1/downloads/${id}/retry`), 409, 'refused');
 });
 
 test('the same Idempotency-Key adds one download', async () => {
@@ -133,7 +138,7 @@ test('a database that does not answer is 503 with when to try again, and the ser
   const own = await startApi(t);
   await own.users.openClaim();
   assert.equal((await fetch(`${own.base}/readyz`)).status, 200);
-  own.control.isDown = true;
+  await own.store.close();
   const response = await own.ask('GET', '/api/v1/downloads/1');
   assert.equal(response.headers.get('retry-after'), '5');
   await checkProblem(response, 503, 'busy');

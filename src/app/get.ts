@@ -17,6 +17,7 @@ import { Fetch } from '#transfer/fetch-file.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace, type Place } from '#transfer/place.ts';
 import { DigestThread } from '#wire/digests.ts';
+import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, wantsColour } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
@@ -33,6 +34,8 @@ export type GetOptions = {
   stallTimeout: number;
   json?: boolean;
   quiet?: boolean;
+  /** false with `--no-digest`. */
+  digest: boolean;
 };
 
 /** A server that asks for more patience than this in the foreground ends the download. */
@@ -57,6 +60,7 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
     clearInterval(ticker);
     unlisten();
     run.digester.close();
+    run.context.connections.close();
   }
   const unfinished = run.items.some(({ state }) => state !== 'done' && state !== 'failed');
   run.screen.end(run.items, unfinished ? 'Stopped. What has arrived is kept: run the same command again to go on.' : null);
@@ -93,7 +97,7 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
     options,
     folder,
     checksum,
-    context: { clock, egress, connectTimeoutMs: 30_000 },
+    context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     digester: new DigestThread(),
     limiters: options.limitRate === undefined ? [] : [new Limiter(options.limitRate, clock.mono())],
     screen: chooseScreen(options),
@@ -168,6 +172,7 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
         stallMs: options.stallTimeout * 1000,
         longestWaitMs,
         checksum: run.checksum,
+        alwaysSha256: options.digest,
       },
       note: ({ message }) => screen.note(item, message),
       async place(facts) {
@@ -186,7 +191,7 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
     const path = await unfinished.finish();
     const { sizeBytes, digests, verifiedAgainst } = result;
     Object.assign(item, { state: 'done', doneBytes: sizeBytes, sizeBytes });
-    const sha256 = digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex ?? '';
+    const sha256 = digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex ?? null;
     const kept = verifiedAgainst.map(({ algorithm }) => algorithm);
     screen.done(item, { path, sizeBytes, sha256, verifiedAgainst: kept, seconds: (clock.mono() - beganMs) / 1000 });
     return exitCodes.ok;

@@ -2,6 +2,7 @@
 import { parseLink } from '#core/link.ts';
 import { formatBytes } from '#lib/format.ts';
 import { sourceOf } from '#sources/index.ts';
+import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock } from '#wire/system.ts';
 import { environment } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
@@ -10,7 +11,12 @@ export async function runProbe(text: string, options: { json?: boolean }): Promi
   const link = parseLink(text);
   const source = sourceOf(link);
   const egress = openGate(environment, await rangesOfTypedHosts([link]));
-  const resolution = await source.probe({ clock, egress, connectTimeoutMs: 30_000 }, link, new AbortController().signal);
+  const connections = createKeptConnections();
+  const resolution = await source.probe(
+    { clock, egress, connections, connectTimeoutMs: 30_000 },
+    link,
+    new AbortController().signal,
+  );
   if (options.json) {
     process.stdout.write(`${JSON.stringify(resolution)}\n`);
     return 0;

@@ -38,6 +38,7 @@ export async function runProgram(args: string[]): Promise<number> {
         .default(30)
         .argParser(wholeNumber(1, 3600)),
     )
+    .option('--no-digest', 'compute no SHA-256 when none was promised')
     .option('--json', 'one JSON event per line on standard output')
     .option('-q, --quiet', 'only errors and results')
     .action(async (urls: string[], options) => {

@@ -14,7 +14,7 @@ export type GetItem = {
 };
 
 /** Facts of a finished download. */
-export type GetResult = { path: string; sizeBytes: number; sha256: string; verifiedAgainst: string[]; seconds: number };
+export type GetResult = { path: string; sizeBytes: number; sha256: string | null; verifiedAgainst: string[]; seconds: number };
 
 export interface GetScreen {
   started(item: GetItem, resumedBytes: number): void;
@@ -128,8 +128,9 @@ function startLine({ name, sizeBytes }: GetItem, resumedBytes: number): string {
 function doneLine({ name }: GetItem, { path, sizeBytes, sha256, verifiedAgainst, seconds }: GetResult): string {
   const speed = formatBytes(sizeBytes / Math.max(seconds, 0.001));
   const proof = verifiedAgainst.length > 0 ? `, ${verifiedAgainst.join(' and ')} as promised` : '';
+  const digest = sha256 === null ? '' : `, SHA-256 ${sha256}`;
   const where = path.endsWith(`/${name}`) ? path : `${name} as ${path}`;
-  return `${where}  ${formatBytes(sizeBytes)} in ${formatSeconds(seconds)} (${speed}/s), SHA-256 ${sha256}${proof}`;
+  return `${where}  ${formatBytes(sizeBytes)} in ${formatSeconds(seconds)} (${speed}/s)${digest}${proof}`;
 }
 
 function progressLine(item: GetItem): string {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { type Route, routes } from '#api/contract/routes.ts';
 import { apiRoot as serverRoot } from '#api/register.ts';
-import { bootstrapToken, owner, startApi } from '#api/testing/start-api.ts';
+import { addDownload, bootstrapToken, owner, startApi, toggle } from '#api/testing/start-api.ts';
+import { releaseAfter } from '#testing/temp.ts';
 import { ApiProblem, createClient } from './client.ts';
 import { followEvents, StreamRefused } from './events.ts';
 import { apiRoot, paths } from './paths.ts';
@@ -80,24 +81,26 @@ test('following comes back after a cut and misses nothing', async (t) => {
     setTimeout(() => cut.abort(), 60);
     return fetch(url, { ...init, signal: AbortSignal.any([cut.signal, stop.signal]) });
   };
-  const timer = setInterval(() => own.control.emit({ ownerId }), 5);
-  t.after(() => clearInterval(timer));
+  const id = await addDownload(own, ownerId);
+  const first = await own.control.lastSequence();
+  const timer = setInterval(() => void toggle(own, ownerId, id), 5);
+  releaseAfter(t, () => clearInterval(timer));
   const ids: number[] = [];
   const options = {
     baseUrl: own.base,
     token: bootstrapToken,
-    lastEventId: 0,
+    lastEventId: first,
     signal: stop.signal,
     fetch: cutting as typeof fetch,
     retryMs: 1,
   };
-  for await (const { id } of followEvents(options)) {
-    if (id !== null) ids.push(id);
+  for await (const frame of followEvents(options)) {
+    if (frame.id !== null) ids.push(frame.id);
     if (ids.length === 100) stop.abort();
   }
   assert.deepEqual(
     ids.slice(0, 100),
-    Array.from({ length: 100 }, (_, index) => index + 1),
+    Array.from({ length: 100 }, (_, index) => first + index + 1),
   );
   assert.ok(connections > 2, 'it was never cut');
 });

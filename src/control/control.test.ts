@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startControl, startWorker, owner, never, sha256 } from './testing/start-control.ts';
+import { owner, sha256, startControl, startWorker } from './testing/start-control.ts';
 
 test('a link goes from submit to completed, with one receipt', async (t) => {
   const under = await startControl(t);
@@ -20,7 +20,10 @@ test('a link goes from submit to completed, with one receipt', async (t) => {
   assert.equal((await control.get(owner, id))?.phase, 'fetch');
   assert.deepEqual(await worker.report([{ claim: fetch, doneBytes: 500 }]), { orders: [], discard: [] });
   assert.equal(control.progressOf(id)?.doneBytes, 500);
-  assert.deepEqual(control.progressOfAll(owner).map((one) => one.downloadId), [id]);
+  assert.deepEqual(
+    control.progressOfAll(owner).map((one) => one.downloadId),
+    [id],
+  );
   assert.deepEqual(control.progressOfAll('bert'), []);
 
   clock.advance(1000);
@@ -46,7 +49,14 @@ test('a link goes from submit to completed, with one receipt', async (t) => {
   assert.equal(await control.get('bert', id), null);
   assert.deepEqual(await control.totals(owner), { fetchedBytesTotal: 1010, completedTotal: 1, failedTotal: 0 });
   assert.deepEqual(await under.told(id), [
-    'queued', 'started', 'resolved', 'started', 'fetched', 'delivering', 'delivered', 'completed',
+    'queued',
+    'started',
+    'resolved',
+    'started',
+    'fetched',
+    'delivering',
+    'delivered',
+    'completed',
   ]);
   assert.deepEqual(await worker.claim(), []);
 });
@@ -54,4 +64,3 @@ test('a link goes from submit to completed, with one receipt', async (t) => {
 function pick(download: { state: string; phase: string | null; reason: string | null; name: string } | null) {
   return download && { state: download.state, phase: download.phase, reason: download.reason, name: download.name };
 }
-void never;

@@ -14,6 +14,7 @@ import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
 import { handleFailure } from './queue/failures.ts';
 import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
+import { readSettings } from './settings.ts';
 
 /** How often, and how long, erasing is tried again: a destination that is away for a day is given up. */
 const eraseRetryMs = 5 * 60_000;
@@ -165,18 +166,12 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
 }
 
 async function settleScratchLost(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload) {
-  const lost: Failure = {
-    code: 'internal',
-    message: 'The fetched bytes are gone from the worker.',
-    retry: 'later',
-    retryAfterMs: null,
-  };
-  // It counts as a try, else a worker whose disk forgets everything would fetch for ever.
   const emptied = { ...download, fetched: null, doneBytes: 0 };
   await tx.downloads.update(download.id, { fetched: null, doneBytes: 0 });
-  if (task.kind === 'fetch') return handleFailure(parts, tx, task, emptied, lost, 0);
+  // It counts as a try, else a worker whose disk forgets everything would fetch for ever.
   const tries = download.tries + 1;
-  const message = `${lost.message} It is fetched again.`;
+  if (tries >= (await readSettings(tx)).maxTries) return handleFailure(parts, tx, task, emptied, scratchLost, 0);
+  const message = `${scratchLost.message} It is fetched again.`;
   const queued = await changeState(
     parts,
     tx,
@@ -188,6 +183,13 @@ async function settleScratchLost(parts: Parts, tx: Transaction, task: TaskRow, d
   await dropTask(parts, tx, task);
   await ensureTask(parts, tx, queued);
 }
+
+const scratchLost: Failure = {
+  code: 'internal',
+  message: 'The fetched bytes are gone from the worker.',
+  retry: 'later',
+  retryAfterMs: null,
+};
 
 /** The download was paused, cancelled or removed while the worker was at it: nothing of the outcome changes its state. */
 async function settleLate(

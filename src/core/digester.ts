@@ -12,7 +12,7 @@ export interface FileDigests {
 
 /** Makes digests while files grow. */
 export interface Digester {
-  /** SHA-256 and whatever else was promised, of the file at `path`, which exists. */
-  follow(path: string, promised: DigestAlgorithm[]): FileDigests;
+  /** Of the file at `path`, which exists; `sizeBytes` is null while nobody knows it. */
+  follow(path: string, sizeBytes: number | null, algorithms: DigestAlgorithm[]): FileDigests;
   close(): void;
 }

@@ -8,9 +8,23 @@ import type { Digest, Resolution, Validator } from './resolution.ts';
  */
 export type Sink = (chunk: Uint8Array) => boolean | Promise<boolean>;
 
+/** A connection that may be used again while `isFree`. */
+export interface KeptConnection {
+  readonly isFree: boolean;
+  close(): void;
+}
+
+/** Where sources leave connections that may serve again. */
+export interface KeptConnections {
+  take(origin: string): KeptConnection | null;
+  keep(origin: string, connection: KeptConnection): void;
+  close(): void;
+}
+
 export type SourceContext = {
   clock: Clock;
   egress: Egress;
+  connections: KeptConnections;
   /** Give up on a server that has not begun to answer after this long. */
   connectTimeoutMs: number;
 };

@@ -2,10 +2,18 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { FlotillaError } from '#core/errors.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
-import { type Behaviour, behaviourNames, type HostileParams, type HostileServer, loopbackSpellings, serveHostile } from '#testing/serve-hostile.ts';
+import {
+  type Behaviour,
+  behaviourNames,
+  type HostileParams,
+  type HostileServer,
+  loopbackSpellings,
+  serveHostile,
+} from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
+import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock } from '#wire/system.ts';
 import { http } from './http.ts';
 
@@ -116,7 +124,9 @@ describe('hostile servers', { concurrency: 4 }, () => {
 
   for (const behaviour of behaviourNames) {
     const outcome = expected[behaviour];
-    test(`${behaviour}: ${outcome === 'right' ? 'the right bytes' : `fails with ${outcome}`}`, { timeout: 30_000 }, async (t) => {
+    test(`${behaviour}: ${outcome === 'right' ? 'the right bytes' : `fails with ${outcome}`}`, {
+      timeout: 30_000,
+    }, async (t) => {
       const url = server.url(behaviour, params[behaviour] ?? {});
       const run = fetchInto(http, tempFolder(t), url);
       if (outcome !== 'right') {
@@ -143,7 +153,11 @@ describe('hostile servers', { concurrency: 4 }, () => {
   test('a digest that the server promised and kept is in the result', async (t) => {
     for (const header of ['Repr-Digest', 'Digest']) {
       const { verifiedAgainst } = await fetchInto(http, tempFolder(t), server.url('digest', { header }));
-      assert.deepEqual(verifiedAgainst.map(({ algorithm }) => algorithm), ['sha-256'], header);
+      assert.deepEqual(
+        verifiedAgainst.map(({ algorithm }) => algorithm),
+        ['sha-256'],
+        header,
+      );
     }
   });
 
@@ -195,7 +209,10 @@ describe('hostile servers', { concurrency: 4 }, () => {
     for (const spelling of loopbackSpellings) {
       const link = URL.parse(`http://${spelling}:${server.port}/x`);
       if (link === null) continue;
-      const session = http.openSession({ clock: systemClock, egress, connectTimeoutMs: 2000 }, link);
+      const session = http.openSession(
+        { clock: systemClock, egress, connections: createKeptConnections(), connectTimeoutMs: 2000 },
+        link,
+      );
       await assert.rejects(session.open(0, null, t.signal), (error: FlotillaError) => {
         assert.match(error.code, /address_refused|name_unresolvable/, `${spelling}: ${error.message}`);
         return true;

@@ -20,9 +20,8 @@ import {
   parseRetryAfterMs,
   parseUnsatisfiedRange,
 } from '#wire/http-fields.ts';
-import { field, garbled, type HttpHead } from '#wire/http-head.ts';
+import { field, garbled, type HttpHead, pouredLength } from '#wire/http-head.ts';
 import { Http1Connection } from '#wire/http1.ts';
-import { askUndici, createUndiciAgent, pouredLength } from '#wire/undici-lane.ts';
 
 const maxRedirects = 10;
 const userAgent = `Flotilla/${version}`;
@@ -60,7 +59,6 @@ type Answer = {
 };
 
 function openSession(context: SourceContext, link: URL): ByteSession {
-  const idle: Http1Connection[] = [];
   let agent: Agent | null = null;
   /** Where redirects led; asked directly until it refuses, because such targets may expire. */
   let target: URL | null = null;
@@ -109,6 +107,8 @@ function openSession(context: SourceContext, link: URL): ByteSession {
       if (answer !== null) return answer;
       rawLaneWorks = false;
     }
+    // Loaded when needed: most downloads never do, and it is the largest part of the program.
+    const { askUndici, createUndiciAgent } = await import('#wire/undici-lane.ts');
     agent ??= createUndiciAgent(context.egress, context.connectTimeoutMs);
     const answer = await askUndici(agent, url, headers, signal);
     return { ...answer, lengthBytes: pouredLength(answer.head) };
@@ -129,7 +129,7 @@ function openSession(context: SourceContext, link: URL): ByteSession {
         timer.cancel();
       }
     };
-    let connection = takeIdle(url);
+    let connection = context.connections.take(url.origin) as Http1Connection | null;
     let head: HttpHead | null = null;
     if (connection !== null) {
       // A kept connection may have been closed by the server just now; that says nothing about the file.
@@ -157,22 +157,10 @@ function openSession(context: SourceContext, link: URL): ByteSession {
       lengthBytes: pouredLength(head),
       async pour(sink, pourSignal) {
         await usedConnection.pour(usedHead, sink, pourSignal);
-        if (usedConnection.isFree) keepIdle(url, usedConnection);
+        if (usedConnection.isFree) context.connections.keep(url.origin, usedConnection);
       },
       discard: () => usedConnection.close(),
     };
-  }
-
-  const origins = new WeakMap<Http1Connection, string>();
-
-  function takeIdle(url: URL): Http1Connection | null {
-    const index = idle.findIndex((connection) => connection.isFree && origins.get(connection) === url.origin);
-    return index === -1 ? null : (idle.splice(index, 1)[0] as Http1Connection);
-  }
-
-  function keepIdle(url: URL, connection: Http1Connection): void {
-    origins.set(connection, url.origin);
-    idle.push(connection);
   }
 
   function tooLate(): FlotillaError {
@@ -245,7 +233,6 @@ function openSession(context: SourceContext, link: URL): ByteSession {
   return {
     open,
     close() {
-      for (const connection of idle) connection.close();
       agent?.destroy().catch(() => {});
     },
   };

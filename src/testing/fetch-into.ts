@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Source } from '#core/source.ts';
 import type { Digest } from '#core/resolution.ts';
+import type { Source } from '#core/source.ts';
 import { RangeSet } from '#lib/ranges.ts';
 import { Fetch, type FetchNote, type FetchOptions, type FetchResult } from '#transfer/fetch-file.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace } from '#transfer/place.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createEgress } from '#wire/egress.ts';
+import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock, systemFiles, systemRandom } from '#wire/system.ts';
 
 export type FetchIntoOptions = Partial<FetchOptions> & {
@@ -26,7 +27,8 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
   const { allow = [], signal = new AbortController().signal, connectTimeoutMs = 3000, ...fetchOptions } = options;
   const link = new URL(url);
   const egress = createEgress({ allow: ['127.0.0.0/8', ...allow] });
-  const session = source.openSession({ clock: systemClock, egress, connectTimeoutMs }, link);
+  const connections = createKeptConnections();
+  const session = source.openSession({ clock: systemClock, egress, connections, connectTimeoutMs }, link);
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];
@@ -39,7 +41,15 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       session,
       firstByte: (found?.ranges ?? new RangeSet()).contiguousEnd(0),
       limiters: [],
-      options: { connections: 4, maxTries: 2, stallMs: 1000, longestWaitMs: 5000, checksum: null, ...fetchOptions },
+      options: {
+        connections: 4,
+        maxTries: 2,
+        stallMs: 1000,
+        longestWaitMs: 5000,
+        checksum: null,
+        alwaysSha256: true,
+        ...fetchOptions,
+      },
       place(facts) {
         const earlier = found;
         found = null;
@@ -48,12 +58,15 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       note: (note) => notes.push(note),
     }).run(signal);
     const bytes = readFileSync(path);
-    if (createHash('sha256').update(bytes).digest('hex') !== result.digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex) {
+    if (
+      createHash('sha256').update(bytes).digest('hex') !== result.digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex
+    ) {
       throw new Error('the digest that was computed is not the digest of the file');
     }
     return { ...result, bytes, notes };
   } finally {
     session.close();
+    connections.close();
     digester.close();
   }
 }

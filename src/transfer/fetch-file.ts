@@ -23,6 +23,8 @@ export type FetchOptions = {
   /** A server that asks for a longer wait ends the fetch with `busy`; whoever called knows better what to do meanwhile. */
   longestWaitMs: number;
   checksum: Digest | null;
+  /** Compute SHA-256 although nobody promised one. */
+  alwaysSha256: boolean;
 };
 
 export type FetchPorts = { clock: Clock; random: Random; digester: Digester };
@@ -211,15 +213,12 @@ export class Fetch {
   }
 
   #followDigests(): void {
-    const promised = [
-      ...(this.#facts as SourceFacts).digests,
-      ...(this.#task.options.checksum ? [this.#task.options.checksum] : []),
-    ];
+    const { digester, options } = this.#task;
+    const promised = [...(this.#facts as SourceFacts).digests, ...(options.checksum ? [options.checksum] : [])];
+    const algorithms = promised.map(({ algorithm }) => algorithm);
+    if (options.alwaysSha256) algorithms.push('sha-256');
     this.#digests?.close();
-    this.#digests = this.#task.digester.follow(
-      (this.#place as Place).path,
-      promised.map(({ algorithm }) => algorithm),
-    );
+    this.#digests = digester.follow((this.#place as Place).path, this.#sizeBytes, algorithms);
   }
 
   #firstLane(opened: OpenedRange): void {

@@ -30,7 +30,7 @@ export class Journal {
   readonly #path: string;
   readonly #version: Version;
   readonly #bootId: string | null;
-  #file: PartFile;
+  #file: PartFile | null = null;
   #lengthBytes = 0;
 
   private constructor(files: Files, path: string, version: Version, bootId: string | null) {
@@ -38,14 +38,11 @@ export class Journal {
     this.#path = path;
     this.#version = version;
     this.#bootId = bootId;
-    this.#file = files.openPart(path);
   }
 
-  /** Starts a journal, with what is already there. */
-  static async start(files: Files, path: string, version: Version, ranges: RangeSet): Promise<Journal> {
-    const journal = new Journal(files, path, version, await files.bootId());
-    await journal.#rewrite(ranges);
-    return journal;
+  /** Prepares a journal; nothing is on the disk before the first durable mark. */
+  static async prepare(files: Files, path: string, version: Version): Promise<Journal> {
+    return new Journal(files, path, version, await files.bootId());
   }
 
   /** Reads what an earlier run left; null when there is nothing that can be trusted. */
@@ -67,16 +64,19 @@ export class Journal {
     return { link, sizeBytes, validator, processId, ranges: new RangeSet(ranges) };
   }
 
-  /** These ranges are in the page cache. Cheap. */
+  /** These ranges are in the page cache. Cheap; before the first durable mark it does nothing. */
   markWritten(ranges: RangeSet): void {
-    if (this.#bootId !== null) this.#append({ kind: 'written', ranges: ranges.toArray() });
+    if (this.#bootId !== null && this.#file !== null) this.#append(this.#file, { kind: 'written', ranges: ranges.toArray() });
   }
 
   /** These ranges are on the disk; call it after the flush that began when they were written. */
   async markDurable(ranges: RangeSet): Promise<void> {
-    if (this.#lengthBytes > longBytes) await this.#rewrite(ranges);
-    else this.#append({ kind: 'durable', ranges: ranges.toArray() });
-    await this.#file.flush();
+    if (this.#file === null || this.#lengthBytes > longBytes) {
+      await this.#rewrite(ranges);
+    } else {
+      this.#append(this.#file, { kind: 'durable', ranges: ranges.toArray() });
+      await this.#file.flush();
+    }
   }
 
   async remove(): Promise<void> {
@@ -85,23 +85,24 @@ export class Journal {
   }
 
   close(): void {
-    this.#file.close();
+    this.#file?.close();
+    this.#file = null;
   }
 
   async #rewrite(ranges: RangeSet): Promise<void> {
-    const lines = [
-      writeLine({ kind: 'version', format: 1, bootId: this.#bootId, processId: this.#files.processId, ...this.#version }),
-      writeLine({ kind: 'durable', ranges: ranges.toArray() }),
-    ];
-    this.#file.close();
-    await this.#files.writeText(this.#path, lines.join(''));
+    const { bootId, version } = { bootId: this.#bootId, version: this.#version };
+    const text =
+      writeLine({ kind: 'version', format: 1, bootId, processId: this.#files.processId, ...version }) +
+      writeLine({ kind: 'durable', ranges: ranges.toArray() });
+    await this.#files.writeText(this.#path, text);
+    this.#file?.close();
     this.#file = this.#files.openPart(this.#path);
-    this.#lengthBytes = lines.join('').length;
+    this.#lengthBytes = text.length;
   }
 
-  #append(line: Line): void {
+  #append(file: PartFile, line: Line): void {
     const text = writeLine(line);
-    this.#file.append(text);
+    file.append(text);
     this.#lengthBytes += text.length;
   }
 }

@@ -36,13 +36,17 @@ export async function openPlace(
   try {
     if (!goesOn) part.setSize(0);
     if (sizeBytes !== null) part.setSize(sizeBytes);
-    const journal = await Journal.start(files, path + journalSuffix, version, ranges);
+    const journal = await Journal.prepare(files, path + journalSuffix, version);
+    // A small file is here again sooner than its journal is written.
+    if ((sizeBytes ?? 0) > smallBytes || goesOn) await journal.markDurable(ranges);
     return { path, part, journal, ranges };
   } catch (error) {
     part.close();
     throw error;
   }
 }
+
+const smallBytes = 4 * 1024 * 1024;
 
 async function checkSpace(files: Files, folder: string, neededBytes: number): Promise<void> {
   const freeBytes = await files.freeBytes(folder);

@@ -63,6 +63,18 @@ export function contentLength(head: HttpHead): number | null {
   return length;
 }
 
+/** Bytes the answer announces, when they are the bytes that will be poured. */
+export function pouredLength(head: HttpHead): number | null {
+  const encoding = field(head, 'content-encoding')?.toLowerCase().trim() ?? 'identity';
+  if (head.fields.has('transfer-encoding')) return null;
+  return encoding === 'identity' || encoding === '' || isArchive(head) ? contentLength(head) : null;
+}
+
+/** Does the media type itself say "compressed archive"? */
+export function isArchive(head: HttpHead): boolean {
+  return /gzip|compress|zstd/i.test(field(head, 'content-type') ?? '');
+}
+
 export function garbled(why: string): FlotillaError {
   const message = `The server's answer makes no sense: ${why}. Another mirror or a later try may help.`;
   return new FlotillaError('protocol_error', message, { retry: 'elsewhere' });

@@ -169,7 +169,8 @@ export class Http1Connection {
   /** May this still become a head? */
   #mayGoOn(bytes: Buffer): true {
     if (bytes.length > maxHeadBytes) throw garbled('its header never ends');
-    if (bytes.length >= httpMark.length && !bytes.subarray(0, httpMark.length).equals(httpMark)) throw garbled('it does not speak HTTP');
+    if (bytes.length >= httpMark.length && !bytes.subarray(0, httpMark.length).equals(httpMark))
+      throw garbled('it does not speak HTTP');
     if (this.#fill === this.#buffer.length) throw garbled('its header does not fit');
     return true;
   }

@@ -5,7 +5,7 @@ import { Agent, errors } from 'undici';
 import type { Egress } from '#core/egress.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { Sink } from '#core/source.ts';
-import { contentLength, field, garbled, type HttpHead, maxHeadBytes } from './http-head.ts';
+import { field, garbled, type HttpHead, isArchive, maxHeadBytes } from './http-head.ts';
 
 export type UndiciAnswer = {
   head: HttpHead;
@@ -114,11 +114,6 @@ const decoders: Record<string, () => Transform> = {
   zstd: () => zlib.createZstdDecompress(),
 };
 
-/** Does the media type itself say "compressed archive"? */
-export function isArchive(head: HttpHead): boolean {
-  return /gzip|compress|zstd/i.test(field(head, 'content-type') ?? '');
-}
-
 function explain(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof FlotillaError) return error;
@@ -138,11 +133,4 @@ function explain(error: unknown, signal: AbortSignal): unknown {
     return garbled(`the encoded file cannot be decoded (${error.message})`);
   }
   return new FlotillaError('connection_lost', `The connection broke: ${error.message}.`, { cause });
-}
-
-/** Bytes the answer announces, when they are the bytes that will be poured. */
-export function pouredLength(head: HttpHead): number | null {
-  const encoding = field(head, 'content-encoding')?.toLowerCase().trim() ?? 'identity';
-  if (head.fields.has('transfer-encoding')) return null;
-  return encoding === 'identity' || encoding === '' || isArchive(head) ? contentLength(head) : null;
 }

@@ -40,6 +40,7 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
       stallMs,
       longestWaitMs,
       checksum: options.checksum ?? null,
+      alwaysSha256: true,
     },
     place(facts) {
       const earlier = found;

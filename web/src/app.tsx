@@ -2,16 +2,15 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { api, whenSignedOut } from './api.ts';
+import { whenSignedOut } from './api.ts';
 import { makeRouter } from './router.tsx';
 import { ServicesProvider } from './services.tsx';
+import { sessionQuery } from './session.ts';
 import type { Session } from './types.ts';
 import { ErrorState, Loading } from './ui/states.tsx';
 
 const ClaimScreen = lazy(() => import('./screens/entry/claim.tsx').then(({ ClaimScreen }) => ({ default: ClaimScreen })));
 const LoginScreen = lazy(() => import('./screens/entry/login.tsx').then(({ LoginScreen }) => ({ default: LoginScreen })));
-
-export const sessionQuery = { queryKey: ['session'], queryFn: api.session, staleTime: Number.POSITIVE_INFINITY } as const;
 
 export function App() {
   const queries = useQueryClient();

@@ -2,10 +2,22 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { readFrames, type StreamFrame } from '#client/events.ts';
+import type { FlotillaEvent } from '#core/event.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
+import { createFakeRandom } from '#testing/fake-random.ts';
 import { releaseAfter } from '#testing/temp.ts';
 import { progressFrame } from '../contract/shapes.ts';
-import { addForeigner, addToken, bootstrapToken, claim, owner, type Started, startApi } from '../testing/start-api.ts';
+import {
+  addDownload,
+  addForeigner,
+  addToken,
+  bootstrapToken,
+  claim,
+  owner,
+  type Started,
+  startApi,
+  toggle,
+} from '../testing/start-api.ts';
 
 /** An open stream: `next` waits for a frame, `rest` for its end. */
 async function listen(t: TestContext, { base }: Started, headers: Record<string, string> = {}) {
@@ -41,15 +53,19 @@ async function listen(t: TestContext, { base }: Started, headers: Record<string,
 async function start(t: TestContext, options: Parameters<typeof startApi>[1] = {}) {
   const api = await startApi(t, options);
   await api.users.openClaim();
-  return { api, ownerId: await owner(api) };
+  const ownerId = await owner(api);
+  const id = await addDownload(api, ownerId);
+  /** One more event of the owner. */
+  const happen = () => toggle(api, ownerId, id);
+  return { api, ownerId, id, happen, first: await api.control.lastSequence() };
 }
 
 const idsOf = (frames: StreamFrame[]) => frames.map(({ id }) => id);
 const upTo = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 test('a stream says what it is and begins with what happens from now on', async (t) => {
-  const { api, ownerId } = await start(t);
-  api.control.emit({ ownerId });
+  const { api, ownerId, id, happen } = await start(t);
+  await happen();
   const stream = await listen(t, api);
   const { headers } = stream.response;
   assert.equal(headers.get('content-type'), 'text/event-stream; charset=utf-8');
@@ -58,72 +74,71 @@ test('a stream says what it is and begins with what happens from now on', async 
   assert.equal(headers.get('x-content-type-options'), 'nosniff');
   // The first progress frame says that the stream has caught up.
   assert.equal((await stream.next()).event, 'progress');
-  const emitted = api.control.emit({ ownerId, name: 'download.queued', downloadId: 'a', data: { state: 'queued' } });
+  await happen();
   const [frame] = await stream.take(1);
-  const { ownerId: _, ...shown } = emitted;
-  assert.deepEqual(frame, { id: 2, event: 'download.queued', data: shown });
+  const { ownerId: _, ...shown } = (await api.control.timeline(ownerId, id)).at(-1) ?? assert.fail();
+  assert.deepEqual(frame, { id: shown.sequence, event: 'download.resumed', data: shown });
 });
 
 test('a reader that comes back gets everything after its last event, once and in order, while more happens', async (t) => {
-  const { api, ownerId } = await start(t);
-  const total = 3000;
-  for (let count = 0; count < 1200; count++) api.control.emit({ ownerId });
-  // Events go on in the middle of the replay, at every turn of the loop, until there are 3,000.
-  const emitMore = () => {
-    for (let count = 0; count < 7 && api.control.emit({ ownerId }).sequence < total; count++);
-    if (events() < total) setImmediate(emitMore);
+  const { api, ownerId, first } = await start(t);
+  const ids = await Promise.all(Array.from({ length: 7 }, () => addDownload(api, ownerId)));
+  const happenUntil = async (last: number) => {
+    while ((await api.control.lastSequence()) < last) await Promise.all(ids.map((id) => toggle(api, ownerId, id)));
   };
-  let highest = 0;
-  api.control.onEvent((event) => {
-    highest = event.sequence;
-  });
-  const events = () => highest;
-  const stream = listen(t, api, { 'last-event-id': '100' });
-  setImmediate(emitMore);
-  assert.deepEqual(idsOf(await (await stream).take(2900)), upTo(101, 3000));
+  await happenUntil(1200);
+  const opened = listen(t, api, { 'last-event-id': String(first) });
+  const more = happenUntil(3000);
+  const stream = await opened;
+  assert.deepEqual(idsOf(await stream.take(3000 - first)), upTo(first + 1, 3000));
+  await more;
 });
 
 test('cuts at random places lose nothing and repeat nothing', async (t) => {
-  const { api, ownerId } = await start(t);
+  const { api, first, happen } = await start(t);
   const seed = Math.floor(Math.random() * 2 ** 32);
   t.diagnostic(`seed ${seed}`);
-  let state = seed;
-  const chance = (bound: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state % bound;
-  };
-  api.control.emit({ ownerId });
-  const seen: (number | null)[] = [1];
+  const random = createFakeRandom(seed);
+  const chance = (bound: number) => random.u32() % bound;
+  const seen: (number | null)[] = [first];
   while (seen.length < 400) {
-    const stream = await listen(t, api, { 'last-event-id': String(seen.at(-1)) });
+    const opening = listen(t, api, { 'last-event-id': String(seen.at(-1)) });
     const count = 1 + chance(30);
-    let sent = 0;
-    const timer = setInterval(() => sent++ < count && api.control.emit({ ownerId }), 0);
-    for (let index = chance(20); index < count; index++) api.control.emit({ ownerId });
+    const happening = (async () => {
+      for (let index = 0; index < count; index++) await happen();
+    })();
+    if (chance(2) === 0) await happening;
+    const stream = await opening;
     seen.push(...idsOf(await stream.take(1 + chance(count))));
-    clearInterval(timer);
     stream.stop();
+    await happening;
   }
-  assert.deepEqual(seen, upTo(1, seen.length));
+  assert.deepEqual(seen, upTo(first, first + seen.length - 1));
 });
 
 test('a reader whose events are gone is told to start over, and goes on from there', async (t) => {
-  const { api, ownerId } = await start(t);
-  for (let count = 0; count < 20; count++) api.control.emit({ ownerId });
-  api.control.prunedSequence = 10;
-  const stream = await listen(t, api, { 'last-event-id': '5' });
-  assert.deepEqual(await stream.next(), { id: 20, event: 'reset', data: { sequence: 20 } });
-  api.control.emit({ ownerId });
-  assert.deepEqual(idsOf(await stream.take(1)), [21]);
+  const { api, store, happen } = await startPrunable(t);
+  await store.write((tx) => tx.events.prune(Date.now() + 1, 10));
+  const last = await api.control.lastSequence();
+  const stream = await listen(t, api, { 'last-event-id': '1' });
+  assert.deepEqual(await stream.next(), { id: last, event: 'reset', data: { sequence: last } });
+  await happen();
+  assert.deepEqual(idsOf(await stream.take(1)), [last + 1]);
 });
 
+/** Events that belong to no download may be forgotten. */
+async function startPrunable(t: TestContext) {
+  const started = await start(t);
+  for (let tries = 1; tries <= 20; tries++) await started.api.control.changeSettings({ maxTries: tries });
+  return { ...started, store: started.api.store };
+}
+
 test('a reader from the future of another database is told to start over', async (t) => {
-  const { api, ownerId } = await start(t);
-  api.control.emit({ ownerId });
+  const { api, first, happen } = await start(t);
   const stream = await listen(t, api, { 'last-event-id': '999' });
-  assert.deepEqual(await stream.next(), { id: 1, event: 'reset', data: { sequence: 1 } });
-  api.control.emit({ ownerId });
-  assert.deepEqual(idsOf(await stream.take(1)), [2]);
+  assert.deepEqual(await stream.next(), { id: first, event: 'reset', data: { sequence: first } });
+  await happen();
+  assert.deepEqual(idsOf(await stream.take(1)), [first + 1]);
 });
 
 test('a Last-Event-ID that is no number is refused', async (t) => {
@@ -131,44 +146,48 @@ test('a Last-Event-ID that is no number is refused', async (t) => {
   assert.equal((await api.ask('GET', '/api/v1/events', { headers: { 'last-event-id': 'x' } })).status, 400);
 });
 
-test('each user gets their own events and everybody’s', async (t) => {
-  const { api, ownerId } = await start(t);
-  const theirs = await listen(t, api, { authorization: `Bearer ${await addForeigner(api)}`, 'last-event-id': '0' });
-  await theirs.next();
-  api.control.emit({ ownerId, message: 'private' });
-  api.control.emit({ ownerId: null, name: 'worker.online' });
-  api.control.emit({ ownerId: 'foreigner' });
-  assert.deepEqual(idsOf(await theirs.take(2)), [2, 3]);
-  const again = await listen(t, api, {
-    authorization: `Bearer ${(await api.users.addToken('foreigner', { name: 'b', scopes: ['admin'] })).secret}`,
-    'last-event-id': '0',
-  });
-  assert.deepEqual(idsOf(await again.take(2)), [2, 3]);
+test('each user gets their own events and everybody’s, live and replayed', async (t) => {
+  const { api, first, happen } = await start(t);
+  const headers = { authorization: `Bearer ${await addForeigner(api)}`, 'last-event-id': String(first) };
+  const live = await listen(t, api, headers);
+  await live.next();
+  await happen();
+  await api.control.changeSettings({ maxTries: 9 });
+  await addDownload(api, 'foreigner');
+  await happen();
+  await addDownload(api, 'foreigner');
+  const expected = [first + 2, first + 3, first + 5];
+  assert.deepEqual(idsOf(await live.take(3)), expected);
+  const replayed = await listen(t, api, headers);
+  assert.deepEqual(idsOf(await replayed.take(3)), expected);
 });
 
 test('progress comes while something runs, once more when it ended, and then no more', async (t) => {
-  const { api, ownerId } = await start(t);
-  const { id } = await api.control.submit(ownerId, { link: 'https://example.org/a', options: {} });
+  const { api, id, happen } = await start(t);
   const stream = await listen(t, api);
-  const first = progressFrame.parse((await stream.next()).data);
+  const nextProgress = async () => {
+    for (;;) {
+      const frame = await stream.next();
+      if (frame.event === 'progress') return progressFrame.parse(frame.data);
+      assert.notEqual(frame.id, null);
+    }
+  };
+  const first = await nextProgress();
   assert.deepEqual([first.downloads, first.counts.queued], [[], 1]);
-  const connections = [{ startByte: 0, position: 50, endByte: 100, speedBytesPerSecond: 10 }];
-  const facts = { taskId: 't', epoch: 1, phase: 'fetch', doneBytes: 50, sizeBytes: 100, speedBytesPerSecond: 10 } as const;
-  api.control.running.set(id, { ...facts, connections, ranges: [] });
+  const claim = await api.worker.run(id);
   const begin = performance.now();
   for (let count = 0; count < 3; count++) {
-    const frame = await stream.next();
-    assert.equal(frame.id, null);
-    assert.deepEqual(progressFrame.parse(frame.data).downloads, [
-      { id, phase: 'fetch', doneBytes: 50, sizeBytes: 100, speedBytesPerSecond: 10, etaSeconds: 5, connectionCount: 1 },
-    ]);
+    const { downloads, speedBytesPerSecond, counts } = await nextProgress();
+    const shown = { phase: 'fetch', doneBytes: 10, sizeBytes: 100, speedBytesPerSecond: 5, etaSeconds: 18, connectionCount: 1 };
+    assert.deepEqual(downloads, [{ id, ...shown }]);
+    assert.deepEqual([speedBytesPerSecond, counts.active], [5, 1]);
   }
   assert.ok(performance.now() - begin > 900, 'more often than twice a second');
-  api.control.running.delete(id);
-  assert.deepEqual(progressFrame.parse((await stream.next()).data).downloads, []);
+  await api.worker.giveBack(claim);
+  assert.deepEqual((await nextProgress()).downloads, []);
   await new Promise((resolve) => setTimeout(resolve, 700));
   // Nothing came meanwhile: the next frame is the one of this change.
-  api.control.emit({ ownerId, name: 'download.paused' });
+  await happen();
   assert.deepEqual([(await stream.next()).event, (await stream.next()).event], ['download.paused', 'progress']);
 });
 
@@ -212,7 +231,16 @@ test('closing the server ends the streams at once', async (t) => {
 });
 
 test('a reader that does not read is cut off and keeps nothing in memory', async (t) => {
-  const { api, ownerId } = await start(t);
+  let tell: (event: FlotillaEvent) => void = () => {};
+  const { api, ownerId } = await start(t, {
+    wrap: (control) => ({
+      ...control,
+      onEvent(listener) {
+        tell = listener;
+        return () => {};
+      },
+    }),
+  });
   const socket = connect(api.port, '127.0.0.1');
   releaseAfter(t, () => socket.destroy());
   socket.on('error', () => {});
@@ -229,7 +257,8 @@ test('a reader that does not read is cut off and keeps nothing in memory', async
   await new Promise((resolve) => setTimeout(resolve, 50));
   const closed = new Promise((resolve) => socket.once('close', resolve));
   for (let count = 0; count < 400; count++) {
-    api.control.emit({ ownerId, message: 'x'.repeat(64 * 1024) });
+    const message = 'x'.repeat(64 * 1024);
+    tell({ sequence: 1000 + count, name: 'download.noted', atMs: 0, downloadId: null, ownerId, message, data: {} });
     await new Promise((resolve) => setImmediate(resolve));
   }
   socket.resume();

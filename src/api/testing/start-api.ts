@@ -1,4 +1,6 @@
 import type { AddressInfo } from 'node:net';
+import type { Control } from '#control/control.ts';
+import { createControl } from '#control/create.ts';
 import { createUsers, type Users } from '#control/users.ts';
 import { type Actor, type Scope, scopes } from '#core/access.ts';
 import type { Clock } from '#core/clock.ts';
@@ -10,7 +12,7 @@ import { releaseAfter, type Scope as TestScope } from '#testing/temp.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock, systemRandom } from '#wire/system.ts';
 import { type ApiOptions, createApi } from '../api.ts';
-import { createStandIn, type StandIn } from './stand-in-control.ts';
+import { type ApiWorker, createApiWorker } from './api-worker.ts';
 
 export const password = 'a boat on the lake';
 export const bootstrapToken = 'the machine itself may come in';
@@ -18,7 +20,8 @@ export const bootstrapToken = 'the machine itself may come in';
 export type Started = {
   base: string;
   port: number;
-  control: StandIn;
+  control: Control;
+  worker: ApiWorker;
   users: Users;
   store: Store;
   /** What the server logged as a bug. */
@@ -28,17 +31,31 @@ export type Started = {
   close(): Promise<void>;
 };
 
-/** A real server on loopback: the whole HTTP face over a real store. */
+export type StartOptions = Partial<ApiOptions> & {
+  clock?: Clock;
+  /** Puts something between the HTTP face and the control plane. */
+  wrap?: (control: Control) => Control;
+};
+
+/** A real server on loopback: the whole HTTP face over a real control plane and store. */
 export async function startApi(
   t: TestScope,
-  { clock = systemClock, path = ':memory:', ...options }: Partial<ApiOptions> & { clock?: Clock; path?: string } = {},
+  { clock = systemClock, wrap = (control) => control, ...options }: StartOptions = {},
 ): Promise<Started> {
-  const store = await openSqliteStore(path, { clock });
+  const store = await openSqliteStore(':memory:', { clock });
   const users = createUsers({ store, clock, random: systemRandom, secrets: createSecrets(), bootstrapToken });
-  const control = createStandIn(clock, systemRandom);
+  const control = await createControl({
+    store,
+    clock,
+    random: systemRandom,
+    schemes: ['http:', 'https:'],
+    defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: '/downloads' } },
+  });
+  // More than one test runs at a time.
+  await control.changeSettings({ parallelDownloads: 64 });
   const failures: unknown[] = [];
   const app = await createApi({
-    control,
+    control: wrap(control),
     users,
     clock,
     log: (_, detail) => failures.push(detail?.error),
@@ -70,6 +87,7 @@ export async function startApi(
     base,
     port,
     control,
+    worker: createApiWorker(control),
     users,
     store,
     failures,
@@ -117,49 +135,13 @@ export async function owner({ users }: Started): Promise<string> {
   return actor.userId ?? '';
 }
 
-/** Completes a download as a worker would have, delivered to that path. */
-export function complete(
-  { control }: Started,
-  id: string,
-  file: { path: string; name: string; sizeBytes: number; sha256: string },
-): void {
-  const download = control.downloads.get(id);
-  if (download === undefined) throw new Error('no such download');
-  Object.assign(download, {
-    state: 'completed',
-    reason: null,
-    sizeBytes: file.sizeBytes,
-    doneBytes: file.sizeBytes,
-    finishedAtMs: 5,
-  });
-  control.receipts.set(id, {
-    downloadId: id,
-    link: download.link,
-    facts: {
-      finalUrl: download.link,
-      validator: { etag: null, lastModified: null },
-      fetchedBytes: file.sizeBytes,
-      connections: 1,
-    },
-    files: [
-      {
-        index: 0,
-        path: file.name,
-        sizeBytes: file.sizeBytes,
-        digests: [{ algorithm: 'sha-256', hex: file.sha256 }],
-        verifiedAgainst: [],
-        location: file.path,
-        provenSha256: file.sha256,
-      },
-    ],
-    sizeBytes: file.sizeBytes,
-    workerId: 'w1',
-    workerName: 'worker',
-    destination: { id: 'd1', kind: 'local', name: 'Downloads' },
-    attempt: 1,
-    queuedAtMs: 1,
-    startedAtMs: 2,
-    fetchedAtMs: 3,
-    completedAtMs: 4,
-  });
+/** A new download of that user, waiting. */
+export async function addDownload({ control }: Started, ownerId: string): Promise<string> {
+  return (await control.submit(ownerId, { link: 'https://anna:secret@example.org/a', options: {} })).id;
+}
+
+/** Makes events happen: each call pauses or resumes the download and is told once. */
+export async function toggle({ control }: Started, ownerId: string, id: string): Promise<void> {
+  const download = await control.get(ownerId, id);
+  await (download?.state === 'paused' ? control.resume(ownerId, id) : control.pause(ownerId, id));
 }

@@ -89,7 +89,10 @@ export async function startWorker(under: ControlUnderTest, name = 'box'): Promis
       workerId = (await under.control.register(hello)).workerId;
     },
     claim(wanted = kinds, count = 4) {
-      const room = Object.fromEntries(kinds.map((kind) => [kind, wanted.includes(kind) ? count : 0])) as Record<TaskKind, number>;
+      const room = Object.fromEntries(kinds.map((kind) => [kind, wanted.includes(kind) ? count : 0])) as Record<
+        TaskKind,
+        number
+      >;
       return under.control.claim({ workerId: worker.id, room, waitMs: 0 }, never);
     },
     async take(kind) {

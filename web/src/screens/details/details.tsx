@@ -1,7 +1,7 @@
 import { Tabs } from '@base-ui/react/tabs';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect } from 'react';
-import { ApiProblem, api } from '../../api.ts';
+import { api } from '../../api.ts';
 import { type Tab, tabs } from '../../router.tsx';
 import { useDownload, useServices } from '../../services.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
@@ -67,8 +67,4 @@ export function Details({ id, tab, onTab, tools, isPage = false }: Props) {
       ))}
     </Tabs.Root>
   );
-}
-
-export function isGone(error: unknown): boolean {
-  return error instanceof ApiProblem && error.status === 404;
 }

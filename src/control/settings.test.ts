@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { owner, startControl, startWorker } from './testing/start-control.ts';
+
+test('the first start makes the default destination, later ones leave it', async (t) => {
+  const under = await startControl(t);
+  const before = await under.control.destinations();
+  assert.deepEqual(
+    before.map(({ kind, name, options, isDefault }) => ({ kind, name, options, isDefault })),
+    [{ kind: 'local', name: 'Downloads', options: { folder: '/downloads' }, isDefault: true }],
+  );
+  await under.restart();
+  assert.deepEqual(await under.control.destinations(), before);
+});
+
+test('there is always one default destination, and downloads go there', async (t) => {
+  const { control } = await startControl(t);
+  const [first] = await control.destinations();
+  assert.ok(first);
+  const other = await control.putDestination({ kind: 'local', name: 'Other', options: {}, isDefault: true });
+  const defaults = async () => (await control.destinations()).filter((one) => one.isDefault).map((one) => one.id);
+  assert.deepEqual(await defaults(), [other.id]);
+  await control.putDestination({ ...other, name: 'Renamed', isDefault: false });
+  assert.deepEqual(await defaults(), [other.id], 'it cannot just stop being the default');
+  const download = await control.submit(owner, { link: 'https://example.org/x', options: {} });
+  assert.equal(download.destinationId, other.id);
+  await assert.rejects(control.putDestination({ ...other, id: 'unknown' }), { code: 'not_found' });
+});
+
+test('a destination is removed only when nobody needs it', async (t) => {
+  const { control } = await startControl(t);
+  const [first] = await control.destinations();
+  const other = await control.putDestination({ kind: 'local', name: 'Other', options: {}, isDefault: false });
+  await assert.rejects(control.removeDestination(first?.id ?? ''), { code: 'refused', message: /default destination/ });
+  const { id } = await control.submit(owner, { link: 'https://example.org/x', destinationId: other.id, options: {} });
+  await assert.rejects(control.removeDestination(other.id), {
+    code: 'refused',
+    message: /One unfinished download goes to Other/,
+  });
+  await control.cancel(owner, id);
+  await control.removeDestination(other.id);
+  await assert.rejects(control.removeDestination(other.id), { code: 'not_found' });
+});
+
+test('settings have defaults, change one by one, are told and outlive a restart', async (t) => {
+  const under = await startControl(t);
+  assert.deepEqual(await under.control.settings(), { parallelDownloads: 3, connections: 8, maxTries: 5 });
+  assert.deepEqual(await under.control.changeSettings({ maxTries: 2 }), { parallelDownloads: 3, connections: 8, maxTries: 2 });
+  await under.restart();
+  assert.equal((await under.control.settings()).maxTries, 2);
+  assert.equal(under.heard.at(-1)?.name, 'settings.changed');
+  const worker = await startWorker(under);
+  const id = await under.add();
+  const failure = { code: 'stalled' as const, message: 'No bytes came.', retry: 'later' as const, retryAfterMs: null };
+  await worker.finish(await worker.take('probe'), { kind: 'failed', failure, doneBytes: 0 });
+  await under.pass(2000);
+  await worker.finish(await worker.take('probe'), { kind: 'failed', failure, doneBytes: 0 });
+  assert.equal((await under.control.get(owner, id))?.state, 'failed');
+});

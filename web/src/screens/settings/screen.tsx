@@ -1,0 +1,44 @@
+import { Link, useParams } from '@tanstack/react-router';
+import { useQuery } from '@tanstack/react-query';
+import { sessionQuery } from '../../session.ts';
+import { type SettingsPage, settingsPages } from '../../router.tsx';
+import { useT } from '../../words/words.ts';
+import { LogOutButton } from '../navigation.tsx';
+import { NotFound } from '../not-found.tsx';
+import { Appearance } from './appearance.tsx';
+import { Destinations } from './destinations.tsx';
+import { General } from './general.tsx';
+import { Tokens } from './tokens.tsx';
+
+const pages = { general: General, destinations: Destinations, tokens: Tokens, appearance: Appearance };
+
+export function SettingsScreen() {
+  const t = useT();
+  const { page } = useParams({ from: '/settings/$page' });
+  const user = useQuery(sessionQuery).data?.user;
+  // Only what this person may do is offered; the server decides all the same.
+  const shown = settingsPages.filter((name) => user?.role === 'admin' || name === 'appearance' || name === 'general');
+  const current = shown.find((name) => name === page);
+  if (current === undefined) return <NotFound />;
+  const Page = pages[current satisfies SettingsPage];
+  return (
+    <div className="flex min-h-0 flex-1 flex-col">
+      <div className="flex flex-none items-center gap-3 px-4 pt-3">
+        <h1 className="flex-1 text-large">{t('nav.settings')}</h1>
+        <LogOutButton className="button tablet:hidden" />
+      </div>
+      <nav aria-label={t('nav.settings')} className="flex flex-none gap-1 overflow-x-auto border-b border-hairline px-3">
+        {shown.map((name) => (
+          <Link key={name} to="/settings/$page" params={{ page: name }} className="tab flex items-center" activeOptions={{ exact: true }}>
+            {t(`settings.${name}`)}
+          </Link>
+        ))}
+      </nav>
+      <div className="min-h-0 flex-1 overflow-y-auto p-4">
+        <div className="flex max-w-200 flex-col gap-6">
+          <Page />
+        </div>
+      </div>
+    </div>
+  );
+}
