@@ -32,7 +32,7 @@ export type ApiOptions = {
 };
 
 /** Something an operator should know of; nothing secret goes in. */
-export type ApiLog = (message: string, detail?: Record<string, unknown>) => void;
+type ApiLog = (message: string, detail?: Record<string, unknown>) => void;
 
 export type ApiParts = { control: Control; users: Users; clock: Clock; log: ApiLog; options: ApiOptions };
 

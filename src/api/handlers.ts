@@ -45,7 +45,7 @@ type RouteOf<N extends RouteName> = (typeof routes)[N];
 type Parsed<R, K extends 'params' | 'query' | 'body' | 'headers'> = R extends Record<K, z.ZodType> ? z.output<R[K]> : undefined;
 type Answer<R extends Route> = R['answer'] extends z.ZodType ? Promise<z.input<R['answer']>> : Promise<void>;
 
-export type Input<N extends RouteName> = {
+type Input<N extends RouteName> = {
   params: Parsed<RouteOf<N>, 'params'>;
   query: Parsed<RouteOf<N>, 'query'>;
   body: Parsed<RouteOf<N>, 'body'>;
@@ -53,5 +53,5 @@ export type Input<N extends RouteName> = {
 };
 
 /** Returns the answer's body. A route whose answer is `file` or `stream` writes the reply itself. */
-export type Handler<N extends RouteName> = (input: Input<N>, call: Call) => Answer<RouteOf<N>>;
+type Handler<N extends RouteName> = (input: Input<N>, call: Call) => Answer<RouteOf<N>>;
 export type Handlers<N extends RouteName = RouteName> = { [Name in N]: Handler<Name> };

@@ -107,7 +107,8 @@ test('a wrong method is told the right ones', async () => {
 
 test('a change that the state does not allow is 409', async () => {
   const { id } = (await (await api.ask('POST', '/api/v1/downloads', { body: { url } })).json()) as { id: string };
-  await checkProblem(await api.ask('POST', `/api/v1/downloads/${id}/retry`), 409, 'refused');
+  await api.ask('POST', `/api/v1/downloads/${id}/cancel`);
+  await checkProblem(await api.ask('POST', `/api/v1/downloads/${id}/pause`), 409, 'refused');
 });
 
 test('the same Idempotency-Key adds one download', async () => {

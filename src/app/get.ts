@@ -19,7 +19,7 @@ import { openPlace, type Place } from '#transfer/place.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { environment, wantsColour } from './config.ts';
+import { environment, netAllow, wantsColour } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
 
 export type GetOptions = {
@@ -92,7 +92,7 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const egress = openGate(environment, await rangesOfTypedHosts(links));
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts(links))]);
   return {
     options,
     folder,

@@ -2,12 +2,11 @@ import { isIP } from 'node:net';
 import type { Egress } from '#core/egress.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { canonicalHost, createEgress, lookupAll, refusedRangeOf } from '#wire/egress.ts';
-import { type Environment, netAllow } from './config.ts';
 
-/** The gate with the ranges that the environment opens. */
-export function openGate(env: Environment, alsoAllow: string[] = []): Egress {
+/** The gate, with the ranges that are opened although refused by default. */
+export function openGate(allow: string[]): Egress {
   try {
-    return createEgress({ allow: [...netAllow(env), ...alsoAllow] });
+    return createEgress({ allow });
   } catch (error) {
     if (error instanceof RangeError) throw new FlotillaError('link_invalid', `FLOTILLA_NET_ALLOW: ${error.message}`);
     throw error;

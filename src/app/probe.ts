@@ -4,13 +4,13 @@ import { formatBytes } from '#lib/format.ts';
 import { sourceOf } from '#sources/index.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock } from '#wire/system.ts';
-import { environment } from './config.ts';
+import { environment, netAllow } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
 
 export async function runProbe(text: string, options: { json?: boolean }): Promise<number> {
   const link = parseLink(text);
   const source = sourceOf(link);
-  const egress = openGate(environment, await rangesOfTypedHosts([link]));
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([link]))]);
   const connections = createKeptConnections();
   const resolution = await source.probe(
     { clock, egress, connections, connectTimeoutMs: 30_000 },

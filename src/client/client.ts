@@ -7,7 +7,7 @@ import { apiRoot, paths } from './paths.ts';
 type RouteOf<N extends RouteName> = (typeof routes)[N];
 
 /** What a call takes beside its parts. */
-export type CallOptions = { signal?: AbortSignal };
+type CallOptions = { signal?: AbortSignal };
 
 type Part<R, K extends 'params' | 'query' | 'body' | 'headers'> =
   R extends Record<K, z.ZodType>
@@ -15,13 +15,13 @@ type Part<R, K extends 'params' | 'query' | 'body' | 'headers'> =
       ? { [P in K]?: z.input<R[K]> }
       : { [P in K]: z.input<R[K]> }
     : object;
-export type Request<N extends RouteName> = Part<RouteOf<N>, 'params'> &
+type Request<N extends RouteName> = Part<RouteOf<N>, 'params'> &
   Part<RouteOf<N>, 'query'> &
   Part<RouteOf<N>, 'body'> &
   Part<RouteOf<N>, 'headers'>;
 
 /** Bytes and streams come as the response itself; its body is the caller's to read or cancel. */
-export type Answer<N extends RouteName> = AnswerOf<RouteOf<N>>;
+type Answer<N extends RouteName> = AnswerOf<RouteOf<N>>;
 type AnswerOf<R extends Route> = R['answer'] extends z.ZodType
   ? z.output<R['answer']>
   : R['answer'] extends null

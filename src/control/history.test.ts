@@ -110,10 +110,10 @@ test('lists and histories page with a cursor', async (t) => {
   const under = await startControl(t);
   const ids: string[] = [];
   for (let index = 0; index < 5; index++) ids.unshift(await under.add());
-  for (const of of ['list', 'history'] as const) {
+  for (const part of ['list', 'history'] as const) {
     const seen: string[] = [];
     for (let cursor: string | undefined; ; ) {
-      const page = await under.control.list(owner, { of, limit: 2, cursor });
+      const page = await under.control.list(owner, { of: part, limit: 2, cursor });
       seen.push(...page.items.map((download) => download.id));
       if (page.nextCursor === null) break;
       cursor = page.nextCursor;

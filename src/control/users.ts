@@ -8,11 +8,11 @@ import { checkPassword } from './passwords.ts';
 import { isTokenSecret, newClaimCode, newSessionSecret, newTokenSecret, readClaimCode } from './secret-text.ts';
 
 /** Who asks, for limits and for the list of sessions. */
-export type Caller = { address: string; userAgent: string | null };
+type Caller = { address: string; userAgent: string | null };
 export type Person = { id: string; name: string; role: 'admin' | 'user' };
 /** `secret` is for the cookie and is stored nowhere. */
-export type SignedIn = { user: Person; secret: string; lifetimeSeconds: number };
-export type ApiToken = {
+type SignedIn = { user: Person; secret: string; lifetimeSeconds: number };
+type ApiToken = {
   id: string;
   name: string;
   scopes: Scope[];

@@ -2,23 +2,26 @@ import { argon2, createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { AccessError } from '#core/access.ts';
 import type { Secrets } from '#core/secrets.ts';
 
+/** `memory` in KiB. */
+type Cost = { memory: number; passes: number; parallelism: number };
+
 /** OWASP's argon2id setting for one pass: 46 MiB. About 50 ms. */
-const cost = { memory: 47_104, passes: 1, parallelism: 1 } as const;
+const owaspCost: Cost = { memory: 47_104, passes: 1, parallelism: 1 };
 const hashBytes = 32;
 const saltBytes = 16;
 /** Each one takes its 46 MiB: more at a time would let strangers fill the memory. */
 const maxAtOnce = 2;
 const maxWaiting = 32;
 
-/** Hashing with node:crypto. Keeps a queue of its own: one for a process. */
-export function createSecrets(): Secrets {
+/** Hashing with node:crypto. Keeps a queue of its own: one for a process. Only tests want it cheaper. */
+export function createSecrets(cost = owaspCost): Secrets {
   const inTurn = createTurns();
   return {
     sha256: (text) => createHash('sha256').update(text).digest('hex'),
     isSame: (a, b) => timingSafeEqual(digestOf(a), digestOf(b)),
     async hashPassword(password) {
       const salt = randomBytes(saltBytes);
-      return format(salt, await inTurn(() => derive(password, salt, cost)));
+      return format(cost, salt, await inTurn(() => derive(password, salt, cost)));
     },
     async verifyPassword(hash, password) {
       const known = parse(hash);
@@ -27,8 +30,6 @@ export function createSecrets(): Secrets {
     },
   };
 }
-
-type Cost = { memory: number; passes: number; parallelism: number };
 
 function derive(password: string, salt: Buffer, { memory, passes, parallelism }: Cost): Promise<Buffer> {
   const message = Buffer.from(password.normalize('NFC'));
@@ -41,8 +42,7 @@ function derive(password: string, salt: Buffer, { memory, passes, parallelism }:
 }
 
 /** The PHC string format: what was done stands in the text, so that old hashes stay readable when the cost is raised. */
-function format(salt: Buffer, derived: Buffer): string {
-  const { memory, passes, parallelism } = cost;
+function format({ memory, passes, parallelism }: Cost, salt: Buffer, derived: Buffer): string {
   return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${unpadded(salt)}$${unpadded(derived)}`;
 }
 

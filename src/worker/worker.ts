@@ -31,6 +31,7 @@ export class Worker {
   readonly #stopping = new AbortController();
   #session: WorkerSession | null = null;
   #answeredAtMs = 0;
+  #reportSoon: () => void = () => {};
   #loops: Promise<void> | null = null;
   #draining = new AbortController();
 
@@ -80,10 +81,17 @@ export class Worker {
   async #reportLoop(): Promise<void> {
     const { signal } = this.#stopping;
     await this.#forever(signal, async () => {
-      await sleep(this.#parts.clock, (this.#session as WorkerSession).reportEverySeconds * 1000, signal);
+      await this.#untilNextReport(signal);
       this.#stopWhenSilent();
       await this.#report();
     });
+  }
+
+  #untilNextReport(signal: AbortSignal): Promise<void> {
+    const soon = new Promise<void>((resolve) => {
+      this.#reportSoon = resolve;
+    });
+    return Promise.race([soon, sleep(this.#parts.clock, (this.#session as WorkerSession).reportEverySeconds * 1000, signal)]);
   }
 
   async #report(): Promise<void> {
@@ -140,6 +148,8 @@ export class Worker {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#control.finish(request);
+        // The download is proven elsewhere now: its scratch need not wait for the next report.
+        if (outcome.kind === 'delivered') this.#reportSoon();
         return;
       } catch (error) {
         const { code, message } = toFailure(error);

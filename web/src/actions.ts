@@ -48,7 +48,11 @@ export function createActions(live: Live, toasts: Toasts) {
     const first = problems[0];
     if (first !== undefined && asked === 1) toasts.add({ text: first, tone: 'bad' });
     else if (first !== undefined) {
-      const text = t('bulk.someFailed', { done: t(done, { count: asked - problems.length }), failed: problems.length, why: first });
+      const text = t('bulk.someFailed', {
+        done: t(done, { count: asked - problems.length }),
+        failed: problems.length,
+        why: first,
+      });
       toasts.add({ text, tone: 'bad' });
     } else if (asked > 1) toasts.add({ text: t(done, { count: asked }), tone: 'plain' });
     else toasts.say(t(done, { count: 1 }));
@@ -80,7 +84,12 @@ export function createActions(live: Live, toasts: Toasts) {
 
   return {
     pause: (ids: Iterable<string>) =>
-      change(ids, { can: canPause, expected: { state: 'paused', phase: null, reason: null }, run: api.pause, done: 'done.paused' }),
+      change(ids, {
+        can: canPause,
+        expected: { state: 'paused', phase: null, reason: null },
+        run: api.pause,
+        done: 'done.paused',
+      }),
     resume: (ids: Iterable<string>) =>
       change(ids, { can: canResume, expected: { state: 'queued', reason: null }, run: api.resume, done: 'done.resumed' }),
     retry: (ids: Iterable<string>) =>
@@ -107,8 +116,7 @@ export function createActions(live: Live, toasts: Toasts) {
       const removed = before.map(({ id }) => id);
       store.drop(removed);
       const asked = removeAll(removed, files);
-      const text =
-        before.length === 1 ? t('removed.one', { name: first.name }) : t('removed.many', { count: before.length });
+      const text = before.length === 1 ? t('removed.one', { name: first.name }) : t('removed.many', { count: before.length });
       const undo = async () => {
         // The removal must have arrived before it can be taken back.
         await asked;
@@ -139,8 +147,7 @@ export function createActions(live: Live, toasts: Toasts) {
 
 /** The server's sentence, or ours when it could not be reached. */
 export function sentenceOf(error: unknown): string {
-  if (error instanceof ApiProblem && error.code !== 'network') return error.message;
-  return t('problem.network');
+  return error instanceof ApiProblem ? error.message : t('problem.network');
 }
 
 /** Browsers give the clipboard only to pages over HTTPS; on a plain LAN address the old command still works. */

@@ -1,20 +1,8 @@
-/** The REST interface as functions: same origin, session cookie, JSON. */
+/** The REST interface as the page calls it: the project's own client, on our own origin, with the session cookie. */
+import { createClient } from '#client/client.ts';
 import type * as T from './types.ts';
 
-/** What the server refused, with its own sentence. `code` is the stable word; `network` means there was no answer at all. */
-export class ApiProblem extends Error {
-  override readonly name = 'ApiProblem';
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, detail: string) {
-    super(detail);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-type CallOptions = { body?: unknown; query?: Record<string, string | number | undefined>; key?: string; signal?: AbortSignal };
+export { ApiProblem } from '#client/client.ts';
 
 /** Called with every 401, so that the page can ask for the password again. */
 let onSignedOut = () => {};
@@ -22,71 +10,57 @@ export function whenSignedOut(listener: () => void): void {
   onSignedOut = listener;
 }
 
-async function call<Answer>(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined) query.set(name, String(value));
-  const headers: Record<string, string> = { accept: 'application/json' };
-  if (options.body !== undefined) headers['content-type'] = 'application/json';
-  if (options.key !== undefined) headers['idempotency-key'] = options.key;
-  const response = await fetch(`/api/v1${path}${query.size > 0 ? `?${query}` : ''}`, {
-    method,
-    headers,
-    credentials: 'same-origin',
-    body: options.body === undefined ? undefined : JSON.stringify(options.body),
-    signal: options.signal,
-  }).catch((error: unknown) => {
-    if (options.signal?.aborted) throw error;
-    throw new ApiProblem(0, 'network', error instanceof Error ? error.message : String(error));
-  });
-  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as Answer;
-  const problem: Partial<T.Problem> = await response.json().catch(() => ({}));
-  if (response.status === 401 && path !== '/session') onSignedOut();
-  throw new ApiProblem(response.status, problem.code ?? 'unknown', problem.detail ?? problem.title ?? response.statusText);
-}
+const client = createClient({
+  baseUrl: '',
+  fetch: async (input, init) => {
+    const response = await fetch(input, init);
+    if (response.status === 401 && !String(input).endsWith('/session')) onSignedOut();
+    return response;
+  },
+});
 
-const one = (id: string) => `/downloads/${encodeURIComponent(id)}`;
+const key = (value?: string) => (value === undefined ? {} : { 'idempotency-key': value });
 
 export const api = {
-  session: () => call<T.Session>('GET', '/session'),
-  claim: (body: T.Claim) => call<T.Session>('POST', '/claim', { body }),
-  logIn: (body: T.Login) => call<T.Session>('POST', '/session', { body }),
-  logOut: () => call<void>('DELETE', '/session'),
+  session: () => client.getSession(),
+  claim: (body: T.Claim) => client.claimInstance({ body }),
+  logIn: (body: T.Login) => client.logIn({ body }),
+  logOut: () => client.logOut(),
 
-  add: (body: T.AddDownload, key?: string) => call<T.Download>('POST', '/downloads', { body, key }),
-  addMany: (body: T.AddMany, key?: string) => call<T.AddManyResult>('POST', '/downloads/batch', { body, key }),
-  probe: (url: string, signal: AbortSignal) => call<T.Resolution>('POST', '/probe', { body: { url }, signal }),
+  add: (body: T.AddDownload, idempotencyKey?: string) => client.addDownload({ body, headers: key(idempotencyKey) }),
+  addMany: (body: T.AddMany, idempotencyKey?: string) => client.addMany({ body, headers: key(idempotencyKey) }),
+  probe: (url: string, signal: AbortSignal) => client.probeLink({ body: { url } }, { signal }),
 
-  list: (query: { state?: string; q?: string; cursor?: string; limit?: number }, signal?: AbortSignal) =>
-    call<T.DownloadPage>('GET', '/downloads', { query, signal }),
-  get: (id: string) => call<T.Download>('GET', one(id)),
-  pause: (id: string) => call<T.Download>('POST', `${one(id)}/pause`),
-  resume: (id: string) => call<T.Download>('POST', `${one(id)}/resume`),
-  retry: (id: string) => call<T.Download>('POST', `${one(id)}/retry`),
-  cancel: (id: string) => call<T.Download>('POST', `${one(id)}/cancel`),
-  restore: (id: string) => call<T.Download>('POST', `${one(id)}/restore`),
-  remove: (id: string, files: boolean) => call<void>('DELETE', one(id), { query: files ? { files: 'true' } : {} }),
-  removeMany: (body: T.Selection) => call<T.BulkResult>('POST', '/downloads/delete', { body }),
-  files: (id: string) => call<T.DownloadFile[]>('GET', `${one(id)}/files`),
-  fileLink: (id: string, index: number) => `/api/v1${one(id)}/files/${index}/content`,
-  timeline: (id: string) => call<T.TimelineEvent[]>('GET', `${one(id)}/events`),
-  pieces: (id: string, signal: AbortSignal) => call<T.Pieces>('GET', `${one(id)}/pieces`, { signal }),
-  receipt: (id: string) => call<T.Receipt>('GET', `${one(id)}/receipt`),
+  list: (query: { cursor?: string; limit?: number }, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
+  get: (id: string) => client.getDownload({ params: { id } }),
+  pause: (id: string) => client.pauseDownload({ params: { id } }),
+  resume: (id: string) => client.resumeDownload({ params: { id } }),
+  retry: (id: string) => client.retryDownload({ params: { id } }),
+  cancel: (id: string) => client.cancelDownload({ params: { id } }),
+  restore: (id: string) => client.restoreDownload({ params: { id } }),
+  remove: (id: string, files: boolean) => client.removeDownload({ params: { id }, query: files ? { files: 'true' } : {} }),
+  removeMany: (body: T.Selection) => client.deleteDownloads({ body }),
+  files: (id: string) => client.listFiles({ params: { id } }),
+  fileLink: (id: string, index: number) => `/api/v1/downloads/${encodeURIComponent(id)}/files/${index}/content`,
+  timeline: (id: string) => client.listDownloadEvents({ params: { id } }),
+  pieces: (id: string, signal: AbortSignal) => client.getPieces({ params: { id } }, { signal }),
+  receipt: (id: string) => client.getReceipt({ params: { id } }),
 
-  history: (query: { q?: string; cursor?: string; limit?: number }) => call<T.DownloadPage>('GET', '/history', { query }),
-  clearHistory: () => call<{ removed: number }>('DELETE', '/history'),
+  history: (query: { q?: string; cursor?: string; limit?: number }) => client.listHistory({ query }),
+  clearHistory: () => client.clearHistory(),
 
-  destinations: () => call<T.Destination[]>('GET', '/destinations'),
-  addDestination: (body: T.PutDestination) => call<T.Destination>('POST', '/destinations', { body }),
-  changeDestination: (id: string, body: T.PutDestination) => call<T.Destination>('PUT', `/destinations/${id}`, { body }),
-  removeDestination: (id: string) => call<void>('DELETE', `/destinations/${id}`),
-  testDestination: (body: T.PutDestination) => call<T.DestinationTest>('POST', '/destinations/test', { body }),
+  destinations: () => client.listDestinations(),
+  addDestination: (body: T.PutDestination) => client.addDestination({ body }),
+  changeDestination: (id: string, body: T.PutDestination) => client.changeDestination({ params: { id }, body }),
+  removeDestination: (id: string) => client.removeDestination({ params: { id } }),
+  testDestination: (body: T.PutDestination) => client.testDestination({ body }),
 
-  settings: () => call<T.Settings>('GET', '/settings'),
-  changeSettings: (body: Partial<T.Settings>) => call<T.Settings>('PATCH', '/settings', { body }),
+  settings: () => client.getSettings(),
+  changeSettings: (body: Partial<T.Settings>) => client.changeSettings({ body }),
 
-  tokens: () => call<T.Token[]>('GET', '/tokens'),
-  addToken: (body: T.AddToken) => call<T.NewToken>('POST', '/tokens', { body }),
-  removeToken: (id: string) => call<void>('DELETE', `/tokens/${id}`),
+  tokens: () => client.listTokens(),
+  addToken: (body: T.AddToken) => client.addToken({ body }),
+  removeToken: (id: string) => client.removeToken({ params: { id } }),
 
-  stats: () => call<T.Stats>('GET', '/stats'),
+  stats: () => client.getStats(),
 };

@@ -2,7 +2,7 @@
 import { createKeyReader, type KeyAction } from './keys.ts';
 
 /** Returning false says "not mine after all": the next one is asked, and the browser may do what it does. */
-export type KeyHandlers = Partial<Record<KeyAction, (event: KeyboardEvent) => boolean | undefined>>;
+export type KeyHandlers = Partial<Record<KeyAction, (event: KeyboardEvent) => unknown>>;
 export type KeyBus = ReturnType<typeof createKeyBus>;
 
 export function createKeyBus() {
@@ -19,7 +19,8 @@ export function createKeyBus() {
     press(event: KeyboardEvent, letters: boolean) {
       if (event.defaultPrevented || event.isComposing) return;
       const target = event.target instanceof Element ? event.target : document.body;
-      const isTyping = target.closest('input:not([type="checkbox"]):not([type="radio"]), textarea, select, [contenteditable]') !== null;
+      const isTyping =
+        target.closest('input:not([type="checkbox"]):not([type="radio"]), textarea, select, [contenteditable]') !== null;
       // In a field only Ctrl+K and Escape are ours; in a dialog or menu nothing is.
       if (isTyping && event.key !== 'Escape' && !(event.ctrlKey && event.code === 'KeyK')) return;
       if (document.querySelector('[role="dialog"], [role="alertdialog"], [role="menu"]') !== null) return;

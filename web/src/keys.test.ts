@@ -27,7 +27,8 @@ const cases: [string, Press, KeyAction | null][] = [
   ['Shift+F10', press('F10', 'F10', { shiftKey: true }), 'menu'],
   ['Alt+A', press('KeyA', 'a', { altKey: true }), null],
 ];
-for (const [name, pressed, action] of cases) test(`${name} means ${action}`, () => assert.equal(createKeyReader()(pressed, true), action));
+for (const [name, pressed, action] of cases)
+  test(`${name} means ${action}`, () => assert.equal(createKeyReader()(pressed, true), action));
 
 test('g then h goes to History, g then something else does nothing strange', () => {
   const read = createKeyReader();

@@ -45,7 +45,12 @@ const letter = (key: string, extra: Partial<Chord> = {}): Chord => ({ code: `Key
 
 export const shortcuts: Shortcut[] = [
   { action: 'add', group: 'everywhere', words: 'key.add', chords: [letter('a'), letter('v', { ctrl: true })] },
-  { action: 'search', group: 'everywhere', words: 'key.search', chords: [{ code: 'Slash', key: '/' }, letter('k', { ctrl: true })] },
+  {
+    action: 'search',
+    group: 'everywhere',
+    words: 'key.search',
+    chords: [{ code: 'Slash', key: '/' }, letter('k', { ctrl: true })],
+  },
   { action: 'goDownloads', group: 'everywhere', words: 'key.goDownloads', chords: [letter('d', { after: 'g' })] },
   { action: 'goHistory', group: 'everywhere', words: 'key.goHistory', chords: [letter('h', { after: 'g' })] },
   { action: 'goSettings', group: 'everywhere', words: 'key.goSettings', chords: [letter('s', { after: 'g' })] },

@@ -2,10 +2,27 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { holdsLinks, isLink, readLines } from './links.ts';
 
-const links = ['https://example.org/a.iso', 'ftp://host/file', '<https://example.org/>', '"http://a/b"', 'magnet:?xt=urn:btih:00', 'S3://b/k'];
+const links = [
+  'https://example.org/a.iso',
+  'ftp://host/file',
+  '<https://example.org/>',
+  '"http://a/b"',
+  'magnet:?xt=urn:btih:00',
+  'S3://b/k',
+];
 for (const link of links) test(`${link} is a link`, () => assert.ok(isLink(link)));
 
-const others = ['', 'hello', 'example.org/file', 'ftp//mirror', 'note: buy milk', 'https://', 'https://a b', 'C:\\file', 'mailto:a@b.c'];
+const others = [
+  '',
+  'hello',
+  'example.org/file',
+  'ftp//mirror',
+  'note: buy milk',
+  'https://',
+  'https://a b',
+  'C:\\file',
+  'mailto:a@b.c',
+];
 for (const text of others) test(`${JSON.stringify(text)} is not a link`, () => assert.ok(!isLink(text)));
 
 test('lines keep their order, empty ones, comments and repeats go', () => {

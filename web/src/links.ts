@@ -11,7 +11,8 @@ export function readLines(text: string): Line[] {
   for (const raw of text.split(/\r?\n/)) {
     const words = raw.trim().split(/\s+/);
     const parts = words.length > 1 && words.every(isLink) ? words : [raw.trim()];
-    for (const part of parts.map(bare)) if (part !== '' && !part.startsWith('#')) seen.set(part, { text: part, isLink: isLink(part) });
+    for (const part of parts.map(bare))
+      if (part !== '' && !part.startsWith('#')) seen.set(part, { text: part, isLink: isLink(part) });
   }
   return [...seen.values()];
 }
@@ -30,5 +31,8 @@ export function holdsLinks(text: string): boolean {
 
 /** `<https://…>` as in mails, and quotes around it, are forgiven. */
 function bare(text: string): string {
-  return text.trim().replace(/^<(.*)>$/s, '$1').replace(/^(["'])(.*)\1$/s, '$2');
+  return text
+    .trim()
+    .replace(/^<(.*)>$/s, '$1')
+    .replace(/^(["'])(.*)\1$/s, '$2');
 }

@@ -13,7 +13,7 @@ const queries = new QueryClient({
     queries: {
       staleTime: 5000,
       // Trying again helps when the server could not be reached, not when it said no.
-      retry: (count, error) => count < 2 && (!(error instanceof ApiProblem) || error.status === 0 || error.status >= 500),
+      retry: (count, error) => count < 2 && (!(error instanceof ApiProblem) || error.status >= 500),
     },
   },
 });

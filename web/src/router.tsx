@@ -10,7 +10,14 @@ export type Tab = (typeof tabs)[number];
 export const settingsPages = ['general', 'destinations', 'tokens', 'appearance'] as const;
 export type SettingsPage = (typeof settingsPages)[number];
 
-export type ListSearch = { filter?: (typeof filters)[number]; q?: string; sort?: SortKey; dir?: 'up' | 'down'; id?: string; tab?: Tab };
+export type ListSearch = {
+  filter?: (typeof filters)[number];
+  q?: string;
+  sort?: SortKey;
+  dir?: 'up' | 'down';
+  id?: string;
+  tab?: Tab;
+};
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -63,7 +70,8 @@ export function makeRouter() {
     parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
     stringifySearch: (search) => {
       const query = new URLSearchParams();
-      for (const [name, value] of Object.entries(search)) if (value !== undefined && value !== '') query.set(name, String(value));
+      for (const [name, value] of Object.entries(search))
+        if (value !== undefined && value !== '') query.set(name, String(value));
       return query.size === 0 ? '' : `?${query}`;
     },
     defaultPreload: 'intent',

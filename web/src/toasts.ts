@@ -23,7 +23,7 @@ export function createToasts() {
   let nextId = 1;
   let waiting: string[] = [];
   let saidAtMs = Number.NEGATIVE_INFINITY;
-  let speaking: ReturnType<typeof setTimeout> | undefined;
+  let isWaiting = false;
 
   function dismiss(id: number) {
     clearTimeout(timers.get(id));
@@ -40,11 +40,13 @@ export function createToasts() {
 
   function say(text: string) {
     waiting.push(text);
-    speaking ??= setTimeout(speak, Math.max(100, saidAtMs + quietMs - Date.now()));
+    if (isWaiting) return;
+    isWaiting = true;
+    setTimeout(speak, Math.max(100, saidAtMs + quietMs - Date.now()));
   }
 
   function speak() {
-    speaking = undefined;
+    isWaiting = false;
     saidAtMs = Date.now();
     said.set([...new Set(waiting)].join(' '));
     waiting = [];

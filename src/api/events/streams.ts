@@ -53,9 +53,12 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       reader.isBehind = false;
       const page = await control.eventsAfter(reader.ownerId, reader.lastSequence, pageSize);
       if (page === null) reset(reader, await control.lastSequence());
-      else for (const event of page) write(reader, event);
+      for (const event of page ?? []) {
+        write(reader, event);
+        // A page may be larger than what is queued for one reader, who would then be cut off at every reconnect.
+        await reader.stream.drained();
+      }
       if (page === null || page.length === pageSize) reader.isBehind = true;
-      await reader.stream.drained();
       // Ends only in a turn in which nothing happened since the question: from here on `tell` writes by itself.
     } while (reader.isBehind && reader.stream.isOpen);
     reader.isLive = true;

@@ -2,7 +2,7 @@ import type { Control } from '#control/control.ts';
 import { delivered, fetched, resolution } from '#control/testing/start-control.ts';
 import type { Claim, Outcome, TaskKind, TaskProgress } from '#core/protocol.ts';
 
-export type FileOfTest = { path: string; name: string; sizeBytes: number; sha256: string };
+type FileOfTest = { path: string; name: string; sizeBytes: number; sha256: string };
 
 /** Speaks the worker protocol and moves no bytes. */
 export type ApiWorker = {

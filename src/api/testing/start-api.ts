@@ -37,13 +37,16 @@ export type StartOptions = Partial<ApiOptions> & {
   wrap?: (control: Control) => Control;
 };
 
+/** Passwords are not what is tested here. */
+const cheapCost = { memory: 64, passes: 1, parallelism: 1 };
+
 /** A real server on loopback: the whole HTTP face over a real control plane and store. */
 export async function startApi(
   t: TestScope,
   { clock = systemClock, wrap = (control) => control, ...options }: StartOptions = {},
 ): Promise<Started> {
   const store = await openSqliteStore(':memory:', { clock });
-  const users = createUsers({ store, clock, random: systemRandom, secrets: createSecrets(), bootstrapToken });
+  const users = createUsers({ store, clock, random: systemRandom, secrets: createSecrets(cheapCost), bootstrapToken });
   const control = await createControl({
     store,
     clock,

@@ -34,8 +34,8 @@ export async function startControl(t: Scope, options: Partial<ControlOptions> = 
   const clock = createFakeClock();
   const store = await openSqliteStore(':memory:', { clock });
   releaseAfter(t, () => store.close());
+  const random = createFakeRandom(7);
   const start = () => {
-    const random = createFakeRandom(7);
     const defaultDestination = { kind: 'local', name: 'Downloads', options: { folder: '/downloads' } };
     return createControl({ store, clock, random, schemes: ['http:', 'https:'], defaultDestination, ...options });
   };

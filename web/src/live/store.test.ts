@@ -45,7 +45,15 @@ function download(id: string, fields: Partial<Download> = {}): Download {
 const counts = { all: 1, active: 1, queued: 0, finished: 0, failed: 0 };
 
 function frame(id: string, doneBytes: number, speedBytesPerSecond = 10) {
-  const live = { id, phase: 'fetch' as const, doneBytes, sizeBytes: 1000, speedBytesPerSecond, etaSeconds: 5, connectionCount: 2 };
+  const live = {
+    id,
+    phase: 'fetch' as const,
+    doneBytes,
+    sizeBytes: 1000,
+    speedBytesPerSecond,
+    etaSeconds: 5,
+    connectionCount: 2,
+  };
   return { downloads: [live], counts, speedBytesPerSecond };
 }
 

@@ -85,7 +85,9 @@ function startWorker(): SharedWorker | null {
   }
 }
 
-type TrustedTypes = { createPolicy(name: string, rules: { createScriptURL(link: string): string }): { createScriptURL(link: string): string } };
+type TrustedTypes = {
+  createPolicy(name: string, rules: { createScriptURL(link: string): string }): { createScriptURL(link: string): string };
+};
 
 /** The page's policy asks for trusted types; the only script link ever made is this one, of our own origin. */
 function trusted(link: URL): string {

@@ -48,7 +48,9 @@ export function DropArea() {
   if (!isOver) return null;
   return (
     <div className="pointer-events-none fixed inset-0 z-50 flex items-center justify-center bg-bg/85 p-4">
-      <p className="rounded-dialog border-2 border-dashed border-accent bg-raised px-8 py-6 text-title font-semibold">{t('drop.here')}</p>
+      <p className="rounded-dialog border-2 border-dashed border-accent bg-raised px-8 py-6 text-title font-semibold">
+        {t('drop.here')}
+      </p>
     </div>
   );
 }

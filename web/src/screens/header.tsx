@@ -18,7 +18,11 @@ export function Header() {
       <SearchBox />
       <span className="hidden flex-1 tablet:block" />
       <TotalSpeed />
-      <button type="button" className="button primary hidden tablet:inline-flex" onClick={() => dialog.set({ kind: 'add', text: '' })}>
+      <button
+        type="button"
+        className="button primary hidden tablet:inline-flex"
+        onClick={() => dialog.set({ kind: 'add', text: '' })}
+      >
         <Plus size={16} strokeWidth={2.5} aria-hidden="true" />
         {t('action.add')}
       </button>

@@ -52,7 +52,12 @@ export function Shell() {
       if (name === 'download.completed') finished++;
       else failed++;
       timer ??= setTimeout(() => {
-        toasts.say([finished > 0 ? t('said.finished', { count: finished }) : '', failed > 0 ? t('said.failed', { count: failed }) : ''].join(' '));
+        toasts.say(
+          [
+            finished > 0 ? t('said.finished', { count: finished }) : '',
+            failed > 0 ? t('said.failed', { count: failed }) : '',
+          ].join(' '),
+        );
         void queries.invalidateQueries({ queryKey: ['history'] });
         void queries.invalidateQueries({ queryKey: ['stats'] });
         [finished, failed, timer] = [0, 0, undefined];

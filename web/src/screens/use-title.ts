@@ -10,8 +10,7 @@ export function useTitle(): void {
       const active = [...live.store.rows.values()].filter(({ state, sizeBytes }) => state === 'active' && sizeBytes !== null);
       const done = active.reduce((sum, { doneBytes }) => sum + doneBytes, 0);
       const total = active.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
-      document.title =
-        total === 0 ? 'Flotilla' : `${show.percent(done, total)} · ${show.speed(live.store.speed())} – Flotilla`;
+      document.title = total === 0 ? 'Flotilla' : `${show.percent(done, total)} · ${show.speed(live.store.speed())} – Flotilla`;
     };
     const timer = setInterval(tell, 1000);
     return () => {

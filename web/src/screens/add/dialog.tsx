@@ -11,8 +11,8 @@ import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { show, useT } from '../../words/words.ts';
 import { Found } from './found.tsx';
-import { noWishes, type Wishes, WishFields } from './wishes.tsx';
 import { useProbes } from './use-probes.ts';
+import { noWishes, type Wishes, WishFields } from './wishes.tsx';
 
 /** Adds links: one a line. Looking at them never blocks adding them. */
 export function AddDialog({ initialText, onClose }: { initialText: string; onClose(): void }) {
@@ -49,7 +49,9 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
     const shared = {
       ...(destinationId === undefined ? {} : { destinationId }),
       ...(wishes.connections === '' ? {} : { connections: Number(wishes.connections) }),
-      ...(wishes.limitMiB === '' ? {} : { limitBytesPerSecond: Math.max(1024, Math.round(Number(wishes.limitMiB) * 1024 ** 2)) }),
+      ...(wishes.limitMiB === ''
+        ? {}
+        : { limitBytesPerSecond: Math.max(1024, Math.round(Number(wishes.limitMiB) * 1024 ** 2)) }),
       ...(paused ? { paused } : {}),
     };
     const signature = JSON.stringify([links, wishes, shared]);

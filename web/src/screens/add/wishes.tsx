@@ -10,13 +10,22 @@ type Props = { wishes: Wishes; onChange(wishes: Wishes): void; isSingle: boolean
 /** What most people never need. Name and checksum belong to one file, so they are there for one link only. */
 export function WishFields({ wishes, onChange, isSingle, isChecksumWrong }: Props) {
   const t = useT();
-  const change = (name: keyof Wishes) => (event: { target: { value: string } }) => onChange({ ...wishes, [name]: event.target.value });
+  const change = (name: keyof Wishes) => (event: { target: { value: string } }) =>
+    onChange({ ...wishes, [name]: event.target.value });
   return (
     <div className="grid gap-4 tablet:grid-cols-2">
       {isSingle && (
         <>
           <Field label={t('add.name')} className="tablet:col-span-2">
-            {(field) => <input {...field} maxLength={255} placeholder={t('add.namePlaceholder')} value={wishes.name} onChange={change('name')} />}
+            {(field) => (
+              <input
+                {...field}
+                maxLength={255}
+                placeholder={t('add.namePlaceholder')}
+                value={wishes.name}
+                onChange={change('name')}
+              />
+            )}
           </Field>
           <Field
             label={t('add.checksum')}

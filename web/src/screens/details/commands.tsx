@@ -10,7 +10,7 @@ export function Commands({ row }: { row: Download }) {
   const { actions } = useServices();
   const ids = [row.id];
   return (
-    <div role="group" aria-label={t('details.commands')} className="flex flex-none flex-wrap gap-1.5 px-3 py-2">
+    <fieldset aria-label={t('details.commands')} className="flex flex-none flex-wrap gap-1.5 px-3 py-2">
       {canPause(row) && (
         <button type="button" className="button" onClick={() => actions.pause(ids)}>
           <Pause size={16} aria-hidden="true" />
@@ -45,6 +45,6 @@ export function Commands({ row }: { row: Download }) {
           {t('action.remove')}
         </button>
       )}
-    </div>
+    </fieldset>
   );
 }

@@ -20,7 +20,12 @@ export function Details({ id, tab, onTab, tools, isPage = false }: Props) {
   const t = useT();
   const { live } = useServices();
   const listed = useDownload(id);
-  const asked = useQuery({ queryKey: ['download', id], queryFn: () => api.get(id), enabled: listed === undefined, retry: false });
+  const asked = useQuery({
+    queryKey: ['download', id],
+    queryFn: () => api.get(id),
+    enabled: listed === undefined,
+    retry: false,
+  });
   const row = listed ?? asked.data;
 
   const step = (by: number) => onTab(tabs[(tabs.indexOf(tab) + by + tabs.length) % tabs.length] as Tab);
@@ -28,7 +33,10 @@ export function Details({ id, tab, onTab, tools, isPage = false }: Props) {
 
   // Facts behind the tabs change with events only.
   const { refetch } = asked;
-  useEffect(() => live.onEvent(({ downloadId }) => void (downloadId === id && listed === undefined && refetch())), [live, id, listed, refetch]);
+  useEffect(
+    () => live.onEvent(({ downloadId }) => void (downloadId === id && listed === undefined && refetch())),
+    [live, id, listed, refetch],
+  );
 
   const Heading = isPage ? 'h1' : 'h2';
   return (

@@ -33,7 +33,9 @@ export function Overview({ row }: { row: Download }) {
         <p className={`flex flex-wrap items-center gap-2 text-large font-semibold ${familyColour[state.family]}`}>
           <StateGlyph name={state.icon} />
           {state.text}
-          {isActive && row.speedBytesPerSecond > 0 && <span className="font-normal text-text">{show.speed(row.speedBytesPerSecond)}</span>}
+          {isActive && row.speedBytesPerSecond > 0 && (
+            <span className="font-normal text-text">{show.speed(row.speedBytesPerSecond)}</span>
+          )}
           {isActive && row.etaSeconds !== null && (
             <span className="font-normal text-text">{t('overview.left', { time: show.duration(row.etaSeconds) })}</span>
           )}
@@ -65,7 +67,9 @@ export function Overview({ row }: { row: Download }) {
           <Fact label={t('overview.checksum')}>
             <Checksums expected={row.checksum} computed={computed} isProven={receipt !== undefined} />
           </Fact>
-          {row.resumable !== null && <Fact label={t('overview.resume')}>{t(row.resumable ? 'overview.yes' : 'overview.no')}</Fact>}
+          {row.resumable !== null && (
+            <Fact label={t('overview.resume')}>{t(row.resumable ? 'overview.yes' : 'overview.no')}</Fact>
+          )}
           {row.limitBytesPerSecond !== null && <Fact label={t('add.limit')}>{show.speed(row.limitBytesPerSecond)}</Fact>}
           <Fact label={t('overview.added')}>
             <Moment atMs={row.createdAtMs} />
@@ -133,8 +137,10 @@ function Moment({ atMs }: { atMs: number }) {
 /** What was promised and what was computed, side by side; equal ones say so in a word and a sign. */
 function Checksums({ expected, computed, isProven }: { expected: Digest | null; computed: Digest[]; isProven: boolean }) {
   const t = useT();
-  const same = expected !== null && computed.some((digest) => digest.algorithm === expected.algorithm && digest.hex === expected.hex);
-  if (expected === null && computed.length === 0) return <span className="text-muted">{t(isProven ? 'checksum.none' : 'checksum.later')}</span>;
+  const same =
+    expected !== null && computed.some((digest) => digest.algorithm === expected.algorithm && digest.hex === expected.hex);
+  if (expected === null && computed.length === 0)
+    return <span className="text-muted">{t(isProven ? 'checksum.none' : 'checksum.later')}</span>;
   return (
     <ul className="flex flex-col gap-0.5">
       {expected !== null && (
@@ -145,7 +151,8 @@ function Checksums({ expected, computed, isProven }: { expected: Digest | null; 
       )}
       {computed.map(({ algorithm, hex }) => (
         <li key={algorithm} className="break-all">
-          <span className="text-muted">{t('checksum.computed', { algorithm })}</span> <code className="font-mono text-dense">{hex}</code>{' '}
+          <span className="text-muted">{t('checksum.computed', { algorithm })}</span>{' '}
+          <code className="font-mono text-dense">{hex}</code>{' '}
           {same && algorithm === expected?.algorithm && (
             <span className="whitespace-nowrap text-good">
               <Check size={14} className="inline" aria-hidden="true" /> {t('checksum.same')}

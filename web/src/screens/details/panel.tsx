@@ -1,5 +1,5 @@
-import { Maximize2, X } from 'lucide-react';
 import { Link } from '@tanstack/react-router';
+import { Maximize2, X } from 'lucide-react';
 import { useRef } from 'react';
 import { changePreferences, usePreferences } from '../../preferences.ts';
 import type { Tab } from '../../router.tsx';

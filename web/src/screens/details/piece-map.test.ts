@@ -5,7 +5,18 @@ import { mapPieces } from './piece-map.ts';
 const KiB16 = 16 * 1024;
 
 test('a cell is done only when every byte of it is there', () => {
-  const map = mapPieces({ sizeBytes: 4 * KiB16 + 5, ranges: [[0, KiB16], [2 * KiB16, 2 * KiB16 + 1], [4 * KiB16, 4 * KiB16 + 5]], connections: [] }, 100);
+  const map = mapPieces(
+    {
+      sizeBytes: 4 * KiB16 + 5,
+      ranges: [
+        [0, KiB16],
+        [2 * KiB16, 2 * KiB16 + 1],
+        [4 * KiB16, 4 * KiB16 + 5],
+      ],
+      connections: [],
+    },
+    100,
+  );
   assert.deepEqual(map?.cells, ['done', 'missing', 'part', 'missing', 'done']);
   assert.equal(map?.doneBytes, KiB16 + 6);
 });

@@ -1,10 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../../api.ts';
+import { usePreferences } from '../../preferences.ts';
 import type { Download, Pieces as PiecesData } from '../../types.ts';
 import { colourOf } from '../../ui/colour.ts';
 import { useMedia } from '../../ui/hooks.ts';
-import { usePreferences } from '../../preferences.ts';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { show, useT } from '../../words/words.ts';
 import { mapPieces, type PieceMap } from './piece-map.ts';
@@ -43,7 +43,11 @@ export function Pieces({ row }: { row: Download }) {
             </button>
           </div>
           <Legend map={map} pieces={data} />
-          {isTable ? <PieceTable pieces={whole(data, row)} /> : <PieceCanvas map={map} columns={columns} label={summary(map, whole(data, row), t)} />}
+          {isTable ? (
+            <PieceTable pieces={whole(data, row)} />
+          ) : (
+            <PieceCanvas map={map} columns={columns} label={summary(map, whole(data, row), t)} />
+          )}
         </>
       )}
     </div>
@@ -91,7 +95,9 @@ function Entry({ colour, text, isPart = false }: { colour: string; text: string;
       <span
         aria-hidden="true"
         className="size-3 rounded-[2px] border border-control forced-color-adjust-none"
-        style={{ background: isPart ? `linear-gradient(to top right, var(${colour}) 50%, var(--track) 50%)` : `var(${colour})` }}
+        style={{
+          background: isPart ? `linear-gradient(to top right, var(${colour}) 50%, var(--track) 50%)` : `var(${colour})`,
+        }}
       />
       {text}
     </li>

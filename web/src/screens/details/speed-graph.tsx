@@ -1,10 +1,10 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { usePreferences } from '../../preferences.ts';
 import { useServices } from '../../services.tsx';
 import { colourOf } from '../../ui/colour.ts';
 import { useMedia } from '../../ui/hooks.ts';
-import { usePreferences } from '../../preferences.ts';
 import { show, useT } from '../../words/words.ts';
 
 /** The speed of one download as this page saw it, up to ten minutes back, with its limit as a line. */
@@ -39,7 +39,11 @@ export function SpeedGraph({ id, limit }: { id: string; limit: number | null }) 
         ],
         series: [
           {},
-          { stroke: colourOf('--work'), width: 2, fill: `${colourOf('--work').replace('rgb(', 'rgba(').replace(')', ', 0.12)')}` },
+          {
+            stroke: colourOf('--work'),
+            width: 2,
+            fill: `${colourOf('--work').replace('rgb(', 'rgba(').replace(')', ', 0.12)')}`,
+          },
           ...(limit === null ? [] : [{ stroke: colourOf('--warn'), width: 1, dash: [6, 4] }]),
         ],
       },

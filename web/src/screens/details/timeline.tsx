@@ -21,7 +21,11 @@ export function Timeline({ row }: { row: Download }) {
         const afterMs = before === undefined ? 0 : event.atMs - before.atMs;
         return (
           <li key={event.sequence} className="grid grid-cols-[max-content_12px_minmax(0,1fr)] gap-x-3">
-            <time className="pt-0.5 text-dense text-muted" dateTime={new Date(event.atMs).toISOString()} title={show.fullTime(event.atMs)}>
+            <time
+              className="pt-0.5 text-dense text-muted"
+              dateTime={new Date(event.atMs).toISOString()}
+              title={show.fullTime(event.atMs)}
+            >
               {show.time(event.atMs)}
             </time>
             <span aria-hidden="true" className="flex flex-col items-center">
@@ -32,7 +36,9 @@ export function Timeline({ row }: { row: Download }) {
               <p className="font-medium">
                 {titleOf(event, t)}
                 {afterMs >= 1000 && (
-                  <span className="ms-2 text-dense font-normal text-muted">{t('timeline.after', { time: show.duration(afterMs / 1000) })}</span>
+                  <span className="ms-2 text-dense font-normal text-muted">
+                    {t('timeline.after', { time: show.duration(afterMs / 1000) })}
+                  </span>
                 )}
               </p>
               {event.message !== '' && <p className="text-dense break-words text-muted">{event.message}</p>}

@@ -1,5 +1,5 @@
-import { X } from 'lucide-react';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { X } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
 import { filters, type View } from '../../live/order.ts';
 import { useServices } from '../../services.tsx';
@@ -13,10 +13,9 @@ export function Chips({ filter, onFilter }: { filter: View['filter']; onFilter(f
   const q = useSearch({ from: '/', select: (search) => search.q });
   const navigate = useNavigate({ from: '/' });
   return (
-    <div
-      role="group"
+    <fieldset
       aria-label={t('filter.label')}
-      className="flex flex-none items-center gap-2 overflow-x-auto border-b border-hairline px-3 py-2 [scrollbar-width:none]"
+      className="flex min-w-0 flex-none items-center gap-2 overflow-x-auto border-b border-hairline px-3 py-2 [scrollbar-width:none]"
     >
       {filters.map((name) => (
         <button key={name} type="button" className="chip" aria-pressed={name === filter} onClick={() => onFilter(name)}>
@@ -34,6 +33,6 @@ export function Chips({ filter, onFilter }: { filter: View['filter']; onFilter(f
           <span className="sr-only">{t('filter.drop')}</span>
         </button>
       )}
-    </div>
+    </fieldset>
   );
 }

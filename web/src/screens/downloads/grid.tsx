@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table element cannot hold rows that are placed by themselves
+// biome-ignore-all lint/a11y/useFocusableInteractive: the rows take the focus, and the buttons in the head
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { type MouseEvent, type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { isLive, type SortKey, type View } from '../../live/order.ts';
@@ -17,7 +19,8 @@ type Props = {
   isHeld: RefObject<boolean>;
   onOpen(id: string): void;
   onMenu(request: MenuRequest): void;
-  onSort(sort: SortKey, descending: boolean): void;
+  /** null goes back to the order in which they were added. */
+  onSort(sort: SortKey | null, descending: boolean): void;
 };
 
 /**
@@ -78,7 +81,6 @@ export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Pro
   const targetsOf = (id: string) => (selection.has(id) ? [...selection.ids()] : [id]);
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a table element cannot hold rows that are placed by themselves
     <div
       role="grid"
       aria-label={t('nav.downloads')}
@@ -130,7 +132,7 @@ function rowOf(target: EventTarget): string | undefined {
   return row instanceof HTMLElement ? row.dataset.row : undefined;
 }
 
-const columns: { key: SortKey; isEnd: boolean }[] = [
+const columns: { key: Exclude<SortKey, 'added'>; isEnd: boolean }[] = [
   { key: 'name', isEnd: false },
   { key: 'state', isEnd: false },
   { key: 'progress', isEnd: false },
@@ -138,6 +140,13 @@ const columns: { key: SortKey; isEnd: boolean }[] = [
   { key: 'speed', isEnd: true },
   { key: 'left', isEnd: true },
 ];
+
+/** One press sorts, largest or first letter first; the second turns it round; the third gives it up. */
+function nextSort({ sort, descending }: View, key: SortKey): [SortKey | null, boolean] {
+  const isDownFirst = isLive(key) || key === 'size';
+  if (sort !== key) return [key, isDownFirst];
+  return descending === isDownFirst ? [key, !descending] : [null, true];
+}
 
 /** The head of the columns; on a phone it is there for readers only. */
 function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
@@ -155,10 +164,9 @@ function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
       <div
         role="row"
         aria-rowindex={1}
-        tabIndex={-1}
         className="columns h-8 overflow-y-auto border-b border-hairline text-caption text-muted"
       >
-        <span role="columnheader" tabIndex={-1}>
+        <span role="columnheader">
           <input
             ref={box}
             type="checkbox"
@@ -175,14 +183,13 @@ function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
             <span
               key={key}
               role="columnheader"
-              tabIndex={-1}
               aria-sort={isSorted ? (view.descending ? 'descending' : 'ascending') : undefined}
               className={`flex ${isEnd ? 'justify-end' : ''}`}
             >
               <button
                 type="button"
                 className={`-mx-1 inline-flex h-6 items-center gap-1 rounded-control px-1 hover:bg-selected ${isSorted ? 'font-semibold text-text' : ''}`}
-                onClick={() => onSort(key, isSorted ? !view.descending : isLive(key) || key === 'size')}
+                onClick={() => onSort(...nextSort(view, key))}
               >
                 {t(`column.${key}`)}
                 {isSorted && <Arrow size={12} aria-hidden="true" />}
@@ -190,7 +197,7 @@ function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
             </span>
           );
         })}
-        <span role="columnheader" tabIndex={-1}>
+        <span role="columnheader">
           <span className="sr-only">{t('column.menu')}</span>
         </span>
       </div>

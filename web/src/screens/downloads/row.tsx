@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table element cannot hold rows that are placed by themselves
+// biome-ignore-all lint/a11y/useFocusableInteractive: the row takes the focus, not its cells
 import { EllipsisVertical } from 'lucide-react';
 import { memo, useSyncExternalStore } from 'react';
 import { useFacts } from '../../facts.tsx';
@@ -21,10 +23,13 @@ export const Row = memo(function Row({ id, index, top, isTabStop, isShown }: Pro
   const nowMs = useNow(isWaiting ? 1000 : null);
   if (row === undefined) return null;
 
-  const state = describeState(row, { nowMs, maxTries: settings?.maxTries, destinationName: nameOfDestination(row.destinationId) });
+  const state = describeState(row, {
+    nowMs,
+    maxTries: settings?.maxTries,
+    destinationName: nameOfDestination(row.destinationId),
+  });
   const isMoving = row.state === 'active';
   return (
-    // biome-ignore lint/a11y/useSemanticElements: see the grid
     <div
       role="row"
       data-row={id}
@@ -35,10 +40,10 @@ export const Row = memo(function Row({ id, index, top, isTabStop, isShown }: Pro
       className="row columns cursor-default"
       style={{ transform: `translateY(${top}px)` }}
     >
-      <span role="gridcell" data-area="check" className="flex items-center self-stretch" data-tick="" tabIndex={-1}>
+      <span role="gridcell" data-area="check" className="flex items-center self-stretch" data-tick="">
         <input type="checkbox" tabIndex={-1} aria-label={t('row.select', { name: row.name })} checked={isTicked} readOnly />
       </span>
-      <span role="gridcell" data-area="name" className="truncate" title={row.name} tabIndex={-1}>
+      <span role="gridcell" data-area="name" className="truncate" title={row.name}>
         {row.name}
       </span>
       <span
@@ -46,24 +51,23 @@ export const Row = memo(function Row({ id, index, top, isTabStop, isShown }: Pro
         data-area="state"
         className={`flex min-w-0 items-center gap-1.5 font-medium ${familyColour[state.family]}`}
         title={row.failure?.message ?? state.text}
-        tabIndex={-1}
       >
         <StateGlyph name={state.icon} />
         <span className="truncate">{state.text}</span>
       </span>
-      <span role="gridcell" data-area="bar" tabIndex={-1}>
+      <span role="gridcell" data-area="bar">
         <Progress row={row} family={state.family} />
       </span>
-      <span role="gridcell" className="truncate text-end max-tablet:hidden" tabIndex={-1}>
+      <span role="gridcell" className="truncate text-end max-tablet:hidden">
         {row.sizeBytes === null ? <NotKnown /> : show.bytes(row.sizeBytes)}
       </span>
-      <span role="gridcell" data-area="speed" className="truncate text-end" tabIndex={-1}>
+      <span role="gridcell" data-area="speed" className="truncate text-end">
         {isMoving && row.speedBytesPerSecond > 0 && show.speed(row.speedBytesPerSecond)}
       </span>
-      <span role="gridcell" className="truncate text-end max-tablet:hidden" tabIndex={-1}>
+      <span role="gridcell" className="truncate text-end max-tablet:hidden">
         {isMoving && row.etaSeconds !== null && show.duration(row.etaSeconds)}
       </span>
-      <span role="gridcell" data-area="menu" className="flex items-center justify-center" tabIndex={-1}>
+      <span role="gridcell" data-area="menu" className="flex items-center justify-center">
         <button
           type="button"
           data-menu=""

@@ -11,8 +11,8 @@ import { BulkBar } from './bulk-bar.tsx';
 import { Chips } from './chips.tsx';
 import { Empty } from './empty.tsx';
 import { Grid } from './grid.tsx';
-import { type MenuRequest, useRowMenu } from './use-row-menu.tsx';
 import { useArrangement } from './use-arrangement.ts';
+import { type MenuRequest, useRowMenu } from './use-row-menu.tsx';
 
 const DetailsPanel = lazy(() => import('../details/panel.tsx').then(({ DetailsPanel }) => ({ default: DetailsPanel })));
 
@@ -56,7 +56,8 @@ export function DownloadsScreen() {
     escape: () => {
       if (search.id !== undefined) void navigate({ search: (old) => ({ ...old, id: undefined }) });
       else if (selection.ids().size > 0) selection.clear();
-      else if (view.filter !== 'all' || view.q !== '') void navigate({ search: (old) => ({ ...old, filter: undefined, q: undefined }) });
+      else if (view.filter !== 'all' || view.q !== '')
+        void navigate({ search: (old) => ({ ...old, filter: undefined, q: undefined }) });
       else return false;
     },
   });
@@ -77,7 +78,11 @@ export function DownloadsScreen() {
           isHeld={isHeld}
           onOpen={open}
           onMenu={setMenu}
-          onSort={(sort, descending) => void navigate({ search: (old) => ({ ...old, sort, dir: descending ? 'down' : 'up' }) })}
+          onSort={(sort, descending) => {
+            const order =
+              sort === null ? { sort: undefined, dir: undefined } : ({ sort, dir: descending ? 'down' : 'up' } as const);
+            void navigate({ search: (old) => ({ ...old, ...order }), replace: true });
+          }}
         />
       )}
       <BulkBar ids={ids} />

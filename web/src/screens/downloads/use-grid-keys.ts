@@ -24,7 +24,8 @@ export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId
       if (id === undefined || element === null) return;
       const top = index * rowHeight;
       if (top < element.scrollTop) element.scrollTop = top;
-      else if (top + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + rowHeight - element.clientHeight;
+      else if (top + rowHeight > element.scrollTop + element.clientHeight)
+        element.scrollTop = top + rowHeight - element.clientHeight;
       setFocusedId(id);
       // The row may be drawn only after this scroll.
       requestAnimationFrame(() => {

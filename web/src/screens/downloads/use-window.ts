@@ -4,7 +4,11 @@ import { type RefObject, useLayoutEffect, useState } from 'react';
 const spare = 6;
 
 /** Which rows of a fixed height are in sight of the scroller. */
-export function useWindow(scroller: RefObject<HTMLElement | null>, count: number, rowHeight: number): [first: number, end: number] {
+export function useWindow(
+  scroller: RefObject<HTMLElement | null>,
+  count: number,
+  rowHeight: number,
+): [first: number, end: number] {
   const [range, setRange] = useState<[number, number]>([0, 40]);
   useLayoutEffect(() => {
     const element = scroller.current;

@@ -33,7 +33,11 @@ export function ClaimScreen() {
         onSubmit={(event) => {
           event.preventDefault();
           const fields = new FormData(event.currentTarget);
-          claim.mutate({ code: code.trim(), name: String(fields.get('name')).trim(), password: String(fields.get('password')) });
+          claim.mutate({
+            code: code.trim(),
+            name: String(fields.get('name')).trim(),
+            password: String(fields.get('password')),
+          });
         }}
       >
         <Field label={t('claim.code')} help={t('claim.codeHelp')}>
@@ -54,7 +58,9 @@ export function ClaimScreen() {
           {(field) => <input {...field} name="name" required maxLength={64} autoComplete="username" autoCapitalize="none" />}
         </Field>
         <Field label={t('login.password')} help={t('claim.passwordHelp')} error={claim.error && sentenceOf(claim.error)}>
-          {(field) => <PasswordInput {...field} name="password" required minLength={10} maxLength={1024} autoComplete="new-password" />}
+          {(field) => (
+            <PasswordInput {...field} name="password" required minLength={10} maxLength={1024} autoComplete="new-password" />
+          )}
         </Field>
         <button type="submit" className="button primary" disabled={claim.isPending}>
           {t('claim.submit')}

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { changePreferences, usePreferences } from '../../preferences.ts';
-import { languageNames } from '../../words/languages.ts';
 import { type Language, languages } from '../../words/format.ts';
+import { languageNames } from '../../words/languages.ts';
 import { activateLanguage, useT } from '../../words/words.ts';
 
 /** The page around claim and login: the mark, one card, and the language, because nobody can change it before this. */

@@ -16,7 +16,8 @@ export function LoginScreen() {
       queries.setQueryData(['session'], session);
     },
   });
-  const problem = login.error instanceof ApiProblem && login.error.status === 401 ? t('login.wrong') : login.error && sentenceOf(login.error);
+  const problem =
+    login.error instanceof ApiProblem && login.error.status === 401 ? t('login.wrong') : login.error && sentenceOf(login.error);
   return (
     <EntryFrame title={t('login.title')}>
       <form

@@ -22,7 +22,12 @@ export function HistoryRow({ row, top, height, index, count, onAgain, onRestore 
       style={{ transform: `translateY(${top}px)`, height }}
     >
       <div className="min-w-0 flex-1">
-        <Link to="/downloads/$id" params={{ id: row.id }} className="block truncate font-medium hover:underline" title={row.name}>
+        <Link
+          to="/downloads/$id"
+          params={{ id: row.id }}
+          className="block truncate font-medium hover:underline"
+          title={row.name}
+        >
           {row.name}
         </Link>
         <p className="flex flex-wrap items-center gap-x-3 text-dense text-muted max-tablet:max-h-10 max-tablet:overflow-hidden">
@@ -38,12 +43,24 @@ export function HistoryRow({ row, top, height, index, count, onAgain, onRestore 
         </p>
       </div>
       {row.removedAtMs !== null && (
-        <button type="button" className="button quiet square" aria-label={t('history.restore', { name: row.name })} title={t('history.restoreShort')} onClick={onRestore}>
+        <button
+          type="button"
+          className="button quiet square"
+          aria-label={t('history.restore', { name: row.name })}
+          title={t('history.restoreShort')}
+          onClick={onRestore}
+        >
           <Undo2 size={18} aria-hidden="true" />
         </button>
       )}
       {isWholeLink && (
-        <button type="button" className="button quiet square" aria-label={t('history.again', { name: row.name })} title={t('history.againShort')} onClick={onAgain}>
+        <button
+          type="button"
+          className="button quiet square"
+          aria-label={t('history.again', { name: row.name })}
+          title={t('history.againShort')}
+          onClick={onAgain}
+        >
           <DownloadIcon size={18} aria-hidden="true" />
         </button>
       )}

@@ -66,7 +66,12 @@ export function HistoryScreen() {
         <p className="p-8 text-center text-large">{q === undefined ? t('history.empty') : t('empty.search', { text: q })}</p>
       )}
       {/* Always in the document: its height is measured before the first rows come. */}
-      <section ref={scroller} aria-label={t('nav.history')} tabIndex={-1} className={`min-h-0 overflow-y-auto ${rows.length > 0 ? 'flex-1' : ''}`}>
+      <section
+        ref={scroller}
+        aria-label={t('nav.history')}
+        tabIndex={-1}
+        className={`min-h-0 overflow-y-auto ${rows.length > 0 ? 'flex-1' : ''}`}
+      >
         <ul className="relative" style={{ height: rows.length * rowHeight }}>
           {rows.slice(first, end).map((row, offset) => (
             <HistoryRow
@@ -76,7 +81,12 @@ export function HistoryScreen() {
               height={rowHeight}
               index={first + offset}
               count={rows.length}
-              onAgain={() => act(() => api.add({ url: row.link, destinationId: row.destinationId, name: row.name }), t('added.count', { count: 1 }))}
+              onAgain={() =>
+                act(
+                  () => api.add({ url: row.link, destinationId: row.destinationId, name: row.name }),
+                  t('added.count', { count: 1 }),
+                )
+              }
               onRestore={() => act(() => api.restore(row.id), t('done.restored', { count: 1 }))}
             />
           ))}

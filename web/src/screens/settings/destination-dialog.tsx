@@ -40,7 +40,9 @@ export function DestinationDialog({ destination, onClose, onSaved }: Props) {
         <DialogBody>
           <div className="flex flex-col gap-4">
             <Field label={t('destinations.name')}>
-              {(field) => <input {...field} required maxLength={100} value={name} onChange={(event) => setName(event.target.value)} />}
+              {(field) => (
+                <input {...field} required maxLength={100} value={name} onChange={(event) => setName(event.target.value)} />
+              )}
             </Field>
             <Field label={t('destinations.folder')} help={t('destinations.folderHelp')}>
               {(field) => (

@@ -22,7 +22,8 @@ export function Destinations() {
   const refuse = (error: unknown) => toasts.add({ text: sentenceOf(error), tone: 'bad' });
   const remove = useMutation({ mutationFn: api.removeDestination, onSuccess: refresh, onError: refuse });
   const makeDefault = useMutation({
-    mutationFn: ({ id, kind, name, options }: Destination) => api.changeDestination(id, { kind, name, options, isDefault: true }),
+    mutationFn: ({ id, kind, name, options }: Destination) =>
+      api.changeDestination(id, { kind, name, options, isDefault: true }),
     onSuccess: refresh,
     onError: refuse,
   });
@@ -39,7 +40,9 @@ export function Destinations() {
               <p className="font-medium break-all">
                 {destination.name}
                 {destination.isDefault && (
-                  <span className="ms-2 rounded-control border border-control px-1.5 text-caption font-normal">{t('destinations.default')}</span>
+                  <span className="ms-2 rounded-control border border-control px-1.5 text-caption font-normal">
+                    {t('destinations.default')}
+                  </span>
                 )}
               </p>
               <p className="text-dense break-all text-muted">

@@ -1,7 +1,7 @@
-import { Link, useParams } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
-import { sessionQuery } from '../../session.ts';
+import { Link, useParams } from '@tanstack/react-router';
 import { type SettingsPage, settingsPages } from '../../router.tsx';
+import { sessionQuery } from '../../session.ts';
 import { useT } from '../../words/words.ts';
 import { LogOutButton } from '../navigation.tsx';
 import { NotFound } from '../not-found.tsx';
@@ -29,7 +29,13 @@ export function SettingsScreen() {
       </div>
       <nav aria-label={t('nav.settings')} className="flex flex-none gap-1 overflow-x-auto border-b border-hairline px-3">
         {shown.map((name) => (
-          <Link key={name} to="/settings/$page" params={{ page: name }} className="tab flex items-center" activeOptions={{ exact: true }}>
+          <Link
+            key={name}
+            to="/settings/$page"
+            params={{ page: name }}
+            className="tab flex items-center"
+            activeOptions={{ exact: true }}
+          >
             {t(`settings.${name}`)}
           </Link>
         ))}

@@ -30,7 +30,13 @@ export function TokenDialog({ onClose, onMade }: { onClose(): void; onMade(): vo
           <p className="mb-3">{t('tokens.once')}</p>
           <Field label={t('tokens.secret')}>
             {(field) => (
-              <input {...field} className="field font-mono text-dense" readOnly value={secret} onFocus={(event) => event.target.select()} />
+              <input
+                {...field}
+                className="field font-mono text-dense"
+                readOnly
+                value={secret}
+                onFocus={(event) => event.target.select()}
+              />
             )}
           </Field>
         </DialogBody>
@@ -65,7 +71,9 @@ export function TokenDialog({ onClose, onMade }: { onClose(): void; onMade(): vo
         <DialogBody>
           <div className="flex flex-col gap-4">
             <Field label={t('tokens.name')} help={t('tokens.nameHelp')}>
-              {(field) => <input {...field} required maxLength={100} value={name} onChange={(event) => setName(event.target.value)} />}
+              {(field) => (
+                <input {...field} required maxLength={100} value={name} onChange={(event) => setName(event.target.value)} />
+              )}
             </Field>
             <fieldset>
               <legend className="mb-1 font-medium">{t('tokens.scopes')}</legend>
@@ -75,7 +83,9 @@ export function TokenDialog({ onClose, onMade }: { onClose(): void; onMade(): vo
                     <input
                       type="checkbox"
                       checked={chosen.includes(scope)}
-                      onChange={() => setChosen(chosen.includes(scope) ? chosen.filter((each) => each !== scope) : [...chosen, scope])}
+                      onChange={() =>
+                        setChosen(chosen.includes(scope) ? chosen.filter((each) => each !== scope) : [...chosen, scope])
+                      }
                     />
                     <span>
                       {t(`scope.${scope}`)} <code className="font-mono text-caption text-muted">{scope}</code>
