@@ -50,13 +50,15 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
       destinations: desk,
     },
   });
+  // Before anybody can call: it also makes the owner of what the bootstrap token adds.
+  const claimCode = await users.openClaim();
   const origin = await listen(api, options);
   const worker = await startEmbeddedWorker(control, options.data, options.netAllow, log);
   const sweeper = setInterval(() => {
     control.sweep().catch((error) => log(`the sweep failed: ${toFailure(error).message}`));
   }, sweepMs);
 
-  await tellHowToClaim(await users.openClaim(), origin);
+  tellHowToClaim(claimCode, origin);
   process.stdout.write(`ready ${origin}\n`);
 
   await untilAskedToStop();
@@ -99,7 +101,7 @@ async function listen(api: FastifyInstance, { host, port }: ServeOptions): Promi
 }
 
 /** The code is in the fragment of the link, so that it reaches no log of a proxy. */
-async function tellHowToClaim(code: string | null, origin: string): Promise<void> {
+function tellHowToClaim(code: string | null, origin: string): void {
   if (code === null) return;
   process.stderr.write(
     `Nobody owns this Flotilla yet. Open this link within 30 minutes to make it yours:\n\n  ${origin}/#claim=${code}\n\n`,

@@ -26,9 +26,9 @@ const kinds: TaskKind[] = ['probe', 'fetch', 'deliver', 'erase'];
 const leaseMs = 30_000;
 
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('add' as const), paused: fc.boolean() }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom(...actions), which: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), which: fc.nat(9), files: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('add' as const), paused: fc.boolean() }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom(...actions), which: fc.nat(3) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), which: fc.nat(3), files: fc.boolean() }) },
   {
     weight: 8,
     arbitrary: fc.record({ do: fc.constant('claim' as const), worker: fc.nat(1), count: fc.integer({ min: 1, max: 3 }) }),
@@ -36,10 +36,10 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('report' as const), worker: fc.nat(1), doneBytes: fc.nat(1000) }) },
   {
     weight: 8,
-    arbitrary: fc.record({ do: fc.constant('finish' as const), which: fc.nat(9), end: fc.constantFrom(...ends) }),
+    arbitrary: fc.record({ do: fc.constant('finish' as const), which: fc.nat(3), end: fc.constantFrom(...ends) }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('repeat' as const), which: fc.nat(9) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('stale' as const), which: fc.nat(9) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('repeat' as const), which: fc.nat(3) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('stale' as const), which: fc.nat(3) }) },
   {
     weight: 3,
     arbitrary: fc.record({ do: fc.constant('pass' as const), durationMs: fc.constantFrom(1000, 5000, 31_000, 700_000) }),

@@ -31,7 +31,7 @@ export async function releaseTask(
 }
 
 /** Only fetching counts: the other kinds report their own bytes. null: not known. */
-export function bytesOnDisk(parts: Parts, task: TaskRow, doneBytes: number | null): number | null {
+function bytesOnDisk(parts: Parts, task: TaskRow, doneBytes: number | null): number | null {
   if (task.kind !== 'fetch') return null;
   return doneBytes ?? parts.leases.ofDownload(task.downloadId)?.progress?.doneBytes ?? null;
 }

@@ -3,7 +3,7 @@ import type { Settings } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import type { Parts } from './parts.ts';
 
-export const defaultSettings: Settings = { parallelDownloads: 3, connections: 8, maxTries: 5 };
+const defaultSettings: Settings = { parallelDownloads: 3, connections: 8, maxTries: 5 };
 
 const key = 'settings';
 

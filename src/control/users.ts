@@ -159,7 +159,7 @@ export function createUsers({ store, clock, random, secrets, bootstrapToken = nu
         const user: UserRow = { ...unclaimed, name: name.trim(), passwordHash, createdAtMs: clock.now() };
         const tokens = await tx.tokens.listOf(user.id);
         await tx.users.remove(user.id);
-        await tx.users.insert(user);
+        if (!(await tx.users.insert(user))) throw new Error('the name of the first admin was taken');
         for (const token of tokens) await tx.tokens.insert(token);
         await tx.meta.remove(claimKey);
         return startSession(tx, user, secret, userAgent);

@@ -196,7 +196,7 @@ export interface DownloadRows {
 }
 
 /** `ready`: may be claimed · `waiting`: until `runnableAtMs` · `leased`: `workerId` works on it. */
-export type TaskStatus = 'ready' | 'waiting' | 'leased';
+type TaskStatus = 'ready' | 'waiting' | 'leased';
 
 /** Only live tasks have a row. A download has at most one that is not `erase`. */
 export type TaskRow = {

@@ -1,16 +1,12 @@
 /** Everything visible is in the link: which screen, filter, search, order, and the download that is shown. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { filters, type SortKey, sortKeys } from './live/order.ts';
+import { type Tab, tabs } from './places.ts';
 import { DownloadsScreen } from './screens/downloads/screen.tsx';
 import { NotFound } from './screens/not-found.tsx';
 import { Shell } from './screens/shell.tsx';
 
-export const tabs = ['overview', 'pieces', 'timeline', 'files'] as const;
-export type Tab = (typeof tabs)[number];
-export const settingsPages = ['general', 'destinations', 'tokens', 'appearance'] as const;
-export type SettingsPage = (typeof settingsPages)[number];
-
-export type ListSearch = {
+type ListSearch = {
   filter?: (typeof filters)[number];
   q?: string;
   sort?: SortKey;

@@ -6,6 +6,7 @@ import { createKeyBus, type KeyBus } from './key-bus.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createSelection, type Selection } from './live/selection.ts';
 import { createCell } from './live/signal.ts';
+import { openStream } from './live/stream.ts';
 import { createToasts, type Toasts } from './toasts.ts';
 import type { Download } from './types.ts';
 
@@ -52,7 +53,7 @@ export function useCell<Value>(cell: { get(): Value; listen(listener: () => void
 }
 
 function makeServices(): Services {
-  const live = createLive(api);
+  const live = createLive(api, openStream);
   const toasts = createToasts();
   return {
     live,

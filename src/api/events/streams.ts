@@ -34,6 +34,7 @@ type Reader = {
 
 export function createEventStreams({ control, users, clock, onError }: Parts): EventStreams {
   const readers = new Set<Reader>();
+  let isClosed = false;
   const progress = createProgressFeed(control, clock, onError);
 
   const stopListening = control.onEvent((event) => {
@@ -66,6 +67,7 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
 
   return {
     async open({ actor, ownerId, reply }, lastEventId) {
+      if (isClosed) throw new Problem(503, 'shutting_down', 'This server is shutting down. Try again in a moment.');
       const count = [...readers].filter((reader) => reader.ownerId === ownerId).length;
       if (count >= maxStreamsOfOwner) {
         throw new Problem(429, 'too_many_streams', 'Too many event streams are open already. Close some of them.');
@@ -101,6 +103,7 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       }
     },
     close() {
+      isClosed = true;
       stopListening();
       stopRevoking();
       progress.close();

@@ -3,7 +3,7 @@ import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import type { Parts } from '../parts.ts';
 
 /** What a download needs done next: look at it, fetch it, or deliver what some worker has in its scratch. */
-export function nextTaskKind(download: StoredDownload): TaskKind {
+function nextTaskKind(download: StoredDownload): TaskKind {
   if (download.fetched !== null) return 'deliver';
   return download.resolution === null ? 'probe' : 'fetch';
 }

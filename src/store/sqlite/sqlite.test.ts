@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { conformStore } from '#testing/conform-store.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
 import { startProcess } from '#testing/process.ts';
@@ -10,7 +11,7 @@ import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { openSqliteStore } from './sqlite.ts';
 
 const clock = createFakeClock();
-const child = join(import.meta.dirname, 'sqlite-child.ts');
+const child = fileURLToPath(import.meta.resolve('./sqlite-child.ts'));
 
 async function open(t: Scope, path: string) {
   const store = await openSqliteStore(path, { clock });
@@ -101,7 +102,6 @@ test('a database of a newer program is refused with a sentence and left alone', 
 });
 
 test('a file that is no database is refused with a sentence', async (t) => {
-  const { writeFileSync } = await import('node:fs');
   const path = join(tempFolder(t), 'flotilla.db');
   writeFileSync(path, 'this is a text, and long enough to be taken for a page of something else '.repeat(20));
   await assert.rejects(open(t, path), { code: 'unsupported', message: /Restore it from a backup/ });

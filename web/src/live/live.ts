@@ -2,8 +2,8 @@
 import type { Download, DownloadPage, ProgressFrame, TimelineEvent } from '../types.ts';
 import { createRings } from './rings.ts';
 import { createCell, createSignal } from './signal.ts';
+import type { Stream, StreamMessage } from './source.ts';
 import { createStore } from './store.ts';
-import { openStream, type Stream, type StreamMessage } from './stream.ts';
 
 export type Live = ReturnType<typeof createLive>;
 
@@ -19,7 +19,7 @@ const gatherMs = 120;
 /** Thousands of links are being added: the list is read again, but not again and again. */
 const floodMs = 2000;
 
-export function createLive(source: Source, open: (onMessage: (message: StreamMessage) => void) => Stream = openStream) {
+export function createLive(source: Source, open: (onMessage: (message: StreamMessage) => void) => Stream) {
   const store = createStore();
   const rings = createRings();
   const loading = createCell<'loading' | 'ready' | 'failed'>('loading');

@@ -5,8 +5,8 @@ import type { Download } from '../types.ts';
 import { createLive } from './live.ts';
 import { arrange, type View } from './order.ts';
 import { createRings } from './rings.ts';
+import type { StreamMessage } from './source.ts';
 import { createStore } from './store.ts';
-import type { StreamMessage } from './stream.ts';
 
 const collator = new Intl.Collator('en', { numeric: true });
 const all: View = { filter: 'all', q: '', sort: 'added', descending: true };

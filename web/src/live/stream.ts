@@ -1,51 +1,6 @@
 /** The live stream: one connection for all tabs of the browser where that is possible, one for this tab where it is not. */
-import { eventNames } from '#core/event.ts';
-
-export type StreamMessage =
-  | { kind: 'open' }
-  | { kind: 'lost' }
-  | { kind: 'event'; name: string; data: string }
-  | { kind: 'progress'; data: string }
-  | { kind: 'reset' };
-
-export type Stream = { close(): void };
-
-const path = '/api/v1/events';
-
-/** Opens the stream in this very thread. It opens itself again after a fault, from the last event it saw. */
-export function openSource(onMessage: (message: StreamMessage) => void): Stream {
-  let source: EventSource | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let waitMs = 1000;
-
-  const connect = () => {
-    source = new EventSource(path);
-    source.onopen = () => {
-      waitMs = 1000;
-      onMessage({ kind: 'open' });
-    };
-    source.onerror = () => {
-      onMessage({ kind: 'lost' });
-      // The browser tries again by itself, except after an answer it dislikes (502 of a proxy, 401): then we do.
-      if (source?.readyState !== EventSource.CLOSED) return;
-      timer = setTimeout(connect, waitMs);
-      waitMs = Math.min(waitMs * 2, 30_000);
-    };
-    for (const name of eventNames) {
-      source.addEventListener(name, ({ data }) => onMessage({ kind: 'event', name, data }));
-    }
-    source.addEventListener('progress', ({ data }) => onMessage({ kind: 'progress', data }));
-    source.addEventListener('reset', () => onMessage({ kind: 'reset' }));
-  };
-  connect();
-
-  return {
-    close() {
-      clearTimeout(timer);
-      source?.close();
-    },
-  };
-}
+import { openSource, type Stream, type StreamMessage } from './source.ts';
+import workerLink from './stream.worker.ts?sharedworker&url';
 
 /**
  * Opens the stream, shared between tabs. A browser allows six connections to an HTTP/1.1 server, so with one stream a tab
@@ -78,8 +33,7 @@ export function openStream(onMessage: (message: StreamMessage) => void): Stream 
 function startWorker(): SharedWorker | null {
   if (!('SharedWorker' in globalThis)) return null;
   try {
-    const link = new URL('./stream.worker.ts', import.meta.url);
-    return new SharedWorker(trusted(link), { type: 'module', name: 'flotilla' });
+    return new SharedWorker(trusted(new URL(workerLink, location.href)), { type: 'module', name: 'flotilla' });
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
 /** Shared by all tabs of one browser: holds the one stream and hands every message to each of them. */
-import { openSource, type Stream, type StreamMessage } from './stream.ts';
+import { openSource, type Stream, type StreamMessage } from './source.ts';
 
 const ports = new Set<MessagePort>();
 let stream: Stream | null = null;

@@ -1,8 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import { Maximize2, X } from 'lucide-react';
 import { useRef } from 'react';
+import type { Tab } from '../../places.ts';
 import { changePreferences, usePreferences } from '../../preferences.ts';
-import type { Tab } from '../../router.tsx';
 import { useDownload } from '../../services.tsx';
 import { useT } from '../../words/words.ts';
 import { Details } from './details.tsx';

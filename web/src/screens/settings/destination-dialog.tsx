@@ -7,7 +7,7 @@ import type { Destination, PutDestination } from '../../types.ts';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { useT } from '../../words/words.ts';
-import { folderOf } from './destinations.tsx';
+import { folderOf } from './folder.ts';
 
 type Props = { destination: Destination | null; onClose(): void; onSaved(): void };
 

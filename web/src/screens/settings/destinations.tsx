@@ -10,6 +10,7 @@ import { Confirm } from '../../ui/confirm.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { show, useT } from '../../words/words.ts';
 import { DestinationDialog } from './destination-dialog.tsx';
+import { folderOf } from './folder.ts';
 
 export function Destinations() {
   const t = useT();
@@ -102,8 +103,4 @@ export function Destinations() {
       )}
     </>
   );
-}
-
-export function folderOf({ options }: Destination): string {
-  return typeof options.folder === 'string' ? options.folder : '';
 }

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
-import { type SettingsPage, settingsPages } from '../../router.tsx';
+import { type SettingsPage, settingsPages } from '../../places.ts';
 import { sessionQuery } from '../../session.ts';
 import { useT } from '../../words/words.ts';
 import { LogOutButton } from '../navigation.tsx';
