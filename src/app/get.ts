@@ -77,7 +77,9 @@ type Run = {
   limiters: Limiter[];
   screen: GetScreen;
   items: GetItem[];
-  /** Names that downloads of this call are using. */
+  /** What earlier runs left in the folder, by link. */
+  leftBehind: Map<string, LeftBehind[]>;
+  /** Paths that downloads of this call are using. */
   names: Set<string>;
   exitCodesSeen: number[];
 };
@@ -110,9 +112,25 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
       speedBytesPerSecond: 0,
       connectionCount: 0,
     })),
+    leftBehind: await findLeftBehind(folder),
     names: new Set(),
     exitCodesSeen: [],
   };
+}
+
+type LeftBehind = { path: string; journal: Found };
+
+/** Unfinished files of runs that are over. */
+async function findLeftBehind(folder: string): Promise<Map<string, LeftBehind[]>> {
+  const byLink = new Map<string, LeftBehind[]>();
+  for (const entry of await files.list(folder)) {
+    if (!entry.endsWith(partSuffix + journalSuffix)) continue;
+    const path = join(folder, entry.slice(0, -journalSuffix.length));
+    const journal = await Journal.find(files, path + journalSuffix);
+    if (journal === null || isInUse(files, journal)) continue;
+    byLink.set(journal.link, [...(byLink.get(journal.link) ?? []), { path, journal }]);
+  }
+  return byLink;
 }
 
 function chooseScreen({ json, quiet }: GetOptions): GetScreen {
@@ -157,7 +175,7 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
   const unfinished = new Unfinished(run, link);
   let ticker: ReturnType<typeof setInterval> | null = null;
   try {
-    const found = await unfinished.find();
+    const found = unfinished.find();
     item.state = 'active';
     const fetch: Fetch = new Fetch({
       clock,
@@ -218,8 +236,9 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
 class Unfinished {
   readonly #run: Run;
   readonly #link: URL;
-  #found: { path: string; journal: Found } | null = null;
+  #found: LeftBehind | null = null;
   #path: string | null = null;
+  #place: Place | null = null;
   #reserved: string[] = [];
   /** The name people will see; known after `place`. */
   name = '';
@@ -230,19 +249,12 @@ class Unfinished {
   }
 
   /** What an interrupted run of the same link left in the folder, unless that run is still going. */
-  async find(): Promise<Found | null> {
-    const { folder, names } = this.#run;
-    for (const entry of await files.list(folder)) {
-      if (!entry.endsWith(partSuffix + journalSuffix)) continue;
-      const path = join(folder, entry.slice(0, -journalSuffix.length));
-      if (names.has(path)) continue;
-      const journal = await Journal.find(files, path + journalSuffix);
-      if (journal === null || journal.link !== this.#identity() || isInUse(files, journal)) continue;
-      this.#reserve(path);
-      this.#found = { path, journal };
-      return journal;
-    }
-    return null;
+  find(): Found | null {
+    const left = this.#run.leftBehind.get(this.#identity())?.pop();
+    if (left === undefined) return null;
+    this.#reserve(left.path);
+    this.#found = left;
+    return left.journal;
   }
 
   async place(facts: SourceFacts): Promise<Place> {
@@ -253,7 +265,8 @@ class Unfinished {
     this.#path ??= this.#found?.path ?? (await this.#freePath(wanted));
     const found = this.#found?.journal ?? null;
     this.#found = null;
-    return openPlace(files, this.#path, folder, this.#identity(), facts, found);
+    this.#place = await openPlace(files, this.#path, folder, this.#identity(), facts, found);
+    return this.#place;
   }
 
   /** Gives the finished file its name; returns the path. */
@@ -262,7 +275,7 @@ class Unfinished {
     for (let number = 0; ; number++) {
       const path = join(this.#run.folder, numberedName(this.name, number));
       if (await files.claimName(part, path)) {
-        await files.remove(part + journalSuffix);
+        await this.#place?.journal.remove();
         return path;
       }
     }

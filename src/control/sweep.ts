@@ -10,15 +10,20 @@ import { giveBackProbes } from './workers.ts';
 
 const saveEveryMs = 15_000;
 const tidyEveryMs = 60_000;
+const forgetEveryMs = 60 * 60_000;
 /** A worker that comes back within this time still delivers what it fetched. */
 const waitForScratchMs = 24 * 60 * 60_000;
 const keepEventsMs = 7 * 24 * 60 * 60_000;
-const pruneAtOnce = 1000;
+/** A worker repeats a finish for minutes, not for days. */
+const keepAttemptsMs = 24 * 60 * 60_000;
+const pruneAtOnce = 2000;
 
 /** The regular round, each second. Idempotent: every step looks again inside its transaction. */
 export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgress(): Promise<void> } {
   let savedAtMonoMs = parts.clock.mono();
   let tidiedAtMonoMs = Number.NEGATIVE_INFINITY;
+  let forgottenAtMonoMs = Number.NEGATIVE_INFINITY;
+  let prunedUpTo = 0;
 
   return {
     async sweep() {
@@ -33,6 +38,10 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
       if (nowMs - tidiedAtMonoMs >= tidyEveryMs) {
         tidiedAtMonoMs = nowMs;
         await fetchAgainWhatIsOutOfReach(parts);
+        prunedUpTo = await pruneEvents(parts, prunedUpTo);
+      }
+      if (nowMs - forgottenAtMonoMs >= forgetEveryMs) {
+        forgottenAtMonoMs = nowMs;
         await forgetOldThings(parts);
       }
     },
@@ -160,10 +169,16 @@ async function fetchAgainWhatIsOutOfReach(parts: Parts): Promise<void> {
   });
 }
 
+/** A stretch each time, round and round: nobody waits for a walk through all events. Returns where to go on. */
+async function pruneEvents(parts: Parts, afterSequence: number): Promise<number> {
+  const look = { afterSequence, limit: pruneAtOnce, beforeMs: parts.clock.now() - keepEventsMs };
+  return (await parts.store.write((tx) => tx.events.prune(look))) ?? 0;
+}
+
 async function forgetOldThings(parts: Parts): Promise<void> {
   const nowMs = parts.clock.now();
   await parts.store.write(async (tx) => {
     await tx.submissions.removeBefore(nowMs - submissionLifetimeMs);
-    await tx.events.prune(nowMs - keepEventsMs, pruneAtOnce);
+    await tx.attempts.prune(nowMs - keepAttemptsMs, pruneAtOnce);
   });
 }

@@ -259,6 +259,8 @@ export interface AttemptRows {
   get(taskId: string, epoch: number): Promise<AttemptRow | null>;
   listOf(downloadId: string): Promise<AttemptRow[]>;
   insert(row: AttemptRow): Promise<void>;
+  /** Forgets attempts that ended before that time, of downloads that are gone. How many went. */
+  prune(beforeMs: number, limit: number): Promise<number>;
 }
 
 export interface ReceiptRows {
@@ -279,8 +281,11 @@ export interface EventRows {
   lastSequence(): Promise<number>;
   /** The highest one that was pruned; 0 when none was. */
   prunedSequence(): Promise<number>;
-  /** Forgets events older than that which belong to no download that still exists. How many went. */
-  prune(beforeMs: number, limit: number): Promise<number>;
+  /**
+   * Looks at `limit` events after the sequence and forgets those from before that time which belong to no download that
+   * still exists. Returns where to look on, or null when the rest is younger.
+   */
+  prune(look: { afterSequence: number; limit: number; beforeMs: number }): Promise<number | null>;
 }
 
 /** What an idempotency key was answered with: a download's id or a sentence for each link. */

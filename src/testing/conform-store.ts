@@ -343,6 +343,19 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     });
   });
 
+  check('attempts of downloads that are gone are forgotten by age', async (store) => {
+    const attempt = { epoch: 1, kind: 'erase', workerId: 'w1', outcome: 'erased', startedAtMs: 1 } as const;
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([download('a')]);
+      await tx.attempts.insert({ ...attempt, taskId: 't1', downloadId: 'a', finishedAtMs: 1 });
+      await tx.attempts.insert({ ...attempt, taskId: 't2', downloadId: 'gone', finishedAtMs: 1 });
+      await tx.attempts.insert({ ...attempt, taskId: 't3', downloadId: 'gone', finishedAtMs: 9 });
+      assert.equal(await tx.attempts.prune(5, 10), 1);
+      assert.equal(await tx.attempts.get('t2', 1), null);
+      assert.ok((await tx.attempts.get('t1', 1)) && (await tx.attempts.get('t3', 1)));
+    });
+  });
+
   check('events have numbers without gaps in the order of commits, also when one of the writes fails', async (store) => {
     const append = (message: string, fail = false) =>
       store.write(async (tx) => {
@@ -403,10 +416,16 @@ export function conformStore({ name, open }: StoreUnderTest): void {
         event({ downloadId: 'gone', atMs: 9 }),
       ]);
       assert.equal(await tx.events.prunedSequence(), 0);
-      assert.equal(await tx.events.prune(5, 100), 2);
+      assert.equal(await tx.events.prune({ afterSequence: 0, limit: 2, beforeMs: 5 }), 2, 'there is more to look at');
+      assert.equal(await tx.events.prunedSequence(), 2);
+      assert.equal(await tx.events.prune({ afterSequence: 2, limit: 2, beforeMs: 5 }), null, 'the rest is younger');
       assert.equal(await tx.events.prunedSequence(), 3);
-      assert.equal(await tx.events.prune(5, 100), 0);
+      assert.equal(await tx.events.prune({ afterSequence: 0, limit: 100, beforeMs: 5 }), null);
       assert.equal(await tx.events.prunedSequence(), 3);
+      assert.deepEqual(
+        (await tx.events.after('anna', 0, 10)).map((row) => row.sequence),
+        [1, 4],
+      );
       assert.equal(await tx.events.lastSequence(), 4);
     });
   });

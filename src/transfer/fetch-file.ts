@@ -531,7 +531,11 @@ export class Fetch {
   }
 
   async #allLanesEnd(): Promise<void> {
-    for (const lane of this.#lanes) lane.control.abort(this.#fatal ?? new Error('the file is whole'));
+    for (const lane of this.#lanes) {
+      // One that has all its bytes ends by itself, and its connection stays warm.
+      const isDone = lane.endByte !== null && lane.position >= lane.endByte;
+      if (!isDone || this.#fatal !== null) lane.control.abort(this.#fatal ?? new Error('the file is whole'));
+    }
     while (this.#lanes.size > 0) await this.#nextChange();
   }
 

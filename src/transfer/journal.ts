@@ -79,9 +79,10 @@ export class Journal {
     }
   }
 
+  /** Harmless when nothing was ever written. */
   async remove(): Promise<void> {
     this.close();
-    await this.#files.remove(this.#path);
+    if (this.#lengthBytes > 0) await this.#files.remove(this.#path);
   }
 
   close(): void {

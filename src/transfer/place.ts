@@ -27,18 +27,18 @@ export async function openPlace(
 ): Promise<Place> {
   const { sizeBytes, validator, resumable } = facts;
   const version = { link, sizeBytes: resumable ? sizeBytes : null, validator };
-  const onDisk = (await files.sizeOf(path)) ?? 0;
   // A journal without its file, or with a shorter one, speaks of bytes that are gone.
-  const goesOn = found !== null && continues(found, version) && onDisk === sizeBytes;
+  const goesOn = found !== null && continues(found, version) && (await files.sizeOf(path)) === sizeBytes;
   const ranges = goesOn ? found.ranges : new RangeSet();
-  await checkSpace(files, folder, (sizeBytes ?? 0) - ranges.sizeBytes);
+  const isSmall = (sizeBytes ?? 0) <= smallBytes;
+  if (!isSmall) await checkSpace(files, folder, (sizeBytes ?? 0) - ranges.sizeBytes);
   const part = files.openPart(path);
   try {
     if (!goesOn) part.setSize(0);
     if (sizeBytes !== null) part.setSize(sizeBytes);
     const journal = await Journal.prepare(files, path + journalSuffix, version);
     // A small file is here again sooner than its journal is written.
-    if ((sizeBytes ?? 0) > smallBytes || goesOn) await journal.markDurable(ranges);
+    if (!isSmall || goesOn) await journal.markDurable(ranges);
     return { path, part, journal, ranges };
   } catch (error) {
     part.close();

@@ -158,6 +158,7 @@ export class Http1Connection {
       this.#taken = this.#headStart;
       const isInterim = head.status >= 100 && head.status < 200;
       if (!isInterim) {
+        this.#compact();
         this.#stage = 'held';
         this.#onHead?.(head);
         return false;
@@ -189,6 +190,14 @@ export class Http1Connection {
   /** Only called inside the read callback, just before the kernel is given its next address. */
   #rewind(): void {
     this.#fill = 0;
+    this.#taken = 0;
+  }
+
+  /** Likewise only inside the read callback: answers to earlier requests make room, so that a warm connection stays usable. */
+  #compact(): void {
+    if (this.#taken < leastRoomBytes) return;
+    this.#buffer.copyWithin(0, this.#taken, this.#fill);
+    this.#fill -= this.#taken;
     this.#taken = 0;
   }
 

@@ -1,9 +1,8 @@
 /** Decides between the three faces of the page: claim the instance, log in, or use it. */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { RouterProvider } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { whenSignedOut } from './api.ts';
-import { makeRouter } from './router.tsx';
+import { Shell } from './screens/shell.tsx';
 import { ServicesProvider } from './services.tsx';
 import { sessionQuery } from './session.ts';
 import type { Session } from './types.ts';
@@ -15,7 +14,6 @@ const LoginScreen = lazy(() => import('./screens/entry/login.tsx').then(({ Login
 export function App() {
   const queries = useQueryClient();
   const session = useQuery(sessionQuery);
-  const [router] = useState(makeRouter);
 
   useEffect(() => {
     whenSignedOut(() => {
@@ -32,7 +30,7 @@ export function App() {
   return (
     // Another person gets another store: nothing of the one before is left in memory.
     <ServicesProvider key={user.id}>
-      <RouterProvider router={router} />
+      <Shell />
     </ServicesProvider>
   );
 }

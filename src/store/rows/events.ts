@@ -39,24 +39,22 @@ export function eventRows(db: Kysely<Schema>): EventRows {
     prunedSequence() {
       return readCounter(db, 'prunedEventSequence');
     },
-    async prune(beforeMs, limit) {
-      const old = await db
+    async prune({ afterSequence, limit, beforeMs }) {
+      const seen = await db
         .selectFrom('events')
         .leftJoin('downloads', 'downloads.id', 'events.downloadId')
-        .select('events.sequence')
-        .where('downloads.id', 'is', null)
-        .where('events.atMs', '<', beforeMs)
+        .select(['events.sequence', 'events.atMs', 'downloads.id as keeper'])
+        .where('events.sequence', '>', afterSequence)
         .orderBy('events.sequence')
         .limit(limit)
         .execute();
-      const sequences = old.map((row) => row.sequence);
-      for (const chunk of chunksOf(sequences, 500)) {
-        await db.deleteFrom('events').where('sequence', 'in', chunk).execute();
-      }
-      const highest = sequences.at(-1) ?? 0;
+      const old = seen.filter((row) => row.atMs < beforeMs);
+      const gone = old.filter((row) => row.keeper === null).map((row) => row.sequence);
+      for (const chunk of chunksOf(gone, 500)) await db.deleteFrom('events').where('sequence', 'in', chunk).execute();
       const known = await readCounter(db, 'prunedEventSequence');
+      const highest = gone.at(-1) ?? 0;
       if (highest > known) await addToCounter(db, 'prunedEventSequence', highest - known);
-      return sequences.length;
+      return old.length === limit ? (old.at(-1)?.sequence ?? null) : null;
     },
   };
 }

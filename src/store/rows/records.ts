@@ -20,6 +20,20 @@ export function attemptRows(db: Db): AttemptRows {
     async insert(row) {
       await db.insertInto('attempts').values(row).execute();
     },
+    async prune(beforeMs, limit) {
+      const gone = await db
+        .selectFrom('attempts')
+        .leftJoin('downloads', 'downloads.id', 'attempts.downloadId')
+        .select(['attempts.taskId', 'attempts.epoch'])
+        .where('attempts.finishedAtMs', '<', beforeMs)
+        .where('downloads.id', 'is', null)
+        .limit(limit)
+        .execute();
+      for (const { taskId, epoch } of gone) {
+        await db.deleteFrom('attempts').where('taskId', '=', taskId).where('epoch', '=', epoch).execute();
+      }
+      return gone.length;
+    },
   };
 }
 

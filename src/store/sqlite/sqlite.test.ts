@@ -11,7 +11,7 @@ import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { openSqliteStore } from './sqlite.ts';
 
 const clock = createFakeClock();
-const child = fileURLToPath(import.meta.resolve('./sqlite-child.ts'));
+const child = fileURLToPath(import.meta.resolve('./testing/second-process.ts'));
 
 async function open(t: Scope, path: string) {
   const store = await openSqliteStore(path, { clock });

@@ -1,8 +1,8 @@
-import { useNavigate, useRouterState } from '@tanstack/react-router';
 import { ArrowDown, Plus, Search } from 'lucide-react';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { holdsLinks } from '../links.ts';
 import { useServices } from '../services.tsx';
+import { go, goInList, usePlace } from '../ui/place.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { show, useT } from '../words/words.ts';
 
@@ -44,9 +44,10 @@ export function focusSearch(): void {
 function SearchBox() {
   const t = useT();
   const { dialog } = useServices();
-  const navigate = useNavigate();
-  const path = useRouterState({ select: ({ location }) => location.pathname });
-  const shown = useRouterState({ select: ({ location }) => (location.search as { q?: string }).q ?? '' });
+  const place = usePlace();
+  const isHistory = place.screen === 'history';
+  const isList = place.screen === 'downloads';
+  const shown = (isList ? place.search.q : isHistory ? place.q : undefined) ?? '';
   const [text, setText] = useState(shown);
   const sent = useRef(shown);
 
@@ -57,17 +58,16 @@ function SearchBox() {
     setText(shown);
   }, [shown]);
 
-  const isHistory = path === '/history';
   useEffect(() => {
     if (text === sent.current || holdsLinks(text)) return;
     const timer = setTimeout(() => {
       sent.current = text.trim();
       const q = text.trim() || undefined;
-      if (isHistory) void navigate({ to: '/history', search: { q }, replace: true });
-      else void navigate({ to: '/', search: (old) => ({ ...old, q }), replace: path === '/' });
+      if (isHistory) go({ screen: 'history', q }, { replace: true });
+      else goInList({ q }, { replace: isList });
     }, 150);
     return () => clearTimeout(timer);
-  }, [text, isHistory, path, navigate]);
+  }, [text, isHistory, isList]);
 
   const openAdd = (links: string) => {
     setText('');

@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { ArrowDownToLine, HistoryIcon, Keyboard, LogOut, Plus, Settings } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
 import { api } from '../api.ts';
 import { useServices } from '../services.tsx';
+import { PlaceLink, usePlace } from '../ui/place.tsx';
 import { show, useT } from '../words/words.ts';
 
 const item =
@@ -13,24 +13,35 @@ const item =
 export function SideBar() {
   const t = useT();
   const { dialog } = useServices();
+  const { screen } = usePlace();
   return (
     <nav
       aria-label={t('nav.label')}
       className="hidden w-14 flex-none flex-col gap-0.5 overflow-y-auto border-e border-hairline bg-surface p-2 tablet:flex desktop:w-52"
     >
-      <Link to="/" className={item} activeOptions={{ exact: true, includeSearch: false }} title={t('nav.downloads')}>
+      <PlaceLink
+        to={{ screen: 'downloads', search: {} }}
+        isCurrent={screen === 'downloads' || screen === 'download'}
+        className={item}
+        title={t('nav.downloads')}
+      >
         <ArrowDownToLine size={18} className="flex-none" aria-hidden="true" />
         <span className="sr-only desktop:not-sr-only">{t('nav.downloads')}</span>
         <AllCount />
-      </Link>
-      <Link to="/history" className={item} title={t('nav.history')}>
+      </PlaceLink>
+      <PlaceLink to={{ screen: 'history' }} isCurrent={screen === 'history'} className={item} title={t('nav.history')}>
         <HistoryIcon size={18} className="flex-none" aria-hidden="true" />
         <span className="sr-only desktop:not-sr-only">{t('nav.history')}</span>
-      </Link>
-      <Link to="/settings/$page" params={{ page: 'general' }} className={item} title={t('nav.settings')}>
+      </PlaceLink>
+      <PlaceLink
+        to={{ screen: 'settings', page: 'general' }}
+        isCurrent={screen === 'settings'}
+        className={item}
+        title={t('nav.settings')}
+      >
         <Settings size={18} className="flex-none" aria-hidden="true" />
         <span className="sr-only desktop:not-sr-only">{t('nav.settings')}</span>
-      </Link>
+      </PlaceLink>
       <span className="flex-1" />
       <button type="button" className={item} onClick={() => dialog.set({ kind: 'keys' })} title={t('keys.title')}>
         <Keyboard size={18} className="flex-none" aria-hidden="true" />
@@ -48,29 +59,34 @@ const bottomItem =
 export function BottomBar() {
   const t = useT();
   const { dialog } = useServices();
+  const { screen } = usePlace();
   return (
     <nav
       aria-label={t('nav.label')}
       className="grid flex-none grid-cols-4 border-t border-hairline bg-surface pb-[env(safe-area-inset-bottom)] tablet:hidden"
     >
-      <Link to="/" className={bottomItem} activeOptions={{ exact: true, includeSearch: false }}>
+      <PlaceLink
+        to={{ screen: 'downloads', search: {} }}
+        isCurrent={screen === 'downloads' || screen === 'download'}
+        className={bottomItem}
+      >
         <ArrowDownToLine size={20} aria-hidden="true" />
         {t('nav.downloads')}
-      </Link>
+      </PlaceLink>
       <button type="button" className={bottomItem} onClick={() => dialog.set({ kind: 'add', text: '' })}>
         <span className="flex size-8 items-center justify-center rounded-full bg-accent text-on-accent">
           <Plus size={20} strokeWidth={2.5} aria-hidden="true" />
         </span>
         {t('action.add')}
       </button>
-      <Link to="/history" className={bottomItem}>
+      <PlaceLink to={{ screen: 'history' }} isCurrent={screen === 'history'} className={bottomItem}>
         <HistoryIcon size={20} aria-hidden="true" />
         {t('nav.history')}
-      </Link>
-      <Link to="/settings/$page" params={{ page: 'general' }} className={bottomItem}>
+      </PlaceLink>
+      <PlaceLink to={{ screen: 'settings', page: 'general' }} isCurrent={screen === 'settings'} className={bottomItem}>
         <Settings size={20} aria-hidden="true" />
         {t('nav.settings')}
-      </Link>
+      </PlaceLink>
     </nav>
   );
 }

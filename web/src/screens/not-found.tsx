@@ -1,4 +1,4 @@
-import { Link } from '@tanstack/react-router';
+import { PlaceLink } from '../ui/place.tsx';
 import { useT } from '../words/words.ts';
 
 export function NotFound() {
@@ -6,9 +6,9 @@ export function NotFound() {
   return (
     <div className="flex h-full flex-col items-center justify-center gap-3 p-6 text-center">
       <h1 className="text-title">{t('notFound.title')}</h1>
-      <Link to="/" className="button">
+      <PlaceLink to={{ screen: 'downloads', search: {} }} className="button">
         {t('notFound.back')}
-      </Link>
+      </PlaceLink>
     </div>
   );
 }

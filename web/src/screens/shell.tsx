@@ -1,25 +1,34 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { Outlet, useNavigate } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect, useRef } from 'react';
 import { FactsProvider } from '../facts.tsx';
+import type { Place } from '../place.ts';
 import { preferences } from '../preferences.ts';
 import { useServices } from '../services.tsx';
+import { go, usePlace } from '../ui/place.tsx';
+import { Loading } from '../ui/states.tsx';
 import { Toasts } from '../ui/toasts.tsx';
 import { useKeys } from '../ui/use-keys.ts';
 import { t } from '../words/words.ts';
 import { Dialogs } from './dialogs.tsx';
+import { DownloadsScreen } from './downloads/screen.tsx';
 import { DropArea } from './drop-area.tsx';
 import { Footer } from './footer.tsx';
 import { focusSearch, Header } from './header.tsx';
 import { BottomBar, SideBar } from './navigation.tsx';
+import { NotFound } from './not-found.tsx';
 import { StaleBanner } from './stale-banner.tsx';
 import { usePaste } from './use-paste.ts';
 import { useTitle } from './use-title.ts';
 
+const DetailsPage = lazy(() => import('./details/page.tsx').then(({ DetailsPage }) => ({ default: DetailsPage })));
+const HistoryScreen = lazy(() => import('./history/screen.tsx').then(({ HistoryScreen }) => ({ default: HistoryScreen })));
+const SettingsScreen = lazy(() => import('./settings/screen.tsx').then(({ SettingsScreen }) => ({ default: SettingsScreen })));
+
 /** The frame around every screen, and what works on all of them: shortcuts, pasting, dropping, messages, dialogs. */
 export function Shell() {
   const { keys, dialog, toasts, live } = useServices();
-  const navigate = useNavigate();
+  const place = usePlace();
+  const main = useRef<HTMLElement>(null);
   const queries = useQueryClient();
   usePaste();
   useTitle();
@@ -34,9 +43,9 @@ export function Shell() {
     add: () => void dialog.set({ kind: 'add', text: '' }),
     search: () => void focusSearch(),
     help: () => void dialog.set({ kind: 'keys' }),
-    goDownloads: () => void navigate({ to: '/' }),
-    goHistory: () => void navigate({ to: '/history' }),
-    goSettings: () => void navigate({ to: '/settings/$page', params: { page: 'general' } }),
+    goDownloads: () => go({ screen: 'downloads', search: {} }),
+    goHistory: () => go({ screen: 'history' }),
+    goSettings: () => go({ screen: 'settings', page: 'general' }),
     undo: () => toasts.undo(),
   });
 
@@ -69,6 +78,12 @@ export function Shell() {
     };
   }, [live, toasts, queries]);
 
+  // Whatever had the focus may have gone with the screen; a reader then goes on from the new one, not from the top.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it runs when the screen changes
+  useEffect(() => {
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+  }, [place.screen]);
+
   return (
     <FactsProvider>
       <div className="flex h-full flex-col">
@@ -79,8 +94,10 @@ export function Shell() {
         <StaleBanner />
         <div className="flex min-h-0 flex-1">
           <SideBar />
-          <main id="main" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none">
-            <Outlet />
+          <main ref={main} id="main" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none">
+            <Suspense fallback={<Loading />}>
+              <Screen place={place} />
+            </Suspense>
           </main>
         </div>
         <Footer />
@@ -91,4 +108,19 @@ export function Shell() {
       <Dialogs />
     </FactsProvider>
   );
+}
+
+function Screen({ place }: { place: Place }) {
+  switch (place.screen) {
+    case 'downloads':
+      return <DownloadsScreen search={place.search} />;
+    case 'download':
+      return <DetailsPage id={place.id} tab={place.tab} />;
+    case 'history':
+      return <HistoryScreen q={place.q} />;
+    case 'settings':
+      return <SettingsScreen page={place.page} />;
+    case 'unknown':
+      return <NotFound />;
+  }
 }

@@ -2,7 +2,7 @@ import { Tabs } from '@base-ui/react/tabs';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect } from 'react';
 import { api } from '../../api.ts';
-import { type Tab, tabs } from '../../places.ts';
+import { type Tab, tabs } from '../../place.ts';
 import { useDownload, useServices } from '../../services.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { useKeys } from '../../ui/use-keys.ts';

@@ -1,18 +1,16 @@
-import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { ArrowLeft } from 'lucide-react';
+import type { Tab } from '../../place.ts';
 import { useServices } from '../../services.tsx';
+import { go } from '../../ui/place.tsx';
 import { useKeys } from '../../ui/use-keys.ts';
 import { useT } from '../../words/words.ts';
 import { Details } from './details.tsx';
 
 /** The details on a page of their own, `/downloads/{id}`: what a phone shows, and what a link can be sent to. */
-export function DetailsPage() {
+export function DetailsPage({ id, tab }: { id: string; tab?: Tab }) {
   const t = useT();
   const { dialog, actions } = useServices();
-  const { id } = useParams({ from: '/downloads/$id' });
-  const { tab } = useSearch({ from: '/downloads/$id' });
-  const navigate = useNavigate({ from: '/downloads/$id' });
-  const back = () => void navigate({ to: '/' });
+  const back = () => go({ screen: 'downloads', search: {} });
   useKeys({
     escape: back,
     pause: () => void actions.togglePause([id]),
@@ -23,7 +21,7 @@ export function DetailsPage() {
     <Details
       id={id}
       tab={tab ?? 'overview'}
-      onTab={(next) => void navigate({ search: { tab: next }, replace: true })}
+      onTab={(next) => go({ screen: 'download', id, tab: next }, { replace: true })}
       isPage
       tools={
         <button type="button" className="button quiet square order-first" aria-label={t('details.back')} onClick={back}>

@@ -1,9 +1,9 @@
-import { Link } from '@tanstack/react-router';
 import { Maximize2, X } from 'lucide-react';
 import { useRef } from 'react';
-import type { Tab } from '../../places.ts';
+import type { Tab } from '../../place.ts';
 import { changePreferences, usePreferences } from '../../preferences.ts';
 import { useDownload } from '../../services.tsx';
+import { PlaceLink } from '../../ui/place.tsx';
 import { useT } from '../../words/words.ts';
 import { Details } from './details.tsx';
 
@@ -55,16 +55,14 @@ export function DetailsPanel({ id, tab, onTab, onClose }: Props) {
         onTab={onTab}
         tools={
           <>
-            <Link
-              to="/downloads/$id"
-              params={{ id }}
-              search={{ tab }}
+            <PlaceLink
+              to={{ screen: 'download', id, tab }}
               className="button quiet square"
               aria-label={t('details.page')}
               title={t('details.page')}
             >
               <Maximize2 size={16} aria-hidden="true" />
-            </Link>
+            </PlaceLink>
             <button type="button" className="button quiet square" aria-label={t('action.close')} onClick={onClose}>
               <X size={18} aria-hidden="true" />
             </button>

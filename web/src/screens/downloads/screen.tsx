@@ -1,9 +1,10 @@
-import { useNavigate, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
 import type { View } from '../../live/order.ts';
 import { filters } from '../../live/order.ts';
+import type { ListSearch } from '../../place.ts';
 import { useCell, useServices } from '../../services.tsx';
 import { useIsPhone } from '../../ui/hooks.ts';
+import { go, goInList } from '../../ui/place.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { useKeys } from '../../ui/use-keys.ts';
 import { t } from '../../words/words.ts';
@@ -16,11 +17,9 @@ import { type MenuRequest, useRowMenu } from './use-row-menu.tsx';
 
 const DetailsPanel = lazy(() => import('../details/panel.tsx').then(({ DetailsPanel }) => ({ default: DetailsPanel })));
 
-export function DownloadsScreen() {
+export function DownloadsScreen({ search }: { search: ListSearch }) {
   const { live, selection } = useServices();
   const loading = useCell(live.loading);
-  const search = useSearch({ from: '/' });
-  const navigate = useNavigate({ from: '/' });
   const isPhone = useIsPhone();
   const [menu, setMenu] = useState<MenuRequest | null>(null);
   const isHeld = useRef(false);
@@ -38,13 +37,12 @@ export function DownloadsScreen() {
 
   const open = useCallback(
     (id: string) => {
-      if (isPhone || id === search.id) void navigate({ to: '/downloads/$id', params: { id }, search: { tab: search.tab } });
-      else void navigate({ search: (old) => ({ ...old, id }), replace: search.id !== undefined });
+      if (isPhone || id === search.id) go({ screen: 'download', id, tab: search.tab });
+      else goInList({ id }, { replace: search.id !== undefined });
     },
-    [navigate, isPhone, search.id, search.tab],
+    [isPhone, search.id, search.tab],
   );
-  const setFilter = (filter: View['filter']) =>
-    void navigate({ search: (old) => ({ ...old, filter: filter === 'all' ? undefined : filter }) });
+  const setFilter = (filter: View['filter']) => goInList({ filter: filter === 'all' ? undefined : filter });
 
   useKeys({
     filterAll: () => setFilter(filters[0]),
@@ -54,10 +52,9 @@ export function DownloadsScreen() {
     filterFailed: () => setFilter(filters[4]),
     // One thing at a time: close the details, then the selection, then the filter.
     escape: () => {
-      if (search.id !== undefined) void navigate({ search: (old) => ({ ...old, id: undefined }) });
+      if (search.id !== undefined) goInList({ id: undefined });
       else if (selection.ids().size > 0) selection.clear();
-      else if (view.filter !== 'all' || view.q !== '')
-        void navigate({ search: (old) => ({ ...old, filter: undefined, q: undefined }) });
+      else if (view.filter !== 'all' || view.q !== '') goInList({ filter: undefined, q: undefined });
       else return false;
     },
   });
@@ -66,10 +63,12 @@ export function DownloadsScreen() {
   return (
     <>
       <h1 className="sr-only">{t('nav.downloads')}</h1>
-      <Chips filter={view.filter} onFilter={setFilter} />
+      <Chips view={view} onFilter={setFilter} onDropSearch={() => goInList({ q: undefined })} />
       {loading === 'failed' && <ErrorState error={null} onRetry={live.reload} />}
       {loading === 'loading' && <Loading />}
-      {loading === 'ready' && ids.length === 0 && <Empty view={view} onShowAll={() => void navigate({ search: {} })} />}
+      {loading === 'ready' && ids.length === 0 && (
+        <Empty view={view} onShowAll={() => goInList({ filter: undefined, q: undefined })} />
+      )}
       {loading === 'ready' && ids.length > 0 && (
         <Grid
           ids={ids}
@@ -81,7 +80,7 @@ export function DownloadsScreen() {
           onSort={(sort, descending) => {
             const order =
               sort === null ? { sort: undefined, dir: undefined } : ({ sort, dir: descending ? 'down' : 'up' } as const);
-            void navigate({ search: (old) => ({ ...old, ...order }), replace: true });
+            goInList(order, { replace: true });
           }}
         />
       )}
@@ -91,8 +90,8 @@ export function DownloadsScreen() {
           <DetailsPanel
             id={search.id}
             tab={search.tab ?? 'overview'}
-            onTab={(tab) => void navigate({ search: (old) => ({ ...old, tab }), replace: true })}
-            onClose={() => void navigate({ search: (old) => ({ ...old, id: undefined }) })}
+            onTab={(tab) => goInList({ tab }, { replace: true })}
+            onClose={() => goInList({ id: undefined })}
           />
         </Suspense>
       )}

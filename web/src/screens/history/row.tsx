@@ -1,7 +1,7 @@
-import { Link } from '@tanstack/react-router';
 import { Download as DownloadIcon, Undo2 } from 'lucide-react';
 import type { Download } from '../../types.ts';
 import { StateGlyph } from '../../ui/icons.tsx';
+import { PlaceLink } from '../../ui/place.tsx';
 import { familyColour } from '../../ui/progress.tsx';
 import { describeState } from '../../words/state.ts';
 import { show, useT } from '../../words/words.ts';
@@ -22,14 +22,13 @@ export function HistoryRow({ row, top, height, index, count, onAgain, onRestore 
       style={{ transform: `translateY(${top}px)`, height }}
     >
       <div className="min-w-0 flex-1">
-        <Link
-          to="/downloads/$id"
-          params={{ id: row.id }}
+        <PlaceLink
+          to={{ screen: 'download', id: row.id }}
           className="block truncate font-medium hover:underline"
           title={row.name}
         >
           {row.name}
-        </Link>
+        </PlaceLink>
         <p className="flex flex-wrap items-center gap-x-3 text-dense text-muted max-tablet:max-h-10 max-tablet:overflow-hidden">
           <span className={`flex min-w-0 items-center gap-1.5 ${familyColour[state.family]}`}>
             <StateGlyph name={state.icon} />

@@ -1,5 +1,4 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
-import { useSearch } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
 import { sentenceOf } from '../../actions.ts';
 import { api } from '../../api.ts';
@@ -14,11 +13,10 @@ import { HistoryRow } from './row.tsx';
 const pageSize = 200;
 
 /** Everything that ended or was removed, newest first. Pages are read as one scrolls, rows are drawn as they come in sight. */
-export function HistoryScreen() {
+export function HistoryScreen({ q }: { q?: string }) {
   const t = useT();
   const { dialog, live, toasts } = useServices();
   const queries = useQueryClient();
-  const { q } = useSearch({ from: '/history' });
   const history = useInfiniteQuery({
     queryKey: ['history', q],
     queryFn: ({ pageParam }) => api.history({ q, cursor: pageParam, limit: pageSize }),

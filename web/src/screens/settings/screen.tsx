@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
-import { type SettingsPage, settingsPages } from '../../places.ts';
+import { type SettingsPage, settingsPages } from '../../place.ts';
 import { sessionQuery } from '../../session.ts';
+import { PlaceLink } from '../../ui/place.tsx';
 import { useT } from '../../words/words.ts';
 import { LogOutButton } from '../navigation.tsx';
 import { NotFound } from '../not-found.tsx';
@@ -12,15 +12,14 @@ import { Tokens } from './tokens.tsx';
 
 const pages = { general: General, destinations: Destinations, tokens: Tokens, appearance: Appearance };
 
-export function SettingsScreen() {
+export function SettingsScreen({ page }: { page: SettingsPage }) {
   const t = useT();
-  const { page } = useParams({ from: '/settings/$page' });
   const user = useQuery(sessionQuery).data?.user;
   // Only what this person may do is offered; the server decides all the same.
   const shown = settingsPages.filter((name) => user?.role === 'admin' || name === 'appearance' || name === 'general');
   const current = shown.find((name) => name === page);
   if (current === undefined) return <NotFound />;
-  const Page = pages[current satisfies SettingsPage];
+  const Page = pages[current];
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <div className="flex flex-none items-center gap-3 px-4 pt-3">
@@ -29,15 +28,14 @@ export function SettingsScreen() {
       </div>
       <nav aria-label={t('nav.settings')} className="flex flex-none gap-1 overflow-x-auto border-b border-hairline px-3">
         {shown.map((name) => (
-          <Link
+          <PlaceLink
             key={name}
-            to="/settings/$page"
-            params={{ page: name }}
+            to={{ screen: 'settings', page: name }}
+            isCurrent={name === page}
             className="tab flex items-center"
-            activeOptions={{ exact: true }}
           >
             {t(`settings.${name}`)}
-          </Link>
+          </PlaceLink>
         ))}
       </nav>
       <div className="min-h-0 flex-1 overflow-y-auto p-4">

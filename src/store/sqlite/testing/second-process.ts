@@ -1,7 +1,7 @@
 /** A second process for the tests: holds the database, or adds rows and prints each one that was acknowledged. */
 import { writeSync } from 'node:fs';
 import { createFakeClock } from '#testing/fake-clock.ts';
-import { openSqliteStore } from './sqlite.ts';
+import { openSqliteStore } from '../sqlite.ts';
 
 const [, , path = '', task = 'hold'] = process.argv;
 try {
