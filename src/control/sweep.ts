@@ -171,8 +171,8 @@ async function fetchAgainWhatIsOutOfReach(parts: Parts): Promise<void> {
 
 /** A stretch each time, round and round: nobody waits for a walk through all events. Returns where to go on. */
 async function pruneEvents(parts: Parts, afterSequence: number): Promise<number> {
-  const look = { afterSequence, limit: pruneAtOnce, beforeMs: parts.clock.now() - keepEventsMs };
-  return (await parts.store.write((tx) => tx.events.prune(look))) ?? 0;
+  const beforeMs = parts.clock.now() - keepEventsMs;
+  return (await parts.store.write((tx) => tx.events.prune(beforeMs, pruneAtOnce, afterSequence))) ?? 0;
 }
 
 async function forgetOldThings(parts: Parts): Promise<void> {

@@ -282,10 +282,10 @@ export interface EventRows {
   /** The highest one that was pruned; 0 when none was. */
   prunedSequence(): Promise<number>;
   /**
-   * Looks at `limit` events after the sequence and forgets those from before that time which belong to no download that
-   * still exists. Returns where to look on, or null when the rest is younger.
+   * Looks at `limit` events, the ones after a sequence, and forgets those from before that time which belong to no download
+   * that still exists. Returns the sequence to look on from, or null when the rest is younger.
    */
-  prune(look: { afterSequence: number; limit: number; beforeMs: number }): Promise<number | null>;
+  prune(beforeMs: number, limit: number, afterSequence?: number): Promise<number | null>;
 }
 
 /** What an idempotency key was answered with: a download's id or a sentence for each link. */

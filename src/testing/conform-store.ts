@@ -416,11 +416,11 @@ export function conformStore({ name, open }: StoreUnderTest): void {
         event({ downloadId: 'gone', atMs: 9 }),
       ]);
       assert.equal(await tx.events.prunedSequence(), 0);
-      assert.equal(await tx.events.prune({ afterSequence: 0, limit: 2, beforeMs: 5 }), 2, 'there is more to look at');
+      assert.equal(await tx.events.prune(5, 2, 0), 2, 'there is more to look at');
       assert.equal(await tx.events.prunedSequence(), 2);
-      assert.equal(await tx.events.prune({ afterSequence: 2, limit: 2, beforeMs: 5 }), null, 'the rest is younger');
+      assert.equal(await tx.events.prune(5, 2, 2), null, 'the rest is younger');
       assert.equal(await tx.events.prunedSequence(), 3);
-      assert.equal(await tx.events.prune({ afterSequence: 0, limit: 100, beforeMs: 5 }), null);
+      assert.equal(await tx.events.prune(5, 100, 0), null);
       assert.equal(await tx.events.prunedSequence(), 3);
       assert.deepEqual(
         (await tx.events.after('anna', 0, 10)).map((row) => row.sequence),

@@ -111,8 +111,7 @@ function drawSample(random: Random): Sample {
   return { offset: below(random, bytes.length - sizeBytes), sizeBytes, startByte, style };
 }
 
-const rest = (sample: Sample, startByte: number) =>
-  bytes.subarray(sample.offset + startByte, sample.offset + sample.sizeBytes);
+const rest = (sample: Sample, startByte: number) => bytes.subarray(sample.offset + startByte, sample.offset + sample.sizeBytes);
 
 /** Writes the answer in the sample's style, with pauses and slices that chance decides. */
 async function writeSample(socket: Socket, sample: Sample, startByte: number, random: Random): Promise<void> {
@@ -250,11 +249,7 @@ test('small answers one after the other leave room for a large one on the same c
 test('a large answer that was waiting in full is read while the program was busy', async (t) => {
   for (const secure of [false, true]) {
     const large = bytes.subarray(0, 4_000_000);
-    const server = await serve(
-      t,
-      (socket) => void socket.write(Buffer.concat([Buffer.from(ok(large.length)), large])),
-      secure,
-    );
+    const server = await serve(t, (socket) => void socket.write(Buffer.concat([Buffer.from(ok(large.length)), large])), secure);
     const connection = await connect(server);
     for (let round = 0; round < 10; round++) {
       const asked = ask(connection, '/');
@@ -313,7 +308,12 @@ const breaks: [name: string, answer: Answer, code: string, message: RegExp][] = 
     'connection_lost',
     /in the middle of the file \(.*ECONNRESET/,
   ],
-  ['speaks another protocol', (socket) => void socket.write('220 ftp.example.org ready\r\n'), 'protocol_error', /not speak HTTP/],
+  [
+    'speaks another protocol',
+    (socket) => void socket.write('220 ftp.example.org ready\r\n'),
+    'protocol_error',
+    /not speak HTTP/,
+  ],
   ['never ends its head', (socket) => flood(socket, 'HTTP/1.1 200 OK\r\n', 'X: y\r\n'), 'protocol_error', /never ends/],
   ['never comes to its answer', (socket) => flood(socket, '', 'HTTP/1.1 103 Hi\r\n\r\n'), 'protocol_error', /never comes/],
   ['sends a wild length', (socket) => void socket.write(ok(-5)), 'protocol_error', /Content-Length/],

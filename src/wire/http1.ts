@@ -45,6 +45,8 @@ export class Http1Connection {
   #onBodyEnd: (() => void) | null = null;
   #onFailure: ((error: unknown) => void) | null = null;
   #keepAlive = false;
+  /** The other side hung up while what it had sent was not taken yet. Under TLS both may come in one read. */
+  #goodbye: (() => void) | null = null;
 
   private constructor(clock: Clock) {
     this.#clock = clock;
@@ -55,7 +57,7 @@ export class Http1Connection {
     const socket = await egress.connect({
       ...target,
       onread: {
-        buffer: () => connection.#buffer.subarray(connection.#fill),
+        buffer: () => connection.#room(),
         callback: (byteCount) => connection.#read(byteCount),
       },
     });
@@ -101,8 +103,7 @@ export class Http1Connection {
     await this.#until<void>(signal, (resolve) => {
       this.#onBodyEnd = resolve;
       this.#stage = 'body';
-      // What arrived together with the head. Outside the read callback, so the fill stays where it is.
-      if (this.#deliver() && this.#stage === 'body' && !this.#waiting) this.#socket?.resume();
+      this.#pump();
     });
   }
 
@@ -126,6 +127,12 @@ export class Http1Connection {
       signal.removeEventListener('abort', abort);
       this.#onFailure = null;
     }
+  }
+
+  /** Where the next read goes. Before a head little is enough, so that what comes with it always leaves room for more. */
+  #room(): Buffer {
+    const mostBytes = this.#stage === 'body' && this.#remainingBytes > 0 ? bufferBytes : maxHeadBytes;
+    return this.#buffer.subarray(this.#fill, this.#fill + mostBytes);
   }
 
   /** The read callback: returns false to hold the socket back. */
@@ -172,18 +179,20 @@ export class Http1Connection {
     if (bytes.length > maxHeadBytes) throw garbled('its header never ends');
     if (bytes.length >= httpMark.length && !bytes.subarray(0, httpMark.length).equals(httpMark))
       throw garbled('it does not speak HTTP');
-    if (this.#fill === this.#buffer.length) throw garbled('its header does not fit');
     return true;
   }
 
   #readBody(): boolean {
+    // TLS hands over what it has deciphered even after it was held back.
+    if (this.#waiting) return false;
     const nowMs = this.#clock.mono();
     const untakenBytes = this.#fill - this.#taken;
     const full = this.#fill > this.#buffer.length - leastRoomBytes;
     if (!full && untakenBytes < this.#remainingBytes && nowMs - this.#lastFlushMs < slowFlushMs) return true;
     this.#lastFlushMs = nowMs;
-    if (!this.#deliver()) return false;
-    if (full) this.#rewind();
+    // An idle connection goes on reading: it learns of surplus bytes and of its end.
+    if (!this.#deliver()) return this.isFree;
+    this.#rewind();
     return !this.#waiting;
   }
 
@@ -199,6 +208,13 @@ export class Http1Connection {
     this.#buffer.copyWithin(0, this.#taken, this.#fill);
     this.#fill -= this.#taken;
     this.#taken = 0;
+  }
+
+  /** Takes what arrived while nobody read, then reads on. Outside the read callback, so the fill stays where it is. */
+  #pump(): void {
+    if (!this.#deliver() || this.#waiting) return;
+    if (this.#goodbye !== null) this.#goodbye();
+    else this.#socket?.resume();
   }
 
   /** Hands what has arrived to the sink. False: this body is over, one way or another. */
@@ -217,29 +233,33 @@ export class Http1Connection {
 
   #waitFor(wish: Promise<boolean>): void {
     this.#waiting = true;
-    wish.then(
-      (goOn) => {
+    wish
+      .then((goOn) => {
         this.#waiting = false;
         if (this.#stage !== 'body') return;
         if (this.#remainingBytes === 0) this.#endBody(this.#keepAlive);
-        else if (goOn) this.#socket?.resume();
+        else if (goOn) this.#pump();
         else this.#endBody(false);
-      },
-      (error) => this.#fail(error),
-    );
+      })
+      .catch((error) => this.#fail(error));
   }
 
   #endBody(reusable: boolean): false {
     if (reusable && this.#inRead) this.#rewind();
-    if (reusable && this.#fill + maxHeadBytes < this.#buffer.length) this.#stage = 'idle';
+    if (reusable && this.#goodbye === null) this.#stage = 'idle';
     else this.close();
+    if (this.isFree && !this.#inRead) this.#socket?.resume();
     this.#sink = null;
     this.#onBodyEnd?.();
     return false;
   }
 
   #gone(error?: Error): void {
-    if (this.#stage === 'body' && this.#failure === null && !this.#waiting) {
+    if (this.#stage === 'held' || this.#waiting) {
+      this.#goodbye ??= () => this.#gone(error);
+      return;
+    }
+    if (this.#stage === 'body' && this.#failure === null) {
       // The last bytes may still wait in the buffer for company.
       try {
         if (!this.#deliver()) return;

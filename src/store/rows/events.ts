@@ -39,7 +39,7 @@ export function eventRows(db: Kysely<Schema>): EventRows {
     prunedSequence() {
       return readCounter(db, 'prunedEventSequence');
     },
-    async prune({ afterSequence, limit, beforeMs }) {
+    async prune(beforeMs, limit, afterSequence = 0) {
       const seen = await db
         .selectFrom('events')
         .leftJoin('downloads', 'downloads.id', 'events.downloadId')
