@@ -201,6 +201,13 @@ export class Worker {
     }
   }
 
+  /** The control plane does not know us any more: what we were doing is somebody else's now. */
+  async #registerAgain(): Promise<void> {
+    for (const running of this.#running.values()) this.#halt(running, 'lost');
+    this.#session = await this.#control.register({ ...this.#options.hello, workerId: this.#workerId });
+    this.#answeredAtMs = this.#parts.clock.mono();
+  }
+
   get #workerId(): string {
     return (this.#session as WorkerSession).workerId;
   }
@@ -215,7 +222,9 @@ export class Worker {
       } catch (error) {
         if (signal.aborted) return;
         failures++;
-        this.#options.onTrouble(`The control plane could not be asked: ${toFailure(error).message}`);
+        const { code, message } = toFailure(error);
+        this.#options.onTrouble(`The control plane could not be asked: ${message}`);
+        if (code === 'task_lost') await this.#registerAgain().catch(() => {});
         await sleep(this.#parts.clock, backoffMs(failures, 500, 10_000, 0.5), signal).catch(() => {});
       }
     }

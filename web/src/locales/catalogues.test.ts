@@ -55,7 +55,8 @@ for (const [language, messages] of Object.entries(catalogues)) {
 
 test('every id that is used is defined', () => {
   for (const { name, text } of files) {
-    for (const [, id] of text.matchAll(/\bt\([^()'`]*'([a-z][\w:.]*)'/gi)) assert.ok(ids.includes(id as string), `${name}: ${id}`);
+    for (const [, id] of text.matchAll(/\bt\([^()'`]*'([a-z][\w:.]*)'/gi))
+      assert.ok(ids.includes(id as string), `${name}: ${id}`);
     for (const [, start] of text.matchAll(/\bt\(`([^`$]+)\$\{/g)) {
       assert.ok(
         ids.some((id) => id.startsWith(start as string)),

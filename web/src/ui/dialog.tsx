@@ -1,6 +1,6 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { X } from 'lucide-react';
-import type { ReactNode, RefObject } from 'react';
+import { type ReactNode, type RefObject, useState } from 'react';
 import { useT } from '../words/words.ts';
 
 type Props = {
@@ -15,11 +15,17 @@ type Props = {
 /** A modal window: keeps the focus inside, gives it back when it closes, closes with Escape and on a press outside. */
 export function Dialog({ title, onClose, children, initialFocus, role = 'dialog' }: Props) {
   const t = useT();
+  const [before] = useState(() => document.activeElement);
+  // Opened by a key or by pasting, nothing in particular had the focus; it must not land on the first button of the page.
+  const finalFocus = () => {
+    const isThere = before instanceof HTMLElement && before !== document.body && before.isConnected;
+    return isThere ? before : document.getElementById('main');
+  };
   return (
     <Base.Root open onOpenChange={(open) => open || onClose()}>
       <Base.Portal>
         <Base.Backdrop className="backdrop" />
-        <Base.Popup className="dialog" role={role} initialFocus={initialFocus}>
+        <Base.Popup className="dialog" role={role} initialFocus={initialFocus} finalFocus={finalFocus}>
           <div className="flex items-center gap-2 border-b border-hairline py-2 ps-4 pe-2">
             <Base.Title className="flex-1 text-large">{title}</Base.Title>
             <Base.Close className="button quiet square" aria-label={t('action.close')}>

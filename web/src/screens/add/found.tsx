@@ -10,7 +10,7 @@ export function Found({ lines, probes }: { lines: Line[]; probes: ReadonlyMap<st
   const others = lines.filter(({ isLink }) => !isLink);
   if (lines.length === 0) return null;
   return (
-    <ul aria-label={t('add.found')} className="card max-h-56 overflow-y-auto">
+    <ul aria-label={t('add.found')} className="card">
       {links.slice(0, mostProbes).map(({ text }) => (
         <li key={text} className="flex items-start gap-2.5 border-b border-hairline px-3 py-2 last:border-b-0">
           <FoundLink link={text} probe={probes.get(text)} />

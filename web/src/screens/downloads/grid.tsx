@@ -94,7 +94,7 @@ export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Pro
       <div
         ref={scroller}
         role="rowgroup"
-        className="min-h-0 flex-1 overflow-y-auto"
+        className="min-h-0 flex-1 overflow-y-auto [scrollbar-gutter:stable]"
         onClick={click}
         onContextMenu={(event) => {
           const id = rowOf(event.target);
@@ -160,11 +160,11 @@ function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
   });
   return (
     <div role="rowgroup" className="max-tablet:sr-only">
-      {/* The gutter keeps the head over its columns when the rows have a scroll bar. */}
+      {/* The gutter, here and below, keeps the head over its columns when the rows have a scroll bar. */}
       <div
         role="row"
         aria-rowindex={1}
-        className="columns h-8 overflow-y-auto border-b border-hairline text-caption text-muted"
+        className="columns h-8 overflow-hidden border-b [scrollbar-gutter:stable] border-hairline text-caption text-muted"
       >
         <span role="columnheader">
           <input

@@ -19,25 +19,25 @@ export function EntryFrame({ title, children }: { title: string; children: React
           <h1 className="text-large">{title}</h1>
           {children}
         </div>
+        <label className="flex items-center justify-center gap-2 text-dense text-muted">
+          {t('appearance.language')}
+          <select
+            className="field w-auto"
+            value={language}
+            onChange={(event) => {
+              const chosen = event.target.value as Language;
+              changePreferences({ language: chosen });
+              void activateLanguage(chosen);
+            }}
+          >
+            {languages.map((code) => (
+              <option key={code} value={code} lang={code}>
+                {languageNames[code]}
+              </option>
+            ))}
+          </select>
+        </label>
       </main>
-      <label className="flex items-center gap-2 text-dense text-muted">
-        {t('appearance.language')}
-        <select
-          className="field w-auto"
-          value={language}
-          onChange={(event) => {
-            const chosen = event.target.value as Language;
-            changePreferences({ language: chosen });
-            void activateLanguage(chosen);
-          }}
-        >
-          {languages.map((code) => (
-            <option key={code} value={code} lang={code}>
-              {languageNames[code]}
-            </option>
-          ))}
-        </select>
-      </label>
     </div>
   );
 }
