@@ -191,10 +191,10 @@ const replaySeed: number | null = null;
 
 for (const secure of [false, true]) {
   const seed = replaySeed ?? Date.now() % 1_000_000;
-  test(`every byte of 250 files is the right one, whatever the packets look like${secure ? ', over TLS too' : ''} (seed ${seed})`, {
+  test(`every byte of 400 files is the right one, whatever the packets look like${secure ? ', over TLS too' : ''} (seed ${seed})`, {
     timeout: 60_000,
   }, async (t) => {
-    await torture(t, seed, 250, secure);
+    await torture(t, seed, 400, secure);
   });
 }
 

@@ -16,6 +16,7 @@ const cases: [string, Press, KeyAction | null][] = [
   ['/ with Shift on a German keyboard', press('Digit7', '/', { shiftKey: true }), 'search'],
   ['the key of / on a Russian keyboard', press('Slash', '.'), 'search'],
   ['?', press('Slash', '?', { shiftKey: true }), 'help'],
+  ['? however it is made', press('Slash', '?'), 'help'],
   ['Ctrl+A', press('KeyA', 'a', { ctrlKey: true }), 'selectAll'],
   ['Cmd+A', press('KeyA', 'a', { metaKey: true }), 'selectAll'],
   ['Ctrl+F stays with the browser', press('KeyF', 'f', { ctrlKey: true }), null],

@@ -96,27 +96,38 @@ export function createKeyReader() {
     prefix = undefined;
     if (press.altKey) return null;
     const ctrl = press.ctrlKey || press.metaKey;
-    if (!ctrl && !press.shiftKey && letters && isPressed(letter('g'), press) && after === undefined) {
+    if (
+      !ctrl &&
+      !press.shiftKey &&
+      letters &&
+      (isPrinted(letter('g'), press) || isInPlace(letter('g'), press)) &&
+      after === undefined
+    ) {
       prefix = 'g';
       return null;
     }
-    for (const { action, chords } of shortcuts) {
-      for (const chord of chords) {
-        if (chord.after !== after || Boolean(chord.ctrl) !== ctrl || !isPressed(chord, press)) continue;
-        if (isShifted(chord, press) && !shiftExtends.has(action)) continue;
-        if (isBareLetter(chord) && !letters) continue;
-        if (action === 'add' && ctrl) continue;
-        return action;
+    // First by what the key prints, then by its place: `?` must not be taken for the `/` it shares a key with.
+    for (const isSame of [isPrinted, isInPlace]) {
+      for (const { action, chords } of shortcuts) {
+        for (const chord of chords) {
+          if (chord.after !== after || Boolean(chord.ctrl) !== ctrl || !isSame(chord, press)) continue;
+          if (isShifted(chord, press) && !shiftExtends.has(action)) continue;
+          if (isBareLetter(chord) && !letters) continue;
+          if (action === 'add' && ctrl) continue;
+          return action;
+        }
       }
     }
     return null;
   };
 }
 
-function isPressed(chord: Chord, press: Press): boolean {
-  const printsLatin = /^[a-z0-9]$/i.test(press.key);
-  if (chord.key === undefined) return press.code === chord.code;
-  return press.key.toLowerCase() === chord.key || (!printsLatin && press.code === chord.code);
+function isPrinted(chord: Chord, press: Press): boolean {
+  return chord.key === undefined ? press.code === chord.code : press.key.toLowerCase() === chord.key;
+}
+
+function isInPlace(chord: Chord, press: Press): boolean {
+  return !/^[a-z0-9]$/i.test(press.key) && press.code === chord.code;
 }
 
 /** Is Shift held where it should not be, or missing where it should be? A sign that prints itself has its Shift built in. */

@@ -25,7 +25,7 @@ export function RowMenu({ request, onClose, onOpen }: Props) {
   const virtual = anchor instanceof Element ? anchor : { getBoundingClientRect: () => new DOMRect(anchor.x, anchor.y, 0, 0) };
   return (
     <Menu.Root open onOpenChange={(open) => open || onClose()}>
-      <Menu.Portal>
+      <Menu.Portal container={document.getElementById('main')}>
         <Menu.Positioner anchor={virtual} align={anchor instanceof Element ? 'end' : 'start'} sideOffset={4} className="z-20">
           {/* The row gets the focus back, not the ⋯ button: arrows go on from there. */}
           <Menu.Popup
