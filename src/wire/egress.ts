@@ -119,13 +119,23 @@ function embeddedIpv4(address: string): string | null {
 async function resolve(host: string, lookup: Lookup, signal: AbortSignal): Promise<Address[]> {
   signal.throwIfAborted();
   try {
-    const addresses = await lookup(host);
+    const addresses = await unlessAborted(lookup(host), signal);
     if (addresses.length > 0) return addresses;
   } catch (cause) {
+    signal.throwIfAborted();
     const message = `The name ${host} could not be resolved. Check the spelling and the network.`;
     throw new FlotillaError('name_unresolvable', message, { cause });
   }
   throw new FlotillaError('name_unresolvable', `The name ${host} has no address. Check the spelling.`);
+}
+
+/** A look-up cannot be stopped, but nobody has to wait for it. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function open(target: ConnectTarget, host: string, addresses: Address[]): Promise<net.Socket> {
@@ -163,7 +173,7 @@ function open(target: ConnectTarget, host: string, addresses: Address[]): Promis
     });
     const fail = (error: Error) => {
       settle();
-      reject(explain(error, host, port));
+      reject(signal.aborted ? signal.reason : explain(error, host, port));
     };
     socket.once('error', fail);
     if (signal.aborted) abort();
@@ -172,7 +182,7 @@ function open(target: ConnectTarget, host: string, addresses: Address[]): Promis
 }
 
 function explain(error: Error, host: string, port: number): unknown {
-  if (error instanceof FlotillaError || error.name === 'AbortError') return error;
+  if (error instanceof FlotillaError) return error;
   const cause = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const code = 'code' in cause ? String(cause.code) : '';
   if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME|ERR_TLS|ERR_SSL|EPROTO/.test(code)) {

@@ -15,13 +15,13 @@ const readable: [text: string, status: number, fields: Record<string, string>][]
   ['HTTP/1.1 200 OK\r\nA:b\r\na: \t c d \t\r\n\r\n', 200, { a: 'b, c d' }],
   ['HTTP/1.1 200 OK\r\nA:\r\n\r\n', 200, { a: '' }],
   ['HTTP/1.1 200 Übergröße\r\nX: é\r\n\r\n', 200, { x: 'é' }],
-  ['HTTP/1.1 200 OK\r\n__proto__: x\r\nconstructor: y\r\n\r\n', 200, { __proto: '', constructor: 'y' }],
+  ['HTTP/1.1 200 OK\r\n__proto__: x\r\nconstructor: y\r\n\r\n', 200, { constructor: 'y' }],
 ];
 for (const [text, status, fields] of readable) {
   test(`${JSON.stringify(text)} is read`, () => {
     const head = parse(text);
     assert.equal(head.status, status);
-    for (const [name, value] of Object.entries(fields)) if (value !== '') assert.equal(field(head, name), value);
+    for (const [name, value] of Object.entries(fields)) assert.equal(field(head, name), value);
     assert.equal(field(head, 'not-sent'), null);
   });
 }
@@ -122,7 +122,7 @@ test('whatever comes in, a head is read or refused in words, and its length is o
         assert.ok(head.status >= 0 && head.status <= 999);
         const length = contentLength(head);
         assert.ok(length === null || (Number.isSafeInteger(length) && length >= 0));
-        assert.deepEqual(pouredLength(head), head.fields.has('content-encoding') ? pouredLength(head) : length);
+        if (!head.fields.has('content-encoding')) assert.equal(pouredLength(head), length);
       } catch (error) {
         assert.ok(error instanceof FlotillaError, String(error));
         assert.equal(error.code, 'protocol_error');

@@ -98,7 +98,7 @@ export const messages = {
   'destinations.add': 'Add a folder',
   'destinations.default': 'default',
   'destinations.edit': 'Change the folder',
-  'destinations.editName': 'Change {name}',
+  'destinations.editName': 'Edit {name}',
   'destinations.folder': 'Folder',
   'destinations.folderHelp': 'The whole path on the machine that downloads, such as /home/anna/Downloads.',
   'destinations.intro': 'Where finished files go.',

@@ -10,7 +10,7 @@ export function KeysDialog({ onClose }: { onClose(): void }) {
   const t = useT();
   return (
     <Dialog title={t('keys.title')} onClose={onClose}>
-      <DialogBody>
+      <DialogBody label={t('keys.title')}>
         {groups.map((group) => (
           <section key={group} className="mb-4">
             <h3 className="mb-1 text-muted">{t(`keys.${group}`)}</h3>

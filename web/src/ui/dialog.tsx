@@ -39,8 +39,16 @@ export function Dialog({ title, onClose, children, initialFocus, role = 'dialog'
   );
 }
 
-export function DialogBody({ children }: { children: ReactNode }) {
-  return <div className="min-h-0 flex-1 overflow-y-auto p-4">{children}</div>;
+/** Give a label when there is nothing in it to focus: the keyboard must be able to scroll it all the same. */
+export function DialogBody({ children, label }: { children: ReactNode; label?: string }) {
+  const className = 'min-h-0 flex-1 overflow-y-auto p-4';
+  if (label === undefined) return <div className={className}>{children}</div>;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls is focusable, so that arrows scroll it
+    <section aria-label={label} tabIndex={0} className={`${className} focus-visible:-outline-offset-2`}>
+      {children}
+    </section>
+  );
 }
 
 export function DialogFoot({ children }: { children: ReactNode }) {
