@@ -13,8 +13,9 @@ import { sources } from '#sources/index.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { environment, type ServeOptions, serveConfig } from './config.ts';
+import { environment } from './config.ts';
 import { startEmbeddedWorker } from './embedded-worker.ts';
+import { type ServeOptions, serveConfig } from './serve-config.ts';
 
 const sweepMs = 1000;
 /** A drain that takes longer is cut: what was not flushed is fetched again. */

@@ -1,0 +1,13 @@
+/**
+ * Runs at the end of `npm ci`: loads every part of the program once, so that the first start finds its code compiled.
+ * Without it the first run takes twice as long and a third more memory. The launcher names the same folder.
+ */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+
+const parts = ['#app/program.ts', '#app/get.ts', '#app/probe.ts', '#app/serve.ts', '#wire/undici-lane.ts'];
+for (const part of parts) await import(part);
+const thread = new Worker(new URL('../src/wire/digest-thread.ts', import.meta.url));
+await once(thread, 'online');
+await thread.terminate();
+process.exit(0);
