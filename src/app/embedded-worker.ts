@@ -1,56 +1,60 @@
-/** The worker that lives in the process of the server. */
-import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { type ControlPlane, taskKinds } from '#core/protocol.ts';
-import { version } from '#core/version.ts';
-import { destinationOf } from '#destinations/index.ts';
-import { sourceOf, sources } from '#sources/index.ts';
-import { DigestThread } from '#wire/digests.ts';
-import { createKeptConnections } from '#wire/kept-connections.ts';
-import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { Scratch } from '#worker/scratch.ts';
-import { Worker } from '#worker/worker.ts';
-import { openGate } from './outlet.ts';
+/** The worker that lives in the process of the server, in a thread of its own. */
+import { Worker as Thread } from 'node:worker_threads';
+import type { ControlPlane } from '#core/protocol.ts';
+import { answerCalls, type PortMessage } from './port-calls.ts';
+import type { WorkerThreadData } from './worker-thread.ts';
 
-export type EmbeddedWorker = { drain(): Promise<void> };
+export type EmbeddedWorker = {
+  /** Gives back what runs, with its bytes kept, and ends. */
+  drain(): Promise<void>;
+};
 
-/** Starts working for the control plane, with scratch and identity in the data folder. */
+const restartMs = 1000;
+
+/**
+ * Starts working for the control plane, with scratch and identity in the data folder; resolves when it is registered.
+ * A thread that dies of a defect is told of and started again; what it held is claimed anew.
+ */
 export async function startEmbeddedWorker(
   control: ControlPlane,
-  dataFolder: string,
-  netAllow: string[],
+  data: WorkerThreadData,
   onTrouble: (message: string) => void,
 ): Promise<EmbeddedWorker> {
-  const idPath = join(dataFolder, 'worker-id');
-  const connections = createKeptConnections();
-  const digester = new DigestThread();
-  const parts = {
-    clock,
-    random,
-    files,
-    digester,
-    sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
-    sourceOf,
-    destinationOf,
-    scratch: new Scratch(files, join(dataFolder, 'scratch')),
-  };
-  const worker = new Worker(control, parts, {
-    hello: {
-      workerId: (await files.readText(idPath))?.trim() ?? null,
-      name: hostname(),
-      version,
-      kinds: [...taskKinds],
-      schemes: sources.flatMap(({ schemes }) => schemes),
-    },
-    room: { probe: 4, fetch: 64, deliver: 4, erase: 4 },
-    onTrouble,
-  });
-  await files.writeText(idPath, await worker.start());
+  let thread: Thread;
+  let isDraining = false;
+
+  function start(): Promise<void> {
+    thread = new Thread(new URL('./worker-thread.ts', import.meta.url), { workerData: data });
+    answerCalls(thread, control);
+    const started = told(thread, 'started');
+    thread.on('message', (message: PortMessage) => {
+      if ('told' in message && message.told === 'trouble') onTrouble(message.text ?? '');
+    });
+    thread.on('error', (error: Error) => onTrouble(`The worker stopped: ${error.stack ?? error.message}`));
+    thread.once('exit', () => {
+      if (!isDraining) setTimeout(() => void start().catch(() => {}), restartMs);
+    });
+    return started;
+  }
+
+  await start();
   return {
     async drain() {
-      await worker.drain();
-      connections.close();
-      digester.close();
+      isDraining = true;
+      const drained = told(thread, 'drained');
+      thread.postMessage({ told: 'drain' } satisfies PortMessage);
+      await drained;
     },
   };
+}
+
+/** Resolves when the thread says that word; rejects when it ends before. */
+function told(thread: Thread, word: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    thread.on('message', (message: PortMessage) => {
+      if ('told' in message && message.told === word) resolve();
+    });
+    thread.once('exit', () => reject(new Error('the worker ended')));
+    thread.once('error', reject);
+  });
 }

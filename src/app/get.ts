@@ -216,6 +216,7 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
   } catch (error) {
     if (signal.aborted) {
       item.state = 'interrupted';
+      await unfinished.abandon(true);
       return exitCodes.interrupted;
     }
     item.state = 'failed';
@@ -301,7 +302,9 @@ class Unfinished {
     for (let number = 0; ; number++) {
       const final = join(folder, numberedName(name, number));
       const path = join(folder, partName(numberedName(name, number)));
-      if (names.has(path) || (await files.sizeOf(final)) !== null || (await files.sizeOf(path)) !== null) continue;
+      if (names.has(path) || (await files.sizeOf(final)) !== null) continue;
+      // Made at once, so that nobody else takes the name: another download of this call, or another run.
+      if (!(await files.makeNew(path))) continue;
       this.#reserve(path);
       return path;
     }
