@@ -22,9 +22,17 @@ const offences = [
   ['src/worker/j.ts', "import { a } from '#control/g.ts';\nexport const b = a;\n", 'worker imports only transfer, core, lib'],
   ['src/worker/k.ts', 'export const a = fetch;\n', 'fetch'],
   ['src/sources/l.ts', "import { http } from './http.ts';\nexport const a = http;\n", 'never import their siblings'],
-  ['src/sources/m.ts', "import { local } from '#destinations/local.ts';\nexport const a = local;\n", 'sources imports only wire, core, lib'],
+  [
+    'src/sources/m.ts',
+    "import { local } from '#destinations/local.ts';\nexport const a = local;\n",
+    'sources imports only wire, core, lib',
+  ],
   ['src/destinations/n.ts', 'export const a = process.env.HOME;\n', 'noProcessEnv'],
-  ['src/wire/o.ts', "import { DatabaseSync } from 'node:sqlite';\nexport const a = DatabaseSync;\n", 'Only store/ contains SQL'],
+  [
+    'src/wire/o.ts',
+    "import { DatabaseSync } from 'node:sqlite';\nexport const a = DatabaseSync;\n",
+    'Only store/ contains SQL',
+  ],
   ['src/api/p.ts', "import { q } from './q.ts';\nexport const p = q;\n", 'cycle'],
   ['src/api/q.ts', "import { p } from './p.ts';\nexport const q = p;\n", 'cycle'],
 ] as const;
@@ -50,6 +58,9 @@ before((t) => {
 for (const [path, , complaint] of offences) {
   test(`${path} is refused: ${complaint}`, () => {
     const lines = report.split('\n').filter((line) => line.includes(`/${path},`));
-    assert.ok(lines.some((line) => line.includes(complaint)), lines.join('\n') || `nothing was said about it:\n${report}`);
+    assert.ok(
+      lines.some((line) => line.includes(complaint)),
+      lines.join('\n') || `nothing was said about it:\n${report}`,
+    );
   });
 }

@@ -2,6 +2,8 @@
 export interface Files {
   /** Opens for reading and writing; makes it when missing. */
   openPart(path: string): PartFile;
+  /** Makes an empty file; false when the name is taken. */
+  makeNew(path: string): Promise<boolean>;
   /** Whole small file as text; null when there is none. */
   readText(path: string): Promise<string | null>;
   /** Replaces a small file in one step: after a crash it holds the old text or the new, never a mix. */

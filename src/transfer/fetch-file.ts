@@ -307,6 +307,7 @@ export class Fetch {
     const place = this.#place as Place;
     if (place.ranges.sizeBytes > 0) {
       place.ranges = new RangeSet();
+      place.journal.markGone();
       place.part.setSize(0);
       if (this.#sizeBytes !== null) place.part.setSize(this.#sizeBytes);
       this.#followDigests();
@@ -434,7 +435,7 @@ export class Fetch {
     this.#raiseCeilingAtMs = nowMs + Math.max(10_000, error.retryAfterMs ?? 0);
     if (allowed >= this.#ceiling) return;
     this.#ceiling = allowed;
-    this.#task.note({ kind: 'connections', message: `${allowed} connections are what the server allows. ${error.message}` });
+    this.#task.note({ kind: 'connections', message: `The server allows no more than ${allowed} at once. ${error.message}` });
   }
 
   /** How long to wait after a failure; throws it when it is final. */
@@ -488,13 +489,15 @@ export class Fetch {
   /** Flushes in the background; the next one waits for it. An error of the disk ends the fetch. */
   #markDurable(): void {
     if (this.#flushing !== null || this.#undurableBytes === 0) return;
-    const { part, journal, ranges } = this.#place as Place;
+    const place = this.#place as Place;
+    const { part, journal, ranges } = place;
     const snapshot = new RangeSet(ranges.toArray());
     this.#undurableBytes = 0;
     this.#durableAtMs = this.#clock.mono();
     this.#flushing = part
       .flush()
-      .then(() => journal.markDurable(snapshot))
+      // Unless all of it went meanwhile, because the server cannot continue.
+      .then(() => (place.ranges === ranges ? journal.markDurable(snapshot) : undefined))
       .catch((error) => this.#end(error))
       .finally(() => {
         this.#flushing = null;
@@ -518,7 +521,9 @@ export class Fetch {
     await this.#flushing;
     const place = this.#place as Place;
     try {
-      if (!this.#isWhole() && this.#undurableBytes > 0) {
+      // The bytes of an old version are of no use to anybody.
+      if (this.#fatal instanceof Changed) await place.journal.remove();
+      else if (!this.#isWhole() && this.#undurableBytes > 0) {
         await place.part.flush();
         await place.journal.markDurable(place.ranges);
       }

@@ -79,6 +79,11 @@ export class Journal {
     }
   }
 
+  /** Nothing of what it said is true any more. Call it before the bytes go. */
+  markGone(): void {
+    if (this.#file !== null) this.#append(this.#file, { kind: 'durable', ranges: [] });
+  }
+
   /** Harmless when nothing was ever written. */
   async remove(): Promise<void> {
     this.close();

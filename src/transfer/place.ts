@@ -32,6 +32,8 @@ export async function openPlace(
   const ranges = goesOn ? found.ranges : new RangeSet();
   const isSmall = (sizeBytes ?? 0) <= smallBytes;
   if (!isSmall) await checkSpace(files, folder, (sizeBytes ?? 0) - ranges.sizeBytes);
+  // The old journal goes first: at no moment may it speak of bytes that are gone.
+  if (found !== null && !goesOn) await files.remove(path + journalSuffix);
   const part = files.openPart(path);
   try {
     if (!goesOn) part.setSize(0);

@@ -40,8 +40,9 @@ export function pickStretch(gaps: Range[], working: Working[], options: PlanOpti
 
 /** Bytes the thief takes so that `(left - taken) / victim = setUp + taken / thief`. With no speeds yet: half. */
 export function shareOfThief(leftBytes: number, victimSpeed: number, thiefSpeed: number, setUpSeconds: number): number {
-  if (thiefSpeed <= 0) return Math.floor(leftBytes / 2);
-  if (victimSpeed <= 0) return leftBytes;
+  // Less than a byte a second stands still; such speeds would also leave the range of numbers.
+  if (thiefSpeed < 1) return Math.floor(leftBytes / 2);
+  if (victimSpeed < 1) return leftBytes;
   const taken = (leftBytes / victimSpeed - setUpSeconds) / (1 / victimSpeed + 1 / thiefSpeed);
   return Math.max(0, Math.min(leftBytes, Math.floor(taken)));
 }

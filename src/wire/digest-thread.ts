@@ -10,13 +10,16 @@ import type { DigestAnswer, DigestCommand } from './digests.ts';
 
 const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
 const jobs = new Map<number, { descriptor: number; position: number; hashes: Map<DigestAlgorithm, Hash> }>();
+/** What went wrong before anybody asked for the digests: they are told when they do. */
+const failures = new Map<number, string>();
 
 parentPort?.on('message', (command: DigestCommand) => {
   try {
     const answer = obey(command);
     if (answer !== null) parentPort?.postMessage(answer);
   } catch (error) {
-    parentPort?.postMessage({ id: command.id, error: String(error) } satisfies DigestAnswer);
+    if (command.kind === 'finish') parentPort?.postMessage({ id: command.id, error: String(error) } satisfies DigestAnswer);
+    else failures.set(command.id, String(error));
   }
 });
 
@@ -27,7 +30,12 @@ function obey(command: DigestCommand): DigestAnswer | null {
     return null;
   }
   const job = jobs.get(command.id);
-  if (job === undefined) return null;
+  const failure = failures.get(command.id);
+  if (command.kind === 'close') failures.delete(command.id);
+  if (job === undefined || failure !== undefined) {
+    if (command.kind === 'finish') throw new Error(failure ?? 'nobody told the thread to follow this file');
+    if (job === undefined) return null;
+  }
   if (command.kind === 'close') {
     jobs.delete(command.id);
     fs.closeSync(job.descriptor);

@@ -172,7 +172,9 @@ async function fetchSamples(server: Server, samples: [name: string, Sample][], r
 /** Runs `fileCount` random downloads over up to eight connections at once. */
 async function torture(t: Scope, seed: number, fileCount: number, secure: boolean): Promise<void> {
   const random = createFakeRandom(seed);
-  const samples = new Map(Array.from({ length: fileCount }, (_, index) => [`${seed}-${index}`, drawSample(random)] as const));
+  const samples = new Map(
+    Array.from({ length: fileCount }, (_, index): [string, Sample] => [`${seed}-${index}`, drawSample(random)]),
+  );
   const serverRandom = createFakeRandom(seed + 1);
   const server = await serve(
     t,
@@ -371,8 +373,11 @@ test('a signal stops the wait for the head and the body with its own reason', as
     const reason = new Error(`stopped at ${path}`);
     setTimeout(() => stop.abort(reason), 20);
     const connection = await connect(server);
-    const run = async () => connection.pour(await ask(connection, path, 0, stop.signal), () => true, stop.signal);
+    const taken: string[] = [];
+    const sink: Sink = (chunk) => taken.push(Buffer.from(chunk).toString()) > 0;
+    const run = async () => connection.pour(await ask(connection, path, 0, stop.signal), sink, stop.signal);
     await assert.rejects(run(), reason);
     assert.equal(connection.isFree, false);
+    assert.equal(taken.join(''), path === '/body' ? 'hello' : '', 'what has arrived is not thrown away');
   }
 });

@@ -115,7 +115,10 @@ export class Http1Connection {
   /** Runs one exchange: settles with its result, the failure of the connection, or the reason of the signal. */
   async #until<T>(signal: AbortSignal, start: (resolve: (value: T) => void) => void): Promise<T> {
     signal.throwIfAborted();
-    const abort = () => this.#fail(signal.reason);
+    const abort = () => {
+      this.#takeLast();
+      this.#fail(signal.reason);
+    };
     signal.addEventListener('abort', abort, { once: true });
     try {
       return await new Promise<T>((resolve, reject) => {
@@ -259,20 +262,23 @@ export class Http1Connection {
       this.#goodbye ??= () => this.#gone(error);
       return;
     }
-    if (this.#stage === 'body' && this.#failure === null) {
-      // The last bytes may still wait in the buffer for company.
-      try {
-        if (!this.#deliver()) return;
-      } catch (thrown) {
-        this.#fail(thrown);
-        return;
-      }
-    }
+    if (this.#failure === null && this.#takeLast()) return;
     const cut = this.#stage === 'body';
     const code: 'truncated' | 'connection_lost' = cut && error === undefined ? 'truncated' : 'connection_lost';
     const what = cut ? 'in the middle of the file' : 'before it answered';
     const why = error === undefined ? '' : ` (${error.message})`;
     this.#fail(new FlotillaError(code, `The server closed the connection ${what}${why}.`, { cause: error }));
+  }
+
+  /** The last bytes may still wait in the buffer for company. True: that was all. */
+  #takeLast(): boolean {
+    if (this.#stage !== 'body' || this.#waiting) return false;
+    try {
+      return !this.#deliver();
+    } catch (thrown) {
+      this.#fail(thrown);
+      return true;
+    }
   }
 
   #fail(error: unknown): void {

@@ -24,6 +24,15 @@ export const systemRandom: Random = {
 
 export const systemFiles: Files = {
   openPart: (path) => guard(path, () => new OpenPart(path)),
+  async makeNew(path) {
+    try {
+      await (await open(path, 'wx', 0o644)).close();
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw explain(error, path);
+    }
+  },
   async readText(path) {
     try {
       return await readFile(path, 'utf8');
@@ -33,8 +42,8 @@ export const systemFiles: Files = {
     }
   },
   async writeText(path, text) {
+    const draft = `${path}.new`;
     try {
-      const draft = `${path}.new`;
       const handle = await open(draft, 'w', 0o600);
       try {
         await handle.writeFile(text);
@@ -45,6 +54,8 @@ export const systemFiles: Files = {
       await rename(draft, path);
       await flushFolder(dirname(path));
     } catch (error) {
+      // A full disk is no reason to leave half a file on it.
+      await rm(draft, { force: true }).catch(() => {});
       throw explain(error, path);
     }
   },

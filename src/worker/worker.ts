@@ -32,6 +32,7 @@ export class Worker {
   #session: WorkerSession | null = null;
   #answeredAtMs = 0;
   #reportSoon: () => void = () => {};
+  #onRoom: (kind: TaskKind) => void = () => {};
   #loops: Promise<void> | null = null;
   #draining = new AbortController();
 
@@ -67,8 +68,13 @@ export class Worker {
         await sleep(this.#parts.clock, 250, signal);
         return;
       }
+      // A question that waits for work is asked anew when there is room for a kind that had none.
+      const outdated = new AbortController();
+      this.#onRoom = (kind) => {
+        if (room[kind] === 0) outdated.abort(new Error('there is more room now'));
+      };
       const request = { workerId: this.#workerId, room, waitMs: claimWaitMs };
-      for (const claim of await this.#control.claim(request, signal)) this.#begin(claim);
+      for (const claim of await this.#control.claim(request, AbortSignal.any([signal, outdated.signal]))) this.#begin(claim);
     });
   }
 
@@ -136,7 +142,10 @@ export class Worker {
     };
     this.#running.set(claim.taskId, running);
     if (this.#draining.signal.aborted) this.#halt(running, 'stop');
-    running.ended = this.#work(running).finally(() => this.#running.delete(claim.taskId));
+    running.ended = this.#work(running).finally(() => {
+      this.#running.delete(claim.taskId);
+      this.#onRoom(claim.kind);
+    });
   }
 
   /** Does the task and tells how it ended; never rejects. */

@@ -12,10 +12,14 @@ export type Actions = ReturnType<typeof createActions>;
 
 /** Requests of one bulk action that run at the same time. */
 const parallel = 6;
+/** Ids the server takes in one request. */
+const mostAtOnce = 5000;
 
 export const canPause = ({ state }: Download) => state === 'queued' || state === 'active';
 export const canResume = ({ state }: Download) => state === 'paused';
-export const canRetry = ({ state }: Download) => state === 'failed' || state === 'cancelled';
+/** One that waits for its next try is tried now. */
+export const canRetry = ({ state, reason }: Download) =>
+  state === 'failed' || state === 'cancelled' || (state === 'queued' && reason === 'retry');
 export const canCancel = ({ state }: Download) => state === 'queued' || state === 'active' || state === 'paused';
 
 export function createActions(live: Live, toasts: Toasts) {
@@ -62,24 +66,24 @@ export function createActions(live: Live, toasts: Toasts) {
     return [...ids].map((id) => store.row(id)).filter((row) => row !== undefined);
   }
 
-  async function removeAll(ids: string[], files: boolean): Promise<string[]> {
-    const problems: string[] = [];
+  /** Asks the server to remove them; answers which it did not, with its sentence. */
+  async function removeAll(ids: string[], files: boolean): Promise<Map<string, string>> {
+    const refused = new Map<string, string>();
     const only = ids[0];
-    if (only === undefined) return problems;
-    if (ids.length === 1) {
-      await api.remove(only, files).catch((error) => problems.push(sentenceOf(error)));
-      return problems;
+    if (only !== undefined && ids.length === 1) {
+      await api.remove(only, files).catch((error) => refused.set(only, sentenceOf(error)));
+      return refused;
     }
-    // The server takes 5,000 names at once.
-    for (let start = 0; start < ids.length; start += 5000) {
+    for (let start = 0; start < ids.length; start += mostAtOnce) {
+      const part = ids.slice(start, start + mostAtOnce);
       try {
-        const { items } = await api.removeMany({ ids: ids.slice(start, start + 5000), files });
-        problems.push(...items.filter(({ ok }) => !ok).map(({ problem }) => problem ?? ''));
+        const { items } = await api.removeMany({ ids: part, files });
+        for (const { id, ok, problem } of items) if (!ok) refused.set(id, problem ?? '');
       } catch (error) {
-        problems.push(sentenceOf(error));
+        for (const id of part) refused.set(id, sentenceOf(error));
       }
     }
-    return problems;
+    return refused;
   }
 
   return {
@@ -129,11 +133,13 @@ export function createActions(live: Live, toasts: Toasts) {
         });
         report('done.restored', before.length, problems);
       };
-      toasts.add({ text, tone: 'plain', action: files ? undefined : { label: t('action.undo'), run: undo } });
-      const problems = await asked;
-      if (problems[0] === undefined) return;
-      toasts.add({ text: problems[0], tone: 'bad' });
-      await live.reload();
+      const shown = toasts.add({ text, tone: 'plain', action: files ? undefined : { label: t('action.undo'), run: undo } });
+      const refused = await asked;
+      const [why] = refused.values();
+      if (why === undefined) return;
+      store.putMany(before.filter(({ id }) => refused.has(id)));
+      if (refused.size === before.length) toasts.dismiss(shown);
+      toasts.add({ text: why, tone: 'bad' });
     },
 
     async copyLink(id: string) {

@@ -4,7 +4,7 @@ import { lazy, Suspense, useEffect } from 'react';
 import { whenSignedOut } from './api.ts';
 import { Shell } from './screens/shell.tsx';
 import { ServicesProvider } from './services.tsx';
-import { sessionQuery } from './session.ts';
+import { sessionQuery, setSession } from './session.ts';
 import type { Session } from './types.ts';
 import { ErrorState, Loading } from './ui/states.tsx';
 
@@ -17,7 +17,8 @@ export function App() {
 
   useEffect(() => {
     whenSignedOut(() => {
-      queries.setQueryData(['session'], (old: Session | undefined) => old && { ...old, user: null });
+      const before = queries.getQueryData<Session>(sessionQuery.queryKey);
+      if (before?.user) setSession(queries, { ...before, user: null });
     });
   }, [queries]);
 

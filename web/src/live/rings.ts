@@ -6,8 +6,6 @@ const totalMs = 60_000;
 const ownMs = 10 * 60_000;
 const maxRings = 100;
 
-export type Rings = ReturnType<typeof createRings>;
-
 export function createRings() {
   const total: Sample[] = [];
   const own = new Map<string, Sample[]>();

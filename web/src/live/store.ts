@@ -5,8 +5,6 @@
 import type { Counts, Download, ProgressFrame } from '../types.ts';
 import { createSignal, type Listen } from './signal.ts';
 
-export type Store = ReturnType<typeof createStore>;
-
 const noCounts: Counts = { all: 0, active: 0, queued: 0, finished: 0, failed: 0 };
 
 export function createStore() {

@@ -257,6 +257,7 @@ export const messages = {
   'login.wrong': 'Name or password is wrong.',
 
   'nav.downloads': 'Downloads',
+  'nav.downloadsShort': 'Downloads',
   'nav.history': 'History',
   'nav.label': 'Main',
   'nav.logOut': 'Log out',
@@ -371,6 +372,11 @@ export const messages = {
   'state.retryNow': 'Retry {try} now',
   'state.retryOfIn': 'Retry {try} of {tries} in {time}',
   'state.retryOfNow': 'Retry {try} of {tries} now',
+
+  'step.delete': 'Delete a file',
+  'step.folder': 'Find the folder',
+  'step.read': 'Read it back',
+  'step.write': 'Write a small file',
 
   'tab.files': 'Files',
   'tab.overview': 'Overview',

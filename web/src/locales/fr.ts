@@ -262,6 +262,7 @@ export const messages: Record<keyof typeof english, string> = {
   'login.wrong': 'Le nom ou le mot de passe est faux.',
 
   'nav.downloads': 'Téléchargements',
+  'nav.downloadsShort': 'Liste',
   'nav.history': 'Historique',
   'nav.label': 'Navigation principale',
   'nav.logOut': 'Se déconnecter',
@@ -379,6 +380,11 @@ export const messages: Record<keyof typeof english, string> = {
   'state.retryNow': 'Essai {try} maintenant',
   'state.retryOfIn': 'Essai {try} sur {tries} dans {time}',
   'state.retryOfNow': 'Essai {try} sur {tries} maintenant',
+
+  'step.delete': 'Supprimer le fichier',
+  'step.folder': 'Trouver le dossier',
+  'step.read': 'Le relire',
+  'step.write': 'Écrire un petit fichier',
 
   'tab.files': 'Fichiers',
   'tab.overview': 'Aperçu',

@@ -263,6 +263,7 @@ export const messages: Record<keyof typeof english, string> = {
   'login.wrong': 'Неверное имя или пароль.',
 
   'nav.downloads': 'Загрузки',
+  'nav.downloadsShort': 'Загрузки',
   'nav.history': 'История',
   'nav.label': 'Главное меню',
   'nav.logOut': 'Выйти',
@@ -381,6 +382,11 @@ export const messages: Record<keyof typeof english, string> = {
   'state.retryNow': 'Попытка {try} сейчас',
   'state.retryOfIn': 'Попытка {try} из {tries} через {time}',
   'state.retryOfNow': 'Попытка {try} из {tries} сейчас',
+
+  'step.delete': 'Удалить файл',
+  'step.folder': 'Найти папку',
+  'step.read': 'Прочитать обратно',
+  'step.write': 'Записать маленький файл',
 
   'tab.files': 'Файлы',
   'tab.overview': 'Обзор',

@@ -116,7 +116,7 @@ function TotalSpeed() {
         <Sparkline />
       </span>
       {/* Read when somebody goes there, never by itself: it changes twice a second. */}
-      <p className="flex min-w-22 items-center justify-end gap-1 whitespace-nowrap">
+      <p data-live="" className="flex min-w-22 items-center justify-end gap-1 whitespace-nowrap">
         <ArrowDown size={16} aria-hidden="true" />
         <span className="sr-only">{t('header.speed')}</span>
         {show.speed(speed)}

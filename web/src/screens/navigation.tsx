@@ -1,8 +1,10 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { ArrowDownToLine, HistoryIcon, Keyboard, LogOut, Plus, Settings } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
+import { sentenceOf } from '../actions.ts';
 import { api } from '../api.ts';
 import { useServices } from '../services.tsx';
+import { setSession } from '../session.ts';
 import { PlaceLink, usePlace } from '../ui/place.tsx';
 import { show, useT } from '../words/words.ts';
 
@@ -17,7 +19,7 @@ export function SideBar() {
   return (
     <nav
       aria-label={t('nav.label')}
-      className="hidden w-14 flex-none flex-col gap-0.5 overflow-y-auto border-e border-hairline bg-surface p-2 tablet:flex desktop:w-52"
+      className="hidden w-14 flex-none flex-col gap-0.5 overflow-y-auto border-e border-hairline bg-surface p-2 tablet:flex desktop:w-56"
     >
       <PlaceLink
         to={{ screen: 'downloads', search: {} }}
@@ -53,7 +55,7 @@ export function SideBar() {
 }
 
 const bottomItem =
-  'flex min-h-14 flex-col items-center justify-center gap-0.5 text-caption text-muted aria-[current=page]:text-accent aria-[current=page]:font-semibold';
+  'flex min-h-14 flex-col items-center justify-center gap-0.5 text-caption text-muted aria-[current=page]:text-accent';
 
 /** The same places under the thumb. */
 export function BottomBar() {
@@ -71,7 +73,7 @@ export function BottomBar() {
         className={bottomItem}
       >
         <ArrowDownToLine size={20} aria-hidden="true" />
-        {t('nav.downloads')}
+        {t('nav.downloadsShort')}
       </PlaceLink>
       <button type="button" className={bottomItem} onClick={() => dialog.set({ kind: 'add', text: '' })}>
         <span className="flex size-8 items-center justify-center rounded-full bg-accent text-on-accent">
@@ -94,14 +96,19 @@ export function BottomBar() {
 export function LogOutButton({ className }: { className: string }) {
   const t = useT();
   const queries = useQueryClient();
+  const { toasts } = useServices();
   return (
     <button
       type="button"
       className={className}
       title={t('nav.logOut')}
       onClick={async () => {
-        await api.logOut().catch(() => {});
-        await queries.resetQueries();
+        try {
+          await api.logOut();
+          setSession(queries, { claimed: true, user: null });
+        } catch (error) {
+          toasts.add({ text: sentenceOf(error), tone: 'bad' });
+        }
       }}
     >
       <LogOut size={18} className="flex-none" aria-hidden="true" />

@@ -29,6 +29,7 @@ export function Shell() {
   const { keys, dialog, toasts, live } = useServices();
   const place = usePlace();
   const main = useRef<HTMLElement>(null);
+  const isFirst = useRef(true);
   const queries = useQueryClient();
   usePaste();
   useTitle();
@@ -48,6 +49,13 @@ export function Shell() {
     goSettings: () => go({ screen: 'settings', page: 'general' }),
     undo: () => toasts.undo(),
   });
+
+  // The shortcut of the installed page. It takes no links: another site could send somebody here with some.
+  useEffect(() => {
+    if (!new URLSearchParams(location.search).has('add')) return;
+    dialog.set({ kind: 'add', text: '' });
+    go({ screen: 'downloads', search: {} }, { replace: true });
+  }, [dialog]);
 
   // What ended is said aloud once, however many there were, and the screens that list it are no longer fresh.
   useEffect(() => {
@@ -81,7 +89,8 @@ export function Shell() {
   // Whatever had the focus may have gone with the screen; a reader then goes on from the new one, not from the top.
   // biome-ignore lint/correctness/useExhaustiveDependencies: it runs when the screen changes
   useEffect(() => {
-    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+    if (isFirst.current) isFirst.current = false;
+    else if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
   }, [place.screen]);
 
   return (

@@ -16,9 +16,13 @@ export function StaleBanner() {
   const isExpected = live.store.counts().active > 0;
   if (ageMs < staleMs || (isConnected && !isExpected)) return null;
   return (
-    <div className="flex flex-none items-center gap-2 border-b border-hairline px-3 py-1.5 text-warn">
+    <section
+      aria-label={t('footer.reconnecting')}
+      data-stale=""
+      className="flex flex-none items-center gap-2 border-b border-hairline px-3 py-1.5 text-warn"
+    >
       <WifiOff size={16} aria-hidden="true" />
       {t('stale.banner', { age: show.duration(Math.floor(ageMs / 1000)) })}
-    </div>
+    </section>
   );
 }

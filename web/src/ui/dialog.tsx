@@ -18,8 +18,8 @@ export function Dialog({ title, onClose, children, initialFocus, role = 'dialog'
   const [before] = useState(() => document.activeElement);
   // Opened by a key or by pasting, nothing in particular had the focus; it must not land on the first button of the page.
   const finalFocus = () => {
-    const isThere = before instanceof HTMLElement && before !== document.body && before.isConnected;
-    return isThere ? before : document.getElementById('main');
+    const isThere = before instanceof HTMLElement && before.tabIndex >= 0 && before.isConnected;
+    return isThere ? before : false;
   };
   return (
     <Base.Root open onOpenChange={(open) => open || onClose()}>

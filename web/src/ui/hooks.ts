@@ -25,13 +25,3 @@ export function useNow(everyMs: number | null): number {
   }, [everyMs]);
   return nowMs;
 }
-
-/** Follows a value, but only after it stayed the same for `delayMs`. */
-export function useSettled<Value>(value: Value, delayMs: number): Value {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), delayMs);
-    return () => clearTimeout(timer);
-  }, [value, delayMs]);
-  return settled;
-}

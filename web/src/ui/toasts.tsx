@@ -16,7 +16,7 @@ export function Toasts() {
       {shown.length > 0 && (
         <section
           aria-label={t('toasts.label')}
-          className="fixed inset-x-3 bottom-20 z-40 mx-auto flex max-w-120 flex-col gap-2 tablet:bottom-10"
+          className="toasts fixed inset-x-3 z-40 mx-auto flex max-w-120 flex-col gap-2"
           onPointerEnter={toasts.hold}
           onPointerLeave={toasts.release}
           onFocus={toasts.hold}

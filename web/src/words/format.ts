@@ -68,6 +68,11 @@ export function formatTime(timeMs: number, language: Language, nowMs: number): s
   return date(language, sameDay ? { timeStyle: 'medium' } : { dateStyle: 'medium', timeStyle: 'short' }).format(timeMs);
 }
 
+/** The time of the day to the second. */
+export function formatClock(timeMs: number, language: Language): string {
+  return date(language, { timeStyle: 'medium' }).format(timeMs);
+}
+
 /** Everything there is to know about a moment: for tooltips. */
 export function formatFullTime(timeMs: number, language: Language): string {
   return date(language, { dateStyle: 'full', timeStyle: 'long' }).format(timeMs);
@@ -99,8 +104,15 @@ function number(language: Language, options: Intl.NumberFormatOptions): Intl.Num
   return made;
 }
 
+const dates = new Map<string, Intl.DateTimeFormat>();
 function date(language: Language, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  return new Intl.DateTimeFormat(language === 'en' ? navigatorEnglish() : language, options);
+  const key = language + JSON.stringify(options);
+  let made = dates.get(key);
+  if (made === undefined) {
+    made = new Intl.DateTimeFormat(language === 'en' ? navigatorEnglish() : language, options);
+    dates.set(key, made);
+  }
+  return made;
 }
 
 /** `en` alone would mean American dates; the browser knows which English its person reads. */

@@ -42,7 +42,8 @@ export function describeState(row: Download, context: StateContext): StateWords 
 
 function describeQueued(row: Download, { nowMs, maxTries }: StateContext): StateWords {
   if (row.reason === 'retry') {
-    const tryNumber = row.attempt + 1;
+    // The number of the try that is waited for: it rose when the last one failed.
+    const tryNumber = row.attempt;
     const isCounted = maxTries !== undefined && tryNumber <= maxTries;
     const tries: Record<string, number> = isCounted ? { try: tryNumber, tries: maxTries } : { try: tryNumber };
     const leftMs = (row.retryAtMs ?? 0) - nowMs;

@@ -39,6 +39,7 @@ export const show = {
   percent: (done: number, total: number) => format.formatPercent(done, total, language()),
   count: (count: number) => format.formatCount(count, language()),
   time: (timeMs: number) => format.formatTime(timeMs, language(), Date.now()),
+  clock: (timeMs: number) => format.formatClock(timeMs, language()),
   fullTime: (timeMs: number) => format.formatFullTime(timeMs, language()),
   day: (timeMs: number) => format.formatDay(timeMs, language()),
 };

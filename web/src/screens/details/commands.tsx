@@ -10,7 +10,10 @@ export function Commands({ row }: { row: Download }) {
   const { actions } = useServices();
   const ids = [row.id];
   return (
-    <fieldset aria-label={t('details.commands')} className="flex flex-none flex-wrap gap-1.5 px-3 py-2">
+    <fieldset
+      aria-label={t('details.commands')}
+      className="flex flex-wrap gap-1.5 max-tablet:order-last max-tablet:w-full max-tablet:py-1"
+    >
       {canPause(row) && (
         <button type="button" className="button" onClick={() => actions.pause(ids)}>
           <Pause size={16} aria-hidden="true" />

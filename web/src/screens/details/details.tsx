@@ -13,10 +13,17 @@ import { Overview } from './overview.tsx';
 import { Pieces } from './pieces.tsx';
 import { Timeline } from './timeline.tsx';
 
-type Props = { id: string; tab: Tab; onTab(tab: Tab): void; tools: ReactNode; isPage?: boolean };
+type Props = {
+  id: string;
+  tab: Tab;
+  onTab(tab: Tab): void /** Stands before the name, such as the way back. */;
+  before?: ReactNode;
+  tools?: ReactNode;
+  isPage?: boolean;
+};
 
 /** Everything about one download, in tabs. One that is not in the list (removed, or a link somebody sent) is asked for. */
-export function Details({ id, tab, onTab, tools, isPage = false }: Props) {
+export function Details({ id, tab, onTab, before, tools, isPage = false }: Props) {
   const t = useT();
   const { live } = useServices();
   const listed = useDownload(id);
@@ -41,13 +48,14 @@ export function Details({ id, tab, onTab, tools, isPage = false }: Props) {
   const Heading = isPage ? 'h1' : 'h2';
   return (
     <Tabs.Root value={tab} onValueChange={(value) => onTab(value as Tab)} className="flex min-h-0 flex-1 flex-col">
-      <div className="flex flex-none items-center gap-1 ps-3 pe-2 pt-2">
-        <Heading className={`order-1 min-w-0 flex-1 truncate font-semibold ${isPage ? 'text-large' : ''}`} title={row?.name}>
+      <div className="flex flex-none flex-wrap items-center gap-x-2 gap-y-1 px-3 pt-2 pb-1">
+        {before}
+        <Heading className={`min-w-0 flex-1 truncate font-semibold ${isPage ? 'text-large' : ''}`} title={row?.name}>
           {row?.name ?? t('details.title')}
         </Heading>
-        <span className="order-2 contents">{tools}</span>
+        {row !== undefined && <Commands row={row} />}
+        {tools}
       </div>
-      {row !== undefined && <Commands row={row} />}
       <Tabs.List aria-label={t('details.title')} className="flex flex-none gap-1 overflow-x-auto border-b border-hairline px-3">
         {tabs.map((name) => (
           <Tabs.Tab key={name} value={name} className="tab">

@@ -49,12 +49,14 @@ export function Overview({ row }: { row: Download }) {
         </div>
         <dl className="grid grid-cols-[max-content_minmax(0,1fr)] gap-x-4 gap-y-1.5">
           <Fact label={t('overview.size')}>
-            {row.sizeBytes === null
-              ? t('progress.unknown', { done: show.bytes(row.doneBytes) })
-              : t('progress.of', {
-                  done: show.bytes(row.state === 'completed' ? row.sizeBytes : row.doneBytes),
-                  total: show.bytes(row.sizeBytes),
-                })}
+            {row.state === 'completed' && row.sizeBytes !== null
+              ? show.bytes(row.sizeBytes)
+              : row.sizeBytes === null
+                ? t('progress.unknown', { done: show.bytes(row.doneBytes) })
+                : t('progress.of', {
+                    done: show.bytes(row.doneBytes),
+                    total: show.bytes(row.sizeBytes),
+                  })}
           </Fact>
           <Fact label={t('overview.source')}>
             <a className="break-all text-accent underline" href={safeLink(row.link)} target="_blank" rel="noreferrer noopener">

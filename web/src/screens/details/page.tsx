@@ -23,8 +23,8 @@ export function DetailsPage({ id, tab }: { id: string; tab?: Tab }) {
       tab={tab ?? 'overview'}
       onTab={(next) => go({ screen: 'download', id, tab: next }, { replace: true })}
       isPage
-      tools={
-        <button type="button" className="button quiet square order-first" aria-label={t('details.back')} onClick={back}>
+      before={
+        <button type="button" className="button quiet square" aria-label={t('details.back')} onClick={back}>
           <ArrowLeft size={18} aria-hidden="true" />
         </button>
       }

@@ -34,7 +34,7 @@ export function SpeedGraph({ id, limit }: { id: string; limit: number | null }) 
         legend: { show: false },
         scales: { y: { range: (_, __, most) => [0, Math.max(1024, most * 1.1)] } },
         axes: [
-          { ...axis, space: 80, values: (_, seconds) => seconds.map((second) => clock(second, language)) },
+          { ...axis, space: 80, values: (_, seconds) => seconds.map((second) => show.clock(second * 1000)) },
           { ...axis, size: 84, values: (_, speeds) => speeds.map((speed) => show.speed(speed)) },
         ],
         series: [
@@ -42,9 +42,10 @@ export function SpeedGraph({ id, limit }: { id: string; limit: number | null }) 
           {
             stroke: colourOf('--work'),
             width: 2,
+            points: { show: false },
             fill: `${colourOf('--work').replace('rgb(', 'rgba(').replace(')', ', 0.12)')}`,
           },
-          ...(limit === null ? [] : [{ stroke: colourOf('--warn'), width: 1, dash: [6, 4] }]),
+          ...(limit === null ? [] : [{ stroke: colourOf('--warn'), width: 1, dash: [6, 4], points: { show: false } }]),
         ],
       },
       data(),
@@ -66,8 +67,4 @@ export function SpeedGraph({ id, limit }: { id: string; limit: number | null }) 
       <div ref={holder} role="img" aria-label={t('overview.speedGraph')} className="h-44" />
     </figure>
   );
-}
-
-function clock(seconds: number, language: string): string {
-  return new Date(seconds * 1000).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 }

@@ -7,7 +7,7 @@ import { usePreferences } from '../../preferences.ts';
 import { useServices } from '../../services.tsx';
 import { useIsPhone } from '../../ui/hooks.ts';
 import { useT } from '../../words/words.ts';
-import { Row } from './row.tsx';
+import { columnClass, Row } from './row.tsx';
 import { useGridKeys } from './use-grid-keys.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
 import { useWindow } from './use-window.ts';
@@ -132,13 +132,13 @@ function rowOf(target: EventTarget): string | undefined {
   return row instanceof HTMLElement ? row.dataset.row : undefined;
 }
 
-const columns: { key: Exclude<SortKey, 'added'>; isEnd: boolean }[] = [
+const columns: { key: Exclude<SortKey, 'added'>; isEnd: boolean; className?: string }[] = [
   { key: 'name', isEnd: false },
   { key: 'state', isEnd: false },
   { key: 'progress', isEnd: false },
-  { key: 'size', isEnd: true },
+  { key: 'size', isEnd: true, className: columnClass.size },
   { key: 'speed', isEnd: true },
-  { key: 'left', isEnd: true },
+  { key: 'left', isEnd: true, className: columnClass.left },
 ];
 
 /** One press sorts, largest or first letter first; the second turns it round; the third gives it up. */
@@ -176,7 +176,7 @@ function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
             onChange={() => (isAll ? selection.clear() : selection.set(ids))}
           />
         </span>
-        {columns.map(({ key, isEnd }) => {
+        {columns.map(({ key, isEnd, className = '' }) => {
           const isSorted = view.sort === key;
           const Arrow = view.descending ? ArrowDown : ArrowUp;
           return (
@@ -184,7 +184,7 @@ function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
               key={key}
               role="columnheader"
               aria-sort={isSorted ? (view.descending ? 'descending' : 'ascending') : undefined}
-              className={`flex ${isEnd ? 'justify-end' : ''}`}
+              className={`flex ${isEnd ? 'justify-end' : ''} ${className}`}
             >
               <button
                 type="button"

@@ -12,6 +12,9 @@ import { show, useT } from '../../words/words.ts';
 
 type Props = { id: string; index: number; top: number; isTabStop: boolean; isShown: boolean };
 
+/** Beside the icon rail there is no room for the time left, and on a small tablet none for the size. */
+export const columnClass = { left: 'max-desktop:hidden', size: 'max-[861px]:hidden' };
+
 /** One download. Draws itself again when its own numbers change; clicks and keys are heard by the grid around it. */
 export const Row = memo(function Row({ id, index, top, isTabStop, isShown }: Props) {
   const t = useT();
@@ -58,13 +61,13 @@ export const Row = memo(function Row({ id, index, top, isTabStop, isShown }: Pro
       <span role="gridcell" data-area="bar">
         <Progress row={row} family={state.family} />
       </span>
-      <span role="gridcell" className="truncate text-end max-tablet:hidden">
+      <span role="gridcell" className={`truncate text-end ${columnClass.size}`}>
         {row.sizeBytes === null ? <NotKnown /> : show.bytes(row.sizeBytes)}
       </span>
-      <span role="gridcell" data-area="speed" className="truncate text-end">
+      <span role="gridcell" data-area="speed" data-live="" className="truncate text-end">
         {isMoving && row.speedBytesPerSecond > 0 && show.speed(row.speedBytesPerSecond)}
       </span>
-      <span role="gridcell" className="truncate text-end max-tablet:hidden">
+      <span role="gridcell" data-live="" className={`truncate text-end ${columnClass.left}`}>
         {isMoving && row.etaSeconds !== null && show.duration(row.etaSeconds)}
       </span>
       <span role="gridcell" data-area="menu" className="flex items-center justify-center">

@@ -36,11 +36,15 @@ export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId
   );
 
   const isOurs = (event: KeyboardEvent) =>
-    event.target === document.body || (event.target instanceof Node && scroller.current?.contains(event.target) === true);
+    event.target === document.body ||
+    (event.target instanceof Element && event.target.id === 'main') ||
+    (event.target instanceof Node && scroller.current?.contains(event.target) === true);
   const pageRows = () => Math.max(1, Math.floor((scroller.current?.clientHeight ?? 400) / rowHeight) - 1);
 
   const move = (event: KeyboardEvent, index: number) => {
-    if (!isOurs(event) || ids.length === 0) return false;
+    // Letters come from anywhere on the screen; arrows and their like belong to what has the focus.
+    const isLetter = event.key.length === 1;
+    if ((!isLetter && !isOurs(event)) || ids.length === 0) return false;
     const target = Math.min(ids.length - 1, Math.max(0, index));
     const id = ids[target] as string;
     const from = ids[focusIndex];

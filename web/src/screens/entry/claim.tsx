@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { sentenceOf } from '../../actions.ts';
 import { api } from '../../api.ts';
+import { setSession } from '../../session.ts';
 import { Field } from '../../ui/field.tsx';
 import { PasswordInput } from '../../ui/password.tsx';
 import { useT } from '../../words/words.ts';
@@ -17,7 +18,7 @@ export function ClaimScreen() {
     onSuccess: (session) => {
       // The code is used up, and has no business in the history of the browser.
       history.replaceState(null, '', location.pathname);
-      queries.setQueryData(['session'], session);
+      setSession(queries, session);
     },
   });
   useEffect(() => {

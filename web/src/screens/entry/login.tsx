@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { sentenceOf } from '../../actions.ts';
 import { ApiProblem, api } from '../../api.ts';
+import { setSession } from '../../session.ts';
 import { Field } from '../../ui/field.tsx';
 import { PasswordInput } from '../../ui/password.tsx';
 import { useT } from '../../words/words.ts';
@@ -11,10 +12,7 @@ export function LoginScreen() {
   const queries = useQueryClient();
   const login = useMutation({
     mutationFn: api.logIn,
-    onSuccess: (session) => {
-      queries.clear();
-      queries.setQueryData(['session'], session);
-    },
+    onSuccess: (session) => setSession(queries, session),
   });
   const problem =
     login.error instanceof ApiProblem && login.error.status === 401 ? t('login.wrong') : login.error && sentenceOf(login.error);

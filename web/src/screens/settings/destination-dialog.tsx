@@ -79,7 +79,9 @@ export function DestinationDialog({ destination, onClose, onSaved }: Props) {
                     <CircleX size={16} className="mt-0.5 flex-none" aria-hidden="true" />
                   )}
                   <span className="min-w-0 break-words">
-                    {t(ok ? 'destinations.stepOk' : 'destinations.stepFailed', { step })}
+                    {t(ok ? 'destinations.stepOk' : 'destinations.stepFailed', {
+                      step: isKnownStep(step) ? t(`step.${step}`) : step,
+                    })}
                     {message !== null && ` ${message}`}
                   </span>
                 </p>
@@ -111,4 +113,10 @@ export function DestinationDialog({ destination, onClose, onSaved }: Props) {
       </form>
     </Dialog>
   );
+}
+
+const steps = ['folder', 'write', 'read', 'delete'] as const;
+
+function isKnownStep(step: string): step is (typeof steps)[number] {
+  return steps.some((known) => known === step);
 }

@@ -1,0 +1,336 @@
+/** `flotilla get` as people and scripts see it: real processes through the launcher, a server on loopback that lies. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { namesIn } from '#testing/fetch-into.ts';
+import { type StartedProcess, startProcess } from '#testing/process.ts';
+import { type Behaviour, type HostileParams, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
+import { sampleBytes } from '#testing/serve-nginx.ts';
+import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
+
+const launcher = join(import.meta.dirname, '../flotilla');
+const body = sampleBytes(6_000_000, 21);
+const sha256 = createHash('sha256').update(body).digest('hex');
+
+const plain = { FLOTILLA_NET_ALLOW: undefined, FORCE_COLOR: undefined, NO_COLOR: undefined };
+
+function start(t: Scope, args: readonly string[], command = launcher): Promise<StartedProcess> {
+  return startProcess(t, command, args, { env: plain });
+}
+
+type Ran = { code: number | null; stdout: string; stderr: string };
+
+/** Runs `flotilla get` to its end. */
+async function get(t: Scope, folder: string, ...args: string[]): Promise<Ran> {
+  const run = await start(t, ['get', '-d', folder, '--max-tries', '2', ...args]);
+  const { code } = await run.exited;
+  return { code, stdout: run.stdout, stderr: run.stderr };
+}
+
+const isWhole = (path: string, expected = body) => readFileSync(path).equals(expected);
+const events = (text: string): Record<string, unknown>[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('flotilla get', { concurrency: 3 }, () => {
+  let server: HostileServer;
+  const releases: (() => unknown)[] = [];
+  before(async () => {
+    server = await serveHostile({ after: (release) => releases.push(release) }, { body });
+  });
+  after(async () => {
+    for (const release of releases.reverse()) await release();
+  });
+  const sentBytes = (url: string) => server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+
+  const badInputs: [name: string, args: string[], code: number, sentence: RegExp][] = [
+    ['nothing', [], 2, /There is no link to get/],
+    ['what is not a link', ['nonsense'], 2, /"nonsense" is not a link\. A link looks like/],
+    ['an unknown scheme', ['gopher://127.0.0.1/x'], 2, /does not know links that begin with gopher: It understands http/],
+    ['an unknown option', ['--nonsense', 'http://127.0.0.1/'], 2, /unknown option/],
+    ['a senseless number', ['-x', '0', 'http://127.0.0.1/'], 2, /whole number from 1 to 32/],
+    ['a senseless checksum', ['--checksum', 'abc', 'http://127.0.0.1/'], 2, /is not a checksum/],
+    ['a list that is not there', ['-i', '/nowhere/list'], 2, /list \/nowhere\/list cannot be read/],
+    ['one name for two links', ['-o', 'x', 'http://127.0.0.1/', 'http://127.0.0.1/'], 2, /belong to a single link/],
+    ['a name that nobody has', ['http://nowhere.invalid/x'], 5, /The name nowhere\.invalid could not be resolved/],
+  ];
+  for (const [name, args, code, sentence] of badInputs) {
+    test(`${name} exits with ${code} and a sentence`, async (t) => {
+      const folder = tempFolder(t);
+      const ran = await get(t, folder, ...args);
+      assert.match(ran.stderr, sentence);
+      assert.deepEqual([ran.code, ran.stdout, namesIn(folder)], [code, '', []]);
+    });
+  }
+
+  test('a server that is not there exits with 5 and a sentence', async (t) => {
+    const folder = tempFolder(t);
+    const port = await freePort();
+    const ran = await get(t, folder, `http://127.0.0.1:${port}/x`);
+    assert.match(ran.stderr, new RegExp(`refused the connection on port ${port}\\. Is the server running`));
+    assert.deepEqual([ran.code, ran.stdout, namesIn(folder)], [5, '', []]);
+  });
+
+  const failures: [behaviour: Behaviour, params: HostileParams, code: number, sentence: RegExp][] = [
+    ['401', {}, 4, /wants a user name and a password \(401\)/],
+    ['403', {}, 4, /refuses this link \(403\)/],
+    ['404', {}, 3, /There is nothing at .* \(404\)\. Check the link/],
+    ['410', {}, 3, /was taken down for good \(410\)/],
+    ['500', { times: 99 }, 5, /has a problem of its own \(500\)/],
+    ['status', { status: 502 }, 5, /has a problem of its own \(502\)/],
+    ['always-503', {}, 5, /is busy \(503\)/],
+    ['status', { status: 418 }, 6, /answered 418/],
+    ['redirect-loop', {}, 6, /redirects more than 10 times/],
+    ['redirect-endless', {}, 6, /redirects more than 10 times/],
+    ['redirect-to-file-scheme', {}, 6, /redirects to something that is not a web address/],
+    [
+      'redirect-to',
+      { target: 'http://169.254.169.254/latest/meta-data/' },
+      6,
+      /169\.254\.169\.254 is in the range 169\.254\.0\.0\/16/,
+    ],
+    ['redirect-to', { target: 'http://[::1]/' }, 6, /::1 is in the range ::\/96/],
+    ['truncated', { atByte: 0 }, 5, /closed the connection in the middle of the file/],
+    ['chunked-truncated', {}, 5, /closed the connection in the middle of the file/],
+    ['no-answer', {}, 5, /closed the connection before it answered/],
+    ['not-http', {}, 5, /does not speak HTTP/],
+    ['digest', { wrong: 1 }, 7, /is not what was promised: its sha-256 is/],
+  ];
+  for (const [behaviour, params, code, sentence] of failures) {
+    test(`a link that answers ${behaviour} ${JSON.stringify(params)} exits with ${code} and leaves nothing`, async (t) => {
+      const folder = tempFolder(t);
+      const ran = await get(t, folder, server.url(behaviour, params));
+      assert.match(ran.stderr, sentence);
+      assert.deepEqual([ran.code, ran.stdout, namesIn(folder)], [code, '', []], ran.stderr);
+    });
+  }
+
+  test('a wrong checksum exits with 7 and leaves nothing, the right one is told', async (t) => {
+    const folder = tempFolder(t);
+    const wrong = await get(t, folder, server.url('plain'), '--checksum', `sha-256=${'0'.repeat(64)}`);
+    assert.match(wrong.stderr, new RegExp(`its sha-256 is ${sha256}, expected was 0{64}`));
+    assert.deepEqual([wrong.code, wrong.stdout, namesIn(folder)], [7, '', []]);
+    const right = await get(t, folder, server.url('plain'), '--checksum', `sha-256=${sha256}`);
+    assert.match(right.stderr, /sha-256 as promised/);
+    assert.equal(right.code, 0);
+  });
+
+  test('a password is not shown when it was wrong', async (t) => {
+    const url = new URL(server.url('401', { user: 'anna', password: 'right' }));
+    url.username = 'anna';
+    url.password = 'topsecret';
+    const ran = await get(t, tempFolder(t), url.href);
+    assert.equal(ran.code, 4);
+    assert.doesNotMatch(ran.stderr + ran.stdout, /topsecret/);
+  });
+
+  // Disks
+
+  const mayMount = spawnSync('unshare', ['-rm', 'true']).status === 0;
+
+  /** Runs `get` where the folder is a small disk of its own, and tells what is left on it after the word "left:". */
+  async function getOnDisk(t: Scope, mountOptions: string, url: string): Promise<Ran> {
+    const script = `mount -t tmpfs -o ${mountOptions} tmpfs "$1" && { "$2" get -d "$1" --max-tries 2 "$3"; code=$?; echo "left:" $(ls -A "$1") >&2; exit $code; }`;
+    const run = await start(t, ['-rm', 'sh', '-c', script, 'sh', tempFolder(t), launcher, url], 'unshare');
+    const { code } = await run.exited;
+    return { code, stdout: run.stdout, stderr: run.stderr };
+  }
+
+  const disks: [name: string, mount: string, behaviour: Behaviour, code: number, sentence: RegExp][] = [
+    ['a disk that is too small', 'size=1m', 'plain', 8, /has 1 MiB free, but 5\.7 MiB are still to come/],
+    ['a disk that fills up on the way', 'size=1m', 'chunked', 8, /The disk is full: .* could not be written\. Free some space/],
+    ['a disk that is read-only', 'ro', 'plain', 1, /cannot be written: (the file system is read-only|permission was denied)/],
+  ];
+  for (const [name, mount, behaviour, code, sentence] of disks) {
+    test(`${name} exits with ${code} and leaves nothing`, { skip: !mayMount }, async (t) => {
+      const ran = await getOnDisk(t, mount, server.url(behaviour));
+      assert.match(ran.stderr, sentence);
+      assert.match(ran.stderr, /left:\s*$/);
+      assert.deepEqual([ran.code, ran.stdout], [code, '']);
+    });
+  }
+
+  test('a folder that cannot be one exits with 1 and a sentence', async (t) => {
+    const file = join(tempFolder(t), 'file');
+    writeFileSync(file, 'x');
+    const ran = await get(t, join(file, 'folder'), server.url('plain'));
+    assert.match(ran.stderr, /folder cannot be written: a part of this path is a file/);
+    assert.deepEqual([ran.code, ran.stdout], [1, '']);
+  });
+
+  // Good ends
+
+  test('a file arrives whole: its path is all that stands on stdout, what happened on stderr in plain lines', async (t) => {
+    const folder = join(tempFolder(t), 'made/for/it');
+    const ran = await get(t, folder, server.url('plain'));
+    const path = join(folder, 'file.bin');
+    assert.equal(ran.stdout, `${path}\n`);
+    assert.match(ran.stderr, new RegExp(`^file\\.bin: 5\\.72 MiB\\n.*SHA-256 ${sha256}\\n$`, 's'));
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escapes are what must not be there
+    assert.doesNotMatch(ran.stderr, /\x1b/);
+    assert.deepEqual([ran.code, namesIn(folder)], [0, ['file.bin']]);
+    assert.ok(isWhole(path));
+  });
+
+  for (const behaviour of ['no-range', 'chunked', 'no-length', 'gzip', 'if-range-drops-range', 'keep-alive-closes'] as const) {
+    test(`a server of the kind ${behaviour} gives the right file`, async (t) => {
+      const folder = tempFolder(t);
+      assert.equal((await get(t, folder, server.url(behaviour))).code, 0);
+      assert.deepEqual(namesIn(folder), ['file.bin']);
+      assert.ok(isWhole(join(folder, 'file.bin')));
+    });
+  }
+
+  test('a file that changes on the way is fetched anew, in one version', async (t) => {
+    const folder = tempFolder(t);
+    const ran = await get(t, folder, server.url('etag-changes', { at: 3 }));
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stderr, /changed on the server while it was fetched\. Starting over/);
+    assert.ok(isWhole(join(folder, 'file.bin'), server.version(2)));
+    assert.deepEqual(namesIn(folder), ['file.bin']);
+  });
+
+  test('a name that is taken gets a number, and what was there stays', async (t) => {
+    const folder = tempFolder(t);
+    writeFileSync(join(folder, 'file.bin'), 'mine');
+    mkdirSync(join(folder, 'file (1).bin'));
+    const ran = await get(t, folder, server.url('plain'));
+    assert.equal(ran.stdout, `${join(folder, 'file (2).bin')}\n`);
+    assert.ok(isWhole(join(folder, 'file (2).bin')));
+    assert.equal(readFileSync(join(folder, 'file.bin'), 'utf8'), 'mine');
+  });
+
+  test('a name from the server stays inside the folder', async (t) => {
+    const outer = tempFolder(t);
+    const folder = join(outer, 'a/b');
+    for (const value of ['attachment; filename="../../evil.bin"', "attachment; filename*=UTF-8''..%2f..%2fevil.bin"]) {
+      assert.equal((await get(t, folder, server.url('disposition', { value }))).code, 0);
+    }
+    await get(t, folder, server.url('plain'), '-o', '../../mine.bin');
+    assert.deepEqual(namesIn(folder), ['evil (1).bin', 'evil.bin', 'mine.bin']);
+    assert.deepEqual([namesIn(outer), namesIn(join(outer, 'a'))], [['a'], ['b']]);
+  });
+
+  test('with --json each line is an event: started, progress, completed', async (t) => {
+    const url = server.url('plain', { bytesPerSecond: 3_000_000 });
+    const ran = await get(t, tempFolder(t), url, '--json', '-x', '1');
+    const lines = events(ran.stdout);
+    assert.deepEqual(
+      [...new Set(lines.map(({ event }) => event))],
+      ['download.started', 'download.progress', 'download.completed', 'run.ended'],
+    );
+    assert.partialDeepStrictEqual(lines[0], { link: url, name: 'file.bin', sizeBytes: body.length, resumedBytes: 0 });
+    assert.partialDeepStrictEqual(lines.at(-2), { sha256, sizeBytes: body.length });
+    const progress = lines.filter(({ event }) => event === 'download.progress').map(({ doneBytes }) => Number(doneBytes));
+    assert.ok(progress.every((doneBytes, index) => doneBytes > (progress[index - 1] ?? -1) && doneBytes <= body.length));
+    assert.equal(ran.stderr, '');
+  });
+
+  test('with --json a failure is an event with its code, and the exit code says the same', async (t) => {
+    const ran = await get(t, tempFolder(t), server.url('404'), '--json');
+    const failed = events(ran.stdout).find(({ event }) => event === 'download.failed');
+    assert.partialDeepStrictEqual(failed, { code: 'not_found', retry: 'never', canGoOn: false });
+    assert.equal(ran.code, 3);
+  });
+
+  test('several links, also from a list, are several downloads, and one that fails leaves the others alone', async (t) => {
+    const folder = tempFolder(t);
+    const list = join(tempFolder(t), 'list');
+    const named = (name: string) => server.url('plain', {}, name);
+    writeFileSync(list, `# my list\n\n  ${named('c.bin')}  \r\n${named('a.bin')}\n${server.url('404')}\n`);
+    const ran = await get(t, folder, named('a.bin'), named('b.bin'), '-i', list);
+    assert.deepEqual(namesIn(folder), ['a (1).bin', 'a.bin', 'b.bin', 'c.bin']);
+    for (const name of namesIn(folder)) assert.ok(isWhole(join(folder, name)), name);
+    assert.deepEqual(
+      ran.stdout.trimEnd().split('\n').sort(),
+      namesIn(folder).map((name) => join(folder, name)),
+    );
+    assert.equal(ran.code, 3);
+    const mixed = await get(t, tempFolder(t), server.url('404'), server.url('401'));
+    assert.equal(mixed.code, 1, 'failures of two kinds have no code in common');
+  });
+
+  for (const [connections, mebibytes] of [
+    ['1', 2],
+    // Each connection may have a full buffer in hand at the end, so that the file has to be larger to see it.
+    ['8', 8],
+  ] as const) {
+    test(`--limit-rate is kept within a quarter over ${connections} connections`, async (t) => {
+      const rate = mebibytes * 1024 * 1024;
+      const large = await serveHostile(t, { body: sampleBytes(rate * 4, 5) });
+      const limit = ['--limit-rate', `${mebibytes}M`, '-x', connections];
+      const ran = await get(t, tempFolder(t), large.url('plain'), '--json', ...limit);
+      const { seconds } = events(ran.stdout).find(({ event }) => event === 'download.completed') as { seconds: number };
+      const speed = (rate * 4) / seconds;
+      assert.ok(speed > rate * 0.75 && speed < rate * 1.25, `${Math.round(speed)} bytes per second`);
+    });
+  }
+
+  // Interruptions
+
+  for (const connections of ['1', '4']) {
+    test(`Ctrl+C over ${connections} connections exits with 130 and a hint, and the same command goes on`, async (t) => {
+      const folder = tempFolder(t);
+      const url = server.url('plain', { bytesPerSecond: 3_000_000 / Number(connections) });
+      const run = await start(t, ['get', '-d', folder, '-x', connections, url]);
+      while (sentBytes(url) < 2_000_000) await sleep(10);
+      assert.equal((await run.kill('SIGINT')).code, 130);
+      assert.match(run.stderr, /Stopped\. What has arrived is kept: run the same command again to go on\.\n$/);
+      assert.deepEqual([run.stdout, namesIn(folder)], ['', ['file.bin.part', 'file.bin.part.journal']]);
+      const again = await get(t, folder, '-x', connections, url);
+      assert.match(again.stderr, /going on after 1\.\d+ MiB/);
+      assert.deepEqual([again.code, namesIn(folder)], [0, ['file.bin']]);
+      assert.ok(isWhole(join(folder, 'file.bin')));
+      assert.ok(sentBytes(url) < body.length * 1.05, `${sentBytes(url)} bytes were sent`);
+    });
+  }
+
+  for (const [behaviour, params] of [
+    ['slow-first-byte', { ms: 60_000 }],
+    ['stall', { atByte: 0 }],
+  ] as const) {
+    test(`Ctrl+C before a byte has come (${behaviour}) leaves nothing`, async (t) => {
+      const folder = tempFolder(t);
+      const url = server.url(behaviour, params);
+      const run = await start(t, ['get', '-d', folder, url]);
+      while (server.requestsOf(url).length === 0) await sleep(10);
+      await sleep(100);
+      assert.equal((await run.kill('SIGINT')).code, 130);
+      assert.deepEqual(namesIn(folder), []);
+    });
+  }
+
+  test('a file that changed since the interruption starts over', async (t) => {
+    const folder = tempFolder(t);
+    const url = server.url('etag-changes', { at: 2, bytesPerSecond: 3_000_000 });
+    const run = await start(t, ['get', '-d', folder, '-x', '1', url]);
+    while (sentBytes(url) < 2_000_000) await sleep(10);
+    await run.kill('SIGINT');
+    assert.equal((await get(t, folder, '-x', '1', url)).code, 0);
+    assert.ok(isWhole(join(folder, 'file.bin'), server.version(2)));
+    assert.deepEqual(namesIn(folder), ['file.bin']);
+  });
+
+  for (const apartMs of [0, 600]) {
+    test(`two runs of one link, ${apartMs} ms apart, do not disturb each other`, async (t) => {
+      const folder = tempFolder(t);
+      const url = server.url('plain', { bytesPerSecond: 2_000_000 });
+      const first = get(t, folder, '-x', '2', url);
+      await sleep(apartMs);
+      const runs = await Promise.all([first, get(t, folder, '-x', '2', url)]);
+      assert.deepEqual(
+        runs.map(({ code }) => code),
+        [0, 0],
+        runs.map(({ stderr }) => stderr).join('\n'),
+      );
+      assert.deepEqual(namesIn(folder), ['file (1).bin', 'file.bin']);
+      for (const name of namesIn(folder)) assert.ok(isWhole(join(folder, name)), name);
+    });
+  }
+});

@@ -1,0 +1,203 @@
+/** The page in a real browser: claim, paste, watch it come, find it done, open it. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { AxeBuilder } from '@axe-core/playwright';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type StartedProcess, startProcess } from '#testing/process.ts';
+import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
+import { sampleBytes } from '#testing/serve-nginx.ts';
+import { tempFolder } from '#testing/temp.ts';
+
+const root = join(import.meta.dirname, '..');
+const password = 'correct horse battery';
+const body = sampleBytes(6_000_000, 3);
+
+describe('the page', { timeout: 120_000 }, () => {
+  const releases: (() => unknown)[] = [];
+  const scope = { after: (release: () => unknown) => releases.push(release) };
+  let folder: string;
+  let server: StartedProcess;
+  let files: HostileServer;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let origin: string;
+  const complaints: string[] = [];
+
+  before(async () => {
+    folder = tempFolder(scope);
+    files = await serveHostile(scope, { body });
+    server = await startProcess(scope, join(root, 'flotilla'), ['serve', '--data', folder, '--port', '0'], {
+      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8' },
+      ready: /^ready http/m,
+      readySeconds: 60,
+    });
+    origin = /^ready (\S+)/m.exec(server.stdout)?.[1] ?? '';
+    const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: [...sandbox, '--disable-dev-shm-usage'] });
+    context = await browser.newContext({ viewport: { width: 1366, height: 800 }, acceptDownloads: true });
+    page = await context.newPage();
+    page.setDefaultTimeout(15_000);
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => {
+      if (/Content Security Policy|Trusted/i.test(message.text())) complaints.push(message.text());
+    });
+  });
+
+  after(async () => {
+    await browser?.close();
+    for (const release of releases.toReversed()) await release();
+  });
+
+  test('the one-time code in the link claims the instance', async () => {
+    const code = /#claim=(\S+)/.exec(server.stderr)?.[1];
+    assert.ok(code, 'the server printed a code');
+    await page.goto(`${origin}/#claim=${code}`);
+    await checkAxe('claim');
+    assert.equal(await page.getByLabel('Code').inputValue(), code);
+    await page.getByLabel('Name', { exact: true }).fill('anna');
+    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing here yet').waitFor();
+    assert.doesNotMatch(page.url(), /claim/, 'the code is gone from the address');
+    await checkAxe('empty list');
+  });
+
+  test('the code works once', async () => {
+    const code = /#claim=(\S+)/.exec(server.stderr)?.[1];
+    const answer = await fetch(`${origin}/api/v1/claim`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ code, name: 'eve', password: 'another long password' }),
+    });
+    assert.ok(answer.status >= 400, String(answer.status));
+  });
+
+  test('a pasted link is detected, added, watched and done, and the file opens', async () => {
+    const link = files.url('plain', { bytesPerSecond: 400_000 }, 'holiday film.bin');
+    await paste(link);
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('holiday film.bin').waitFor();
+    await dialog.getByText('5.72 MiB').waitFor();
+    await dialog.getByText('resumable').waitFor();
+    await checkAxe('add dialog');
+    await page.keyboard.press('Control+Enter');
+    const row = page.getByRole('row', { name: /holiday film\.bin/ });
+    await row.getByText(/\d+(\.\d+)?%/).waitFor();
+    await row.getByText('Downloading').waitFor();
+    const shares = await sampleShares(row.getByText(/\d+(\.\d+)?%/));
+    assert.ok((shares.at(-1) ?? 0) > (shares[0] ?? 0), `it moves: ${shares}`);
+    await checkAxe('live list');
+    await row.getByText('Finished').waitFor({ timeout: 30_000 });
+
+    await row.getByText('holiday film.bin').click();
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Overview' }).waitFor();
+    await checkAxe('details');
+    await page.getByRole('tab', { name: 'Timeline' }).click();
+    await page.getByText('Completed.').first().waitFor();
+    await checkAxe('timeline');
+    await page.getByRole('tab', { name: 'Files' }).click();
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Save' }).first().click();
+    const path = await (await download).path();
+    assert.ok(readFileSync(path).equals(body), 'the file that the page gives is the file');
+    assert.ok(readFileSync(join(folder, 'downloads', 'holiday film.bin')).equals(body), 'and it lies at the destination');
+  });
+
+  test('a link that leads nowhere fails in its row, with the reason', async () => {
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('a');
+    await page
+      .getByRole('dialog')
+      .getByLabel('Links')
+      .fill(files.url('404', {}, 'missing.bin'));
+    await page.keyboard.press('Control+Enter');
+    await page
+      .getByRole('row', { name: /missing\.bin/ })
+      .getByText(/not found/i)
+      .waitFor();
+  });
+
+  test('with the keyboard alone: add, pause, remove, undo', async () => {
+    await page.keyboard.press('a');
+    await page.keyboard.insertText(files.url('plain', { bytesPerSecond: 50_000 }, 'slow.bin'));
+    await page.keyboard.press('Control+Enter');
+    const row = page.getByRole('row', { name: /slow\.bin/ });
+    await row.getByText('Downloading').waitFor();
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await row.focus();
+    await page.keyboard.press('p');
+    await row.getByText('Paused').waitFor();
+    await page.keyboard.press('Delete');
+    await row.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Undo' }).press('Enter');
+    await row.waitFor();
+  });
+
+  test('history, settings and the phone layout have no accessibility violation in either theme', async () => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const width of [1366, 390]) {
+        await page.setViewportSize({ width, height: 800 });
+        for (const path of ['/', '/history', '/settings']) {
+          await page.goto(origin + path);
+          await page.getByRole('main').waitFor();
+          await page.waitForTimeout(300);
+          await checkAxe(`${path} ${colorScheme} ${width}`);
+        }
+      }
+    }
+    await page.setViewportSize({ width: 1366, height: 800 });
+  });
+
+  test('logging out and in again', async () => {
+    await page.goto(origin);
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('anna');
+    await page.getByLabel('Password', { exact: true }).fill('not the password');
+    await page.keyboard.press('Enter');
+    await page
+      .getByText(/password/i)
+      .filter({ hasText: /wrong|not|do not/i })
+      .first()
+      .waitFor();
+    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.keyboard.press('Enter');
+    await page.getByRole('row', { name: /holiday film\.bin/ }).waitFor();
+  });
+
+  test('nothing on the way broke the content policy or threw', () => {
+    assert.deepEqual(complaints, []);
+  });
+
+  async function checkAxe(screen: string): Promise<void> {
+    // Parts of the page are loaded when needed: what is judged is the page, not the moment before it.
+    await page.locator('h1').first().waitFor({ state: 'attached' });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const told = violations.map(
+      ({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(' ')).join(', ')})`,
+    );
+    assert.deepEqual(told, [], screen);
+  }
+
+  /** As Ctrl+V anywhere on the page does, without the clipboard of the machine. */
+  async function paste(text: string): Promise<void> {
+    await page.evaluate(`{
+      const data = new DataTransfer();
+      data.setData('text/plain', ${JSON.stringify(text)});
+      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+    }`);
+  }
+
+  async function sampleShares(cell: ReturnType<Page['getByText']>): Promise<number[]> {
+    const shares: number[] = [];
+    for (let sample = 0; sample < 4; sample++) {
+      shares.push(Number.parseFloat((await cell.textContent()) ?? ''));
+      await page.waitForTimeout(700);
+    }
+    return shares;
+  }
+});

@@ -1,0 +1,325 @@
+/** `flotilla serve` from the outside: real processes on one data folder, killed and asked to stop, and the API between. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, createClient } from '#client/client.ts';
+import { followEvents, type StreamFrame } from '#client/events.ts';
+import { namesIn } from '#testing/fetch-into.ts';
+import { type StartedProcess, startProcess } from '#testing/process.ts';
+import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
+import { sampleBytes } from '#testing/serve-nginx.ts';
+import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+
+const launcher = join(import.meta.dirname, '../flotilla');
+const token = 'the token of this story';
+const MiB = 1024 * 1024;
+const body = sampleBytes(32 * MiB, 41);
+const sha256 = createHash('sha256').update(body).digest('hex');
+/** The engine writes down what has arrived at least this often. */
+const markBytes = 4 * MiB;
+
+type Serving = { process: StartedProcess; origin: string; client: Client };
+type ServeOptions = { env?: Record<string, string | undefined>; args?: string[] };
+
+const environment = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token };
+
+/** Starts the whole program on a data folder; it is stopped after the test, or killed by it. */
+async function serve(t: Scope, data: string, { env = {}, args = [] }: ServeOptions = {}): Promise<Serving> {
+  const all = ['serve', '--data', data, '--port', '0', ...args];
+  // The launcher may have to build the page first.
+  const process = await startProcess(t, launcher, all, {
+    env: { ...environment, ...env },
+    ready: /^ready http:\/\/\S+$/m,
+    readySeconds: 90,
+    stopSeconds: 25,
+  });
+  const origin = /^ready (\S+)$/m.exec(process.stdout)?.[1] ?? '';
+  return { process, origin, client: createClient({ baseUrl: origin, token }) };
+}
+
+const downloadsOf = (data: string) => join(data, 'downloads');
+const delivered = (data: string) => (existsSync(downloadsOf(data)) ? namesIn(downloadsOf(data)) : []);
+
+/** What lies in scratch; empty folders count too. */
+const scratchOf = (data: string) => readdirSync(join(data, 'scratch'));
+
+async function until(question: () => boolean | Promise<boolean>, what: string, seconds = 20): Promise<void> {
+  const endsAtMs = performance.now() + seconds * 1000;
+  while (!(await question())) {
+    if (performance.now() > endsAtMs) throw new Error(`${what}: not so after ${seconds} s`);
+    await sleep(25);
+  }
+}
+
+async function untilState({ client }: Serving, id: string, state: string, seconds = 30) {
+  await until(async () => (await client.getDownload({ params: { id } })).state === state, `${id} is ${state}`, seconds);
+  return client.getDownload({ params: { id } });
+}
+
+/** Follows the stream until `enough` says so. */
+async function follow(
+  { origin }: Serving,
+  lastEventId: number | undefined,
+  enough: (frame: StreamFrame) => boolean,
+): Promise<StreamFrame[]> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), 30_000);
+  const frames: StreamFrame[] = [];
+  const from = lastEventId === undefined ? {} : { lastEventId };
+  for await (const frame of followEvents({ baseUrl: origin, token, signal: stop.signal, ...from })) {
+    frames.push(frame);
+    if (enough(frame)) stop.abort();
+  }
+  clearTimeout(timer);
+  return frames;
+}
+
+const downloadIdOf = ({ data }: StreamFrame) => (data as { downloadId: string | null }).downloadId;
+
+describe('flotilla serve', { concurrency: 2 }, () => {
+  let server: HostileServer;
+  const releases: (() => unknown)[] = [];
+  before(async () => {
+    server = await serveHostile({ after: (release) => releases.push(release) }, { body });
+  });
+  after(async () => {
+    for (const release of releases.reverse()) await release();
+  });
+  const sentBytes = (url: string) => server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  /** All its connections together take about so long. */
+  const slow = (seconds: number) => ({ bytesPerSecond: body.length / seconds / 2 });
+  const add = (serving: Serving, url: string, more: object = {}) =>
+    serving.client.addDownload({ body: { url, connections: 2, ...more } });
+
+  test('a link becomes a file with a receipt, and the stream tells every step', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    assert.equal(serving.process.stdout, `ready ${serving.origin}\n`);
+    const url = new URL(server.url('redirect', { hops: 2 }));
+    url.username = 'anna';
+    url.password = 'topsecret';
+    const startedMs = Date.now();
+    const frames = follow(serving, 0, ({ event }) => event === 'download.completed');
+    const { id } = await add(serving, url.href, { checksum: { algorithm: 'sha-256', hex: sha256 } });
+    const names = (await frames).filter((frame) => frame.id !== null && downloadIdOf(frame) === id).map(({ event }) => event);
+    assert.deepEqual(
+      ['queued', 'resolved', 'started', 'fetched', 'verified', 'delivering', 'completed'].filter(
+        (name) => !names.includes(`download.${name}`),
+      ),
+      [],
+      names.join(' '),
+    );
+
+    const path = join(downloadsOf(data), 'file.bin');
+    assert.ok(readFileSync(path).equals(body));
+    await until(() => scratchOf(data).length === 0, 'the scratch is empty');
+    const receipt = await serving.client.getReceipt({ params: { id } });
+    assert.partialDeepStrictEqual(receipt, {
+      downloadId: id,
+      link: url.href.replace('topsecret', '***'),
+      validator: { etag: '"v1"' },
+      sizeBytes: body.length,
+      attempt: 1,
+      files: [{ path: 'file.bin', sizeBytes: body.length, sha256, provenSha256: sha256, location: path }],
+      destination: { kind: 'local', name: 'Downloads' },
+    });
+    assert.match(receipt.finalUrl, /\/plain\/.*file\.bin$/);
+    assert.ok(receipt.fetchedBytes >= body.length && receipt.connections >= 1);
+    const [worker] = await serving.client.listWorkers();
+    assert.deepEqual(receipt.worker, { id: worker?.id, name: worker?.name });
+    const { queuedAtMs, startedAtMs, fetchedAtMs, completedAtMs } = receipt;
+    const times = [startedMs, queuedAtMs, startedAtMs, fetchedAtMs, completedAtMs, Date.now()];
+    assert.deepEqual(
+      times,
+      times.toSorted((a, b) => a - b),
+    );
+    const shown = JSON.stringify([receipt, await serving.client.listDownloads(), await frames]) + serving.process.stderr;
+    assert.doesNotMatch(shown, /topsecret/);
+  });
+
+  test('what was acknowledged outlives a kill -9 the moment after', async (t) => {
+    const data = tempFolder(t);
+    const first = await serve(t, data);
+    const links = Array.from({ length: 5 }, (_, index) => server.url('plain', {}, `${index}.bin`));
+    const added = await Promise.all(links.map((url) => add(first, url)));
+    await first.process.kill('SIGKILL');
+    const second = await serve(t, data);
+    // More than the worker delivers at once: the last ones have to be taken as soon as there is room.
+    for (const { id } of added) await untilState(second, id, 'completed', 10);
+    assert.deepEqual(delivered(data), ['0.bin', '1.bin', '2.bin', '3.bin', '4.bin']);
+    for (const name of delivered(data)) assert.ok(readFileSync(join(downloadsOf(data), name)).equals(body), name);
+  });
+
+  test('a download that is killed five times ends with the same bytes and little waste', { timeout: 100_000 }, async (t) => {
+    const data = tempFolder(t);
+    const url = server.url('plain', slow(4));
+    const kills = 5;
+    let serving = await serve(t, data);
+    const { id } = await add(serving, url);
+    for (let kill = 1; kill <= kills; kill++) {
+      const wantedBytes = (body.length * kill) / (kills + 1);
+      await until(() => sentBytes(url) >= wantedBytes, `${wantedBytes} bytes were sent`);
+      await serving.process.kill('SIGKILL');
+      serving = await serve(t, data);
+    }
+    await untilState(serving, id, 'completed');
+    assert.ok(readFileSync(join(downloadsOf(data), 'file.bin')).equals(body));
+    assert.deepEqual(delivered(data), ['file.bin']);
+    const mostBytes = body.length * 1.1 + kills * markBytes;
+    t.diagnostic(`${((sentBytes(url) / body.length) * 100).toFixed(1)} % of the file was sent over ${kills} kills`);
+    assert.ok(sentBytes(url) <= mostBytes, `${sentBytes(url)} of at most ${mostBytes} bytes were sent`);
+  });
+
+  test('SIGTERM puts running downloads down, exits with 0, and after a restart they go on', async (t) => {
+    const data = tempFolder(t);
+    const first = await serve(t, data);
+    const url = server.url('plain', slow(3));
+    const { id } = await add(first, url);
+    await until(() => sentBytes(url) > body.length / 3, 'a third was sent');
+    assert.deepEqual(await first.process.kill('SIGTERM'), { code: 0, signal: null });
+    assert.deepEqual(delivered(data), []);
+    const second = await serve(t, data);
+    await untilState(second, id, 'completed');
+    assert.ok(readFileSync(join(downloadsOf(data), 'file.bin')).equals(body));
+    assert.ok(sentBytes(url) < body.length * 1.1, `${sentBytes(url)} bytes were sent`);
+  });
+
+  test('pause stops the bytes, resume goes on where it was', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const url = server.url('plain', slow(3));
+    const params = { id: (await add(serving, url)).id };
+    await until(() => sentBytes(url) > body.length / 4, 'a quarter was sent');
+    assert.equal((await serving.client.pauseDownload({ params })).state, 'paused');
+    await sleep(1500);
+    const pausedBytes = sentBytes(url);
+    await sleep(700);
+    assert.equal(sentBytes(url), pausedBytes, 'nothing flows while it is paused');
+    const paused = await serving.client.getDownload({ params });
+    assert.ok(paused.doneBytes > 0 && paused.doneBytes <= body.length);
+    assert.equal((await serving.client.resumeDownload({ params })).state, 'queued');
+    await untilState(serving, params.id, 'completed');
+    assert.ok(readFileSync(join(downloadsOf(data), 'file.bin')).equals(body));
+    assert.ok(sentBytes(url) < body.length * 1.1, `${sentBytes(url)} bytes were sent`);
+  });
+
+  test('a cancelled download leaves nothing, and is fetched anew when it is tried again', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const url = server.url('plain', slow(2));
+    const params = { id: (await add(serving, url)).id };
+    await until(() => sentBytes(url) > body.length / 4, 'a quarter was sent');
+    assert.equal((await serving.client.cancelDownload({ params })).state, 'cancelled');
+    await until(() => scratchOf(data).length === 0, 'the scratch is empty');
+    assert.deepEqual(delivered(data), []);
+    assert.equal((await serving.client.retryDownload({ params })).state, 'queued');
+    await untilState(serving, params.id, 'completed');
+    assert.ok(readFileSync(join(downloadsOf(data), 'file.bin')).equals(body));
+  });
+
+  test('removing takes a download off the list, with its files only when that was asked for', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const named = (name: string) => server.url('plain', {}, name);
+    const kept = await add(serving, named('kept.bin'));
+    const gone = await add(serving, named('gone.bin'));
+    const running = await add(serving, server.url('plain', slow(60), 'running.bin'));
+    for (const { id } of [kept, gone]) await untilState(serving, id, 'completed');
+    await untilState(serving, running.id, 'active');
+    await serving.client.removeDownload({ params: { id: kept.id } });
+    await serving.client.removeDownload({ params: { id: gone.id }, query: { files: 'true' } });
+    await serving.client.removeDownload({ params: { id: running.id } });
+    assert.deepEqual((await serving.client.listDownloads()).items, []);
+    await until(() => !delivered(data).includes('gone.bin'), 'the file is gone');
+    await until(() => scratchOf(data).length === 0, 'the scratch is empty');
+    assert.deepEqual(delivered(data), ['kept.bin']);
+    const { items } = await serving.client.listHistory();
+    assert.deepEqual(items.map(({ id }) => id).sort(), [kept.id, gone.id, running.id].sort());
+  });
+
+  test('with one download at a time the second is not fetched before the first has all its bytes', async (t) => {
+    const serving = await serve(t, tempFolder(t));
+    await serving.client.changeSettings({ body: { parallelDownloads: 1 } });
+    const downloads = [await add(serving, server.url('plain', slow(1))), await add(serving, server.url('plain', slow(1)))];
+    const most = { fetching: 0 };
+    await until(async () => {
+      const { items } = await serving.client.listDownloads();
+      const fetching = items.filter(({ state, phase }) => state === 'active' && (phase === 'fetch' || phase === 'verify'));
+      most.fetching = Math.max(most.fetching, fetching.length);
+      return items.every(({ state }) => state === 'completed');
+    }, 'both are completed');
+    assert.equal(most.fetching, 1);
+    const spans = await Promise.all(
+      downloads.map(async ({ id }) => {
+        const timeline = await serving.client.listDownloadEvents({ params: { id } });
+        // The first start is the look at the link.
+        const at = (name: string) => timeline.findLast((event) => event.name === name)?.sequence ?? Number.NaN;
+        return [at('download.started'), at('download.fetched')] as const;
+      }),
+    );
+    const [first, second] = spans.toSorted((a, b) => a[0] - b[0]);
+    assert.ok((second?.[0] ?? 0) > (first?.[1] ?? 0), JSON.stringify(spans));
+  });
+
+  test('a refused address fails with the sentence that names the setting, and nothing is asked', async (t) => {
+    const serving = await serve(t, tempFolder(t), { env: { FLOTILLA_NET_ALLOW: undefined } });
+    const url = server.url('plain');
+    const { id } = await add(serving, url);
+    const { failure } = await untilState(serving, id, 'failed');
+    assert.partialDeepStrictEqual(failure, { code: 'address_refused', retry: 'never' });
+    assert.match(
+      failure?.message ?? '',
+      /127\.0\.0\.1 is in the range 127\.0\.0\.0\/8.*set FLOTILLA_NET_ALLOW=127\.0\.0\.0\/8/,
+    );
+    assert.equal(server.requestsOf(url).length, 0);
+  });
+
+  test('a wrong checksum fails, and nothing reaches the destination', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const checksum = { algorithm: 'sha-256', hex: '0'.repeat(64) };
+    const { id } = await add(serving, server.url('plain'), { checksum });
+    const { failure } = await untilState(serving, id, 'failed');
+    assert.equal(failure?.code, 'checksum_mismatch');
+    assert.match(failure?.message ?? '', new RegExp(`its sha-256 is ${sha256}, expected was 0{64}`));
+    assert.deepEqual(delivered(data), []);
+    await assert.rejects(serving.client.getReceipt({ params: { id } }), { status: 404 });
+  });
+
+  test('a reader that comes back with its last event id misses nothing and sees nothing twice', async (t) => {
+    const serving = await serve(t, tempFolder(t));
+    const { id } = await add(serving, server.url('plain'));
+    await untilState(serving, id, 'completed');
+    const isLast = ({ event }: StreamFrame) => event === 'download.completed';
+    const ids = (frames: StreamFrame[]) => frames.flatMap((frame) => (frame.id === null ? [] : [frame.id]));
+    const all = ids(await follow(serving, 0, isLast));
+    assert.ok(all.length >= 5);
+    for (const [index, lastEventId] of all.slice(0, -1).entries()) {
+      assert.deepEqual(ids(await follow(serving, lastEventId, isLast)), all.slice(index + 1));
+    }
+  });
+
+  test('a second process on the same data, or on a port in use, is refused in a sentence', async (t) => {
+    const data = tempFolder(t);
+    const first = await serve(t, data);
+    const taken = createServer().listen(0, '127.0.0.1');
+    releaseAfter(t, () => taken.close());
+    await until(() => taken.listening, 'it listens');
+    const { port } = taken.address() as { port: number };
+    for (const [folder, where, exitCode, sentence] of [
+      [data, '0', 5, /^flotilla: Another Flotilla is already running with the folder .* --data\.$/m],
+      [tempFolder(t), String(port), 1, new RegExp(`^flotilla: Port ${port} is in use\\. Is Flotilla running already`, 'm')],
+    ] as const) {
+      const args = ['serve', '--data', folder, '--port', where];
+      const second = await startProcess(t, launcher, args, { env: environment, stopSeconds: 25 });
+      const { code } = await second.exited;
+      assert.match(second.stderr, sentence);
+      assert.deepEqual([code, second.stdout], [exitCode, '']);
+    }
+    assert.equal((await first.client.getStats()).workersOnline, 1, 'the first one is well');
+  });
+});
