@@ -132,7 +132,8 @@ describe('flotilla get', { concurrency: 3 }, () => {
 
   // Disks
 
-  const mayMount = spawnSync('unshare', ['-rm', 'true']).status === 0;
+  // Some machines allow no namespaces; the one that proves a change has to.
+  const mayMount = Boolean(process.env.CI) || spawnSync('unshare', ['-rm', 'true']).status === 0;
 
   /** Runs `get` where the folder is a small disk of its own, and tells what is left on it after the word "left:". */
   async function getOnDisk(t: Scope, mountOptions: string, url: string): Promise<Ran> {

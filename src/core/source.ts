@@ -52,9 +52,10 @@ export interface OpenedRange {
   readonly endByte: number | null;
   /**
    * Pours the bytes into the sink until `endByte`, until the sink says enough, or until the signal is aborted.
+   * `mostBytes` is the largest chunk the sink wants; when absent, the source decides.
    * Rejects with `truncated` or `connection_lost` when the stream breaks before `endByte`. Called once.
    */
-  pour(sink: Sink, signal: AbortSignal): Promise<void>;
+  pour(sink: Sink, signal: AbortSignal, mostBytes?: number): Promise<void>;
   /** Lets go of the connection when `pour` is never called. Harmless otherwise. */
   discard(): void;
 }

@@ -26,6 +26,8 @@ const sha256Of = (data: Buffer) => createHash('sha256').update(data).digest('hex
 
 /** Is there a second disk to try on? */
 const otherDisk = existsSync('/dev/shm') && statSync('/dev/shm').dev !== statSync(tmpdir()).dev ? '/dev/shm' : null;
+if (otherDisk === null && process.env.CI)
+  throw new Error('a second disk is needed: /dev/shm must be another one than the temporary folder');
 
 type Scene = { folder: string; scratch: string };
 

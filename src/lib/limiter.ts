@@ -13,6 +13,10 @@ export class Limiter {
     this.#lastMs = nowMs;
   }
 
+  get bytesPerSecond(): number {
+    return this.#bytesPerSecond;
+  }
+
   /** Bytes have flowed; returns milliseconds to wait before the next may. */
   take(byteCount: number, nowMs: number): number {
     this.#credit = Math.min(this.#bytesPerSecond / 4, this.#credit + ((nowMs - this.#lastMs) * this.#bytesPerSecond) / 1000);

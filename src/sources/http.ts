@@ -3,14 +3,7 @@ import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { Digest, Resolution } from '#core/resolution.ts';
-import {
-  type ByteSession,
-  defineSource,
-  type OpenedRange,
-  type Sink,
-  type SourceContext,
-  type SourceFacts,
-} from '#core/source.ts';
+import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
 import { version } from '#core/version.ts';
 import { fileNameOf } from '#wire/content-disposition.ts';
 import {
@@ -53,7 +46,7 @@ export function resolutionOf(link: URL, facts: SourceFacts): Resolution {
 /** One answer of either lane. */
 type Answer = {
   head: HttpHead;
-  pour(sink: Sink, signal: AbortSignal): Promise<void>;
+  pour: OpenedRange['pour'];
   discard(): void;
   lengthBytes: number | null;
 };
@@ -155,8 +148,8 @@ function openSession(context: SourceContext, link: URL): ByteSession {
     return {
       head,
       lengthBytes: pouredLength(head),
-      async pour(sink, pourSignal) {
-        await usedConnection.pour(usedHead, sink, pourSignal);
+      async pour(sink, pourSignal, mostBytes) {
+        await usedConnection.pour(usedHead, sink, pourSignal, mostBytes);
         if (usedConnection.isFree) context.connections.keep(url.origin, usedConnection);
       },
       discard: () => usedConnection.close(),

@@ -350,13 +350,21 @@ export class Fetch {
       }
     }
     lane.lastByteMs = this.#clock.mono();
-    await opened.pour((chunk) => this.#take(lane, chunk), lane.control.signal);
+    await opened.pour((chunk) => this.#take(lane, chunk), lane.control.signal, this.#mostBytes());
     if (lane.endByte === null) {
       this.#sizeBytes = lane.position;
       this.#ended = true;
     } else if (lane.position < lane.endByte && lane.position === lane.startByte) {
       throw new FlotillaError('truncated', 'The server sent nothing of the part it was asked for.');
     }
+  }
+
+  /** Under a limit chunks are small, else every connection would have half a second's worth or more in hand at once. */
+  #mostBytes(): number | undefined {
+    const { limiters, options } = this.#task;
+    if (limiters.length === 0) return undefined;
+    const bytesPerSecond = Math.min(...limiters.map((limiter) => limiter.bytesPerSecond));
+    return Math.min(512 * 1024, Math.max(4096, Math.round(bytesPerSecond / (20 * options.connections))));
   }
 
   /** Is this answer of the version we began with, and does it begin where we asked? */

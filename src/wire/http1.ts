@@ -38,6 +38,8 @@ export class Http1Connection {
   #interimCount = 0;
   #onHead: ((head: HttpHead) => void) | null = null;
   #sink: Sink | null = null;
+  /** The largest chunk that the sink wants. */
+  #mostBytes = bufferBytes;
   #remainingBytes = 0;
   #lastFlushMs = 0;
   #waiting = false;
@@ -94,11 +96,12 @@ export class Http1Connection {
   }
 
   /** Pours the body; see `OpenedRange.pour`. */
-  async pour(head: HttpHead, sink: Sink, signal: AbortSignal): Promise<void> {
+  async pour(head: HttpHead, sink: Sink, signal: AbortSignal, mostBytes = bufferBytes): Promise<void> {
     const persistent = head.minorVersion === 1 && !/\bclose\b/i.test(field(head, 'connection') ?? '');
     this.#keepAlive = persistent;
     this.#remainingBytes = contentLength(head) ?? 0;
     this.#sink = sink;
+    this.#mostBytes = mostBytes;
     this.#lastFlushMs = this.#clock.mono();
     await this.#until<void>(signal, (resolve) => {
       this.#onBodyEnd = resolve;
@@ -134,7 +137,7 @@ export class Http1Connection {
 
   /** Where the next read goes. Before a head little is enough, so that what comes with it always leaves room for more. */
   #room(): Buffer {
-    const mostBytes = this.#stage === 'body' && this.#remainingBytes > 0 ? bufferBytes : maxHeadBytes;
+    const mostBytes = this.#stage === 'body' && this.#remainingBytes > 0 ? this.#mostBytes : maxHeadBytes;
     return this.#buffer.subarray(this.#fill, this.#fill + mostBytes);
   }
 
@@ -190,7 +193,7 @@ export class Http1Connection {
     if (this.#waiting) return false;
     const nowMs = this.#clock.mono();
     const untakenBytes = this.#fill - this.#taken;
-    const full = this.#fill > this.#buffer.length - leastRoomBytes;
+    const full = this.#fill > this.#buffer.length - leastRoomBytes || untakenBytes >= this.#mostBytes;
     if (!full && untakenBytes < this.#remainingBytes && nowMs - this.#lastFlushMs < slowFlushMs) return true;
     this.#lastFlushMs = nowMs;
     // An idle connection goes on reading: it learns of surplus bytes and of its end.
