@@ -134,7 +134,7 @@ describe('the page', { timeout: 120_000 }, () => {
     await page.keyboard.press('Delete');
     await row.waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Undo' }).press('Enter');
-    await row.waitFor();
+    await row.getByText('Paused').waitFor().catch(tellWhatIsSeen);
   });
 
   test('history, settings and the phone layout have no accessibility violation in either theme', async () => {
@@ -181,6 +181,12 @@ describe('the page', { timeout: 120_000 }, () => {
       ({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(' ')).join(', ')})`,
     );
     assert.deepEqual(told, [], screen);
+  }
+
+  /** A page that did not do what was awaited is easier to understand with what it shows. */
+  async function tellWhatIsSeen(error: Error): Promise<never> {
+    const [seen, listed] = [await page.locator('body').ariaSnapshot(), await context.request.get(`${origin}/api/v1/downloads`)];
+    throw new Error(`${error.message}\nThe page shows:\n${seen}\nThe server lists:\n${await listed.text()}`, { cause: error });
   }
 
   /** As Ctrl+V anywhere on the page does, without the clipboard of the machine. */

@@ -237,3 +237,16 @@ test('scratch of a failed download stays for another try, unless its bytes were 
     assert.deepEqual((await worker.report([], [id])).discard, [id]);
   }
 });
+
+test('a running download that is removed can be taken up again where it was, for a moment', async (t) => {
+  const under = await startControl(t);
+  const worker = await startWorker(under);
+  const id = await under.add();
+  await worker.succeed(await worker.take('probe'));
+  const claim = await worker.take('fetch');
+  await under.control.remove(owner, id, { files: false });
+  await worker.finish(claim, { kind: 'given_back', doneBytes: 500 });
+  assert.deepEqual((await worker.report([], [id])).discard, [], 'the removal may be a slip');
+  await under.clock.advance(20_000);
+  assert.deepEqual((await worker.report([], [id])).discard, [id]);
+});

@@ -38,14 +38,19 @@ async function uselessScratch(parts: Parts, workerId: string, holding: string[])
   const idle = holding.filter((id) => parts.leases.ofDownload(id)?.workerId !== workerId);
   if (idle.length === 0) return [];
   const downloads = await parts.store.read((tx) => tx.downloads.getMany(idle));
-  const wanted = new Set(downloads.filter(mayNeedScratch).map((download) => download.id));
+  const now = parts.clock.now();
+  const wanted = new Set(downloads.filter((download) => mayNeedScratch(download, now)).map((download) => download.id));
   // A claim may have come in between.
   return idle.filter((id) => !wanted.has(id) && parts.leases.ofDownload(id)?.workerId !== workerId);
 }
 
+/** Somebody who removes a running download and thinks better of it goes on where it was. */
+const undoMs = 15_000;
+
 /** A failed one may be tried again, and then goes on where it stopped, unless its very bytes were wrong. */
-function mayNeedScratch({ state, failure, removedAtMs }: StoredDownload): boolean {
-  if (removedAtMs !== null || state === 'completed' || state === 'cancelled') return false;
+function mayNeedScratch({ state, failure, removedAtMs }: StoredDownload, now: number): boolean {
+  if (removedAtMs !== null) return state === 'cancelled' && Math.abs(now - removedAtMs) < undoMs;
+  if (state === 'completed' || state === 'cancelled') return false;
   return state !== 'failed' || failure?.code !== 'checksum_mismatch';
 }
 

@@ -86,6 +86,14 @@ export function createActions(live: Live, toasts: Toasts) {
     return refused;
   }
 
+  /** Back as it was: removing cancelled what was not finished, so that is taken up again. */
+  async function bringBack({ id, state }: Download): Promise<Download> {
+    const restored = await api.restore(id);
+    if (restored.state !== 'cancelled' || state === 'cancelled') return restored;
+    const retried = await api.retry(id);
+    return state === 'paused' ? api.pause(id) : retried;
+  }
+
   return {
     pause: (ids: Iterable<string>) =>
       change(ids, {
@@ -125,11 +133,12 @@ export function createActions(live: Live, toasts: Toasts) {
         // The removal must have arrived before it can be taken back.
         await asked;
         const problems: string[] = [];
-        await eachOf(before, async ({ id }) => {
-          await api.restore(id).then(
-            (row) => store.putMany([row]),
-            (error) => problems.push(sentenceOf(error)),
-          );
+        await eachOf(before, async (row) => {
+          try {
+            store.putMany([await bringBack(row)]);
+          } catch (error) {
+            problems.push(sentenceOf(error));
+          }
         });
         report('done.restored', before.length, problems);
       };
