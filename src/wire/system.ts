@@ -7,6 +7,7 @@ import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { Files, PartFile } from '#core/files.ts';
 import type { Random } from '#core/random.ts';
+import { FolderFlusher } from './folder-flush.ts';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -21,6 +22,8 @@ export const systemRandom: Random = {
   u32: () => new DataView(randomFillSync(new Uint8Array(4)).buffer).getUint32(0),
   bytes: (count) => randomFillSync(new Uint8Array(count)),
 };
+
+const folders = new FolderFlusher();
 
 export const systemFiles: Files = {
   openPart: (path) => guard(path, () => new OpenPart(path)),
@@ -183,15 +186,9 @@ async function takeName(from: string, to: string): Promise<boolean> {
   return true;
 }
 
-/** A new name is durable only when its folder is; Windows flushes no folders and needs none. */
-export async function flushFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+/** See `FolderFlusher`. */
+export function flushFolder(folder: string): Promise<void> {
+  return folders.flush(folder);
 }
 
 function guard<T>(path: string, act: () => T): T {
