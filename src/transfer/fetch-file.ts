@@ -63,7 +63,7 @@ export type FetchProgress = {
 };
 
 const tickMs = 250;
-const markBytes = 4 * 1024 * 1024;
+const markBytes = 2 * 1024 * 1024;
 const durableMs = 5000;
 const durableBytes = 256 * 1024 * 1024;
 /** Below this a second connection costs more than it brings. */
