@@ -212,6 +212,7 @@ describe('hostile servers', { concurrency: 4 }, () => {
       const session = http.openSession(
         { clock: systemClock, egress, connections: createKeptConnections(), connectTimeoutMs: 2000 },
         link,
+        {},
       );
       await assert.rejects(session.open(0, null, t.signal), (error: FlotillaError) => {
         assert.match(error.code, /address_refused|name_unresolvable/, `${spelling}: ${error.message}`);

@@ -2,6 +2,7 @@ import type { Agent } from 'undici';
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
+import type { RequestHeader, RequestOptions } from '#core/request.ts';
 import type { Digest, Resolution } from '#core/resolution.ts';
 import {
   type ByteSession,
@@ -24,14 +25,14 @@ import { field, garbled, type HttpHead, pouredLength } from '#wire/http-head.ts'
 import { Http1Connection } from '#wire/http1.ts';
 
 const maxRedirects = 10;
-const userAgent = `Flotilla/${version}`;
+const ownUserAgent = `Flotilla/${version}`;
 
 export const http = defineSource({
   kind: 'http',
   schemes: ['http:', 'https:'],
 
-  async probe(context, link, signal) {
-    const session = openSession(context, link);
+  async probe(context, link, request, signal) {
+    const session = openSession(context, link, request);
     try {
       const opened = await session.open(0, null, signal);
       opened.discard();
@@ -58,7 +59,7 @@ type Answer = {
   lengthBytes: number | null;
 };
 
-function openSession(context: SourceContext, link: URL): ByteSession {
+function openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession {
   let agent: Agent | null = null;
   /** Where redirects led; asked directly until it refuses, because such targets may expire. */
   let target: URL | null = null;
@@ -116,12 +117,12 @@ function openSession(context: SourceContext, link: URL): ByteSession {
 
   /** null: an answer the raw lane does not pour. */
   async function askRaw(url: URL, headers: [string, string][], signal: AbortSignal): Promise<Answer | null> {
-    const request = { host: url.host, path: url.pathname + url.search, headers };
+    const asked = { host: url.host, path: url.pathname + url.search, headers };
     const exchange = async (connection: Http1Connection) => {
       const late = new AbortController();
       const timer = context.clock.setTimer(context.connectTimeoutMs, () => late.abort(tooLate()));
       try {
-        return await connection.ask(request, AbortSignal.any([signal, late.signal]));
+        return await connection.ask(asked, AbortSignal.any([signal, late.signal]));
       } catch (error) {
         connection.close();
         throw error;
@@ -168,19 +169,21 @@ function openSession(context: SourceContext, link: URL): ByteSession {
     return new FlotillaError('timed_out', `${link.host} took the request but did not answer within ${seconds} s.`);
   }
 
-  /** A password belongs to the origin of the link alone: it is not sent where a redirect leads. */
+  /** Given headers and a password belong to the origin of the link alone: they are not sent where a redirect leads. */
   function requestHeaders(url: URL, startByte: number | null, endByte: number | null): [string, string][] {
+    const isOwnOrigin = url.origin === link.origin;
     const headers: [string, string][] = [
-      ['User-Agent', userAgent],
+      ['User-Agent', request.userAgent ?? ownUserAgent],
       ['Accept', '*/*'],
       ['Accept-Encoding', 'identity'],
     ];
+    if (request.referer !== undefined) headers.push(['Referer', request.referer]);
     if (startByte !== null) headers.push(['Range', `bytes=${startByte}-${endByte === null ? '' : endByte - 1}`]);
-    if (url.origin === link.origin && (link.username !== '' || link.password !== '')) {
+    if (isOwnOrigin && (link.username !== '' || link.password !== '')) {
       const pair = `${decodeURIComponent(link.username)}:${decodeURIComponent(link.password)}`;
       headers.push(['Authorization', `Basic ${Buffer.from(pair).toString('base64')}`]);
     }
-    return headers;
+    return isOwnOrigin ? withGiven(headers, request.headers ?? []) : headers;
   }
 
   function toRange(url: URL, answer: Answer, startByte: number, endByte: number | null): OpenedRange {
@@ -236,6 +239,13 @@ function openSession(context: SourceContext, link: URL): ByteSession {
       agent?.destroy().catch(() => {});
     },
   };
+}
+
+/** Given headers take the place of ours of the same name; of each other they are repeats. */
+function withGiven(ours: [string, string][], given: RequestHeader[]): [string, string][] {
+  const names = new Set(given.map(({ name }) => name.toLowerCase()));
+  const kept = ours.filter(([name]) => !names.has(name.toLowerCase()));
+  return [...kept, ...given.map(({ name, value }): [string, string] => [name, value])];
 }
 
 /** Where the answer sends us; null when it does not. Only http and https are followed. */

@@ -42,7 +42,7 @@ export async function askUndici(
       origin: url.origin,
       path: url.pathname + url.search,
       method: 'GET',
-      headers: Object.fromEntries(headers),
+      headers: headers.flat(),
       responseHeaders: 'raw',
       signal,
     });

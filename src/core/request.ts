@@ -1,0 +1,76 @@
+import { FlotillaError } from './errors.ts';
+
+export type RequestHeader = { name: string; value: string };
+
+/**
+ * How a link is asked for, beyond the link itself; absent is "not given". Plain data that crosses the worker protocol and the
+ * database. It may hold secrets: no message, event or answer shows it.
+ */
+export type RequestOptions = {
+  /** Sent to the origin of the link alone: a redirect to another origin loses them. */
+  headers?: RequestHeader[];
+  userAgent?: string;
+  referer?: string;
+};
+
+/** Fields that say how the bytes travel or which of them: a wrong one corrupts files, so they are ours alone. */
+const ownNames = new Set([
+  ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer'],
+  ...['upgrade', 'http2-settings', 'expect', 'range', 'if-range', 'if-match', 'if-none-match', 'if-modified-since'],
+  ...['if-unmodified-since', 'accept-encoding', 'content-encoding', 'proxy-authorization'],
+]);
+
+const mostHeaders = 100;
+const longestValue = 8192;
+
+/** Throws `link_invalid` with a sentence that names the part that is wrong, never its value. */
+export function checkRequest(request: RequestOptions): RequestOptions {
+  const { headers = [], userAgent, referer } = request;
+  if (headers.length > mostHeaders) throw wrong(`There are more than ${mostHeaders} headers, which no server accepts.`);
+  for (const header of headers) checkHeader(header);
+  if (userAgent !== undefined) checkValue('user agent', userAgent);
+  if (referer !== undefined) checkReferer(referer);
+  return request;
+}
+
+/** Reads `Name: value` as a person types it. */
+export function parseHeader(text: string): RequestHeader {
+  const colon = text.indexOf(':');
+  if (colon < 1) throw wrong('A header looks like "Name: value", and one of them does not.');
+  const header = { name: text.slice(0, colon), value: text.slice(colon + 1).trim() };
+  checkHeader(header);
+  return header;
+}
+
+function checkHeader({ name, value }: RequestHeader): void {
+  // RFC 9110 section 5.6.2: a name is a token.
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(name)) {
+    throw wrong(`${JSON.stringify(name.slice(0, 40))} is not the name of a header. A header looks like "Name: value".`);
+  }
+  if (ownNames.has(name.toLowerCase())) {
+    throw wrong(`The header ${name} decides how the bytes travel, so Flotilla sets it itself. Leave it out.`);
+  }
+  checkValue(`header ${name}`, value);
+}
+
+/** RFC 9110 section 5.5, without the bytes beyond ASCII, which servers read differently. Line ends would be new headers. */
+function checkValue(what: string, value: string): void {
+  if (value.length > longestValue)
+    throw wrong(`The ${what} is longer than ${longestValue} characters, which no server accepts.`);
+  if (!/^[\t\x20-\x7e]*$/.test(value)) {
+    throw wrong(`The ${what} has a line end or another character that cannot be sent. Use plain ASCII.`);
+  }
+}
+
+function checkReferer(referer: string): void {
+  checkValue('referer', referer);
+  const url = URL.parse(referer);
+  // RFC 9110 section 10.1.3: neither userinfo nor fragment.
+  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') {
+    throw wrong('The referer is not the link of a page. It looks like https://example.org/page, without a password or a #.');
+  }
+}
+
+function wrong(message: string): FlotillaError {
+  return new FlotillaError('link_invalid', message);
+}
