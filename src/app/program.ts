@@ -88,7 +88,8 @@ function addRequestFlags(command: Command): Command {
   return command
     .option('-H, --header <header>', "another header, for the link's own origin only: 'Name: value' (repeatable)", collect)
     .option('--user-agent <text>', 'who to say that we are')
-    .option('--referer <link>', 'the page that the link was found on');
+    .option('--referer <link>', 'the page that the link was found on')
+    .option('--cookies <file>', 'Netscape cookie file; each cookie goes only where it belongs');
 }
 
 function collect(text: string, earlier: string[] = []): string[] {

@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { tempFolder } from '#testing/temp.ts';
 import { readRequestFlags } from './request-flags.ts';
 
-test('flags become request options, and what is not given is absent', async () => {
+test('flags become request options, and what is not given is absent', async (t) => {
   assert.deepEqual(await readRequestFlags({}), {});
   assert.deepEqual(await readRequestFlags({ header: ['A: b'], userAgent: 'x', referer: 'https://example.org/' }), {
     headers: [{ name: 'A', value: 'b' }],
     userAgent: 'x',
     referer: 'https://example.org/',
   });
+  const file = join(tempFolder(t), 'cookies.txt');
+  const cookies = 'example.org\tTRUE\t/\tTRUE\t0\ta\tb\n';
+  writeFileSync(file, cookies);
+  assert.deepEqual(await readRequestFlags({ cookies: file }), { cookies });
+  await assert.rejects(readRequestFlags({ cookies: '/nowhere' }), { message: /--cookies cannot be read/ });
   await assert.rejects(readRequestFlags({ header: ['Range: bytes=0-1'] }), { code: 'link_invalid' });
 });

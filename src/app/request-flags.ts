@@ -1,18 +1,34 @@
 /** The flags of `get` and `probe` that say how links are asked for. */
+import { readFile, stat } from 'node:fs/promises';
+import { longestCookieFile } from '#core/cookie-file.ts';
+import { FlotillaError } from '#core/errors.ts';
 import { checkRequest, parseHeader, type RequestOptions } from '#core/request.ts';
 
 export type RequestFlags = {
   header?: string[];
   userAgent?: string;
   referer?: string;
+  cookies?: string;
 };
 
 /** Throws `link_invalid` with a sentence that names the flag's trouble. */
 export async function readRequestFlags(flags: RequestFlags): Promise<RequestOptions> {
-  const { header, userAgent, referer } = flags;
+  const { header, userAgent, referer, cookies } = flags;
   return checkRequest({
     ...(header && { headers: header.map(parseHeader) }),
     ...(userAgent !== undefined && { userAgent }),
     ...(referer !== undefined && { referer }),
+    ...(cookies !== undefined && { cookies: await readSmallFile('--cookies', cookies, longestCookieFile) }),
   });
+}
+
+async function readSmallFile(flag: string, path: string, mostBytes: number): Promise<string> {
+  let sizeBytes: number;
+  try {
+    sizeBytes = (await stat(path)).size;
+    if (sizeBytes <= mostBytes) return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new FlotillaError('link_invalid', `The file ${path} of ${flag} cannot be read. Check the path.`, { cause });
+  }
+  throw new FlotillaError('link_invalid', `The file ${path} of ${flag} is too large to be one.`);
 }

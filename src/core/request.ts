@@ -1,3 +1,4 @@
+import { parseCookieFile } from './cookie-file.ts';
 import { FlotillaError } from './errors.ts';
 
 export type RequestHeader = { name: string; value: string };
@@ -11,6 +12,8 @@ export type RequestOptions = {
   headers?: RequestHeader[];
   userAgent?: string;
   referer?: string;
+  /** Text of a Netscape cookie file; each cookie is sent where it belongs. */
+  cookies?: string;
 };
 
 /** Fields that say how the bytes travel or which of them: a wrong one corrupts files, so they are ours alone. */
@@ -25,11 +28,12 @@ const longestValue = 8192;
 
 /** Throws `link_invalid` with a sentence that names the part that is wrong, never its value. */
 export function checkRequest(request: RequestOptions): RequestOptions {
-  const { headers = [], userAgent, referer } = request;
+  const { headers = [], userAgent, referer, cookies } = request;
   if (headers.length > mostHeaders) throw wrong(`There are more than ${mostHeaders} headers, which no server accepts.`);
   for (const header of headers) checkHeader(header);
   if (userAgent !== undefined) checkValue('user agent', userAgent);
   if (referer !== undefined) checkReferer(referer);
+  if (cookies !== undefined) parseCookieFile(cookies, 0);
   return request;
 }
 

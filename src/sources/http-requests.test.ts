@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fetchInto } from '#testing/fetch-into.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
-import { sampleBytes } from '#testing/serve-nginx.ts';
+import { sampleBytes, sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { http } from './http.ts';
 
@@ -51,4 +51,31 @@ test('a redirect to another origin loses the given headers, but not user agent a
     assert.deepEqual([seen.authorization, seen.cookie], [undefined, undefined]);
     assert.deepEqual([seen['user-agent'], seen.referer], ['Mozilla/5.0', 'https://example.org/page']);
   }
+});
+
+const jar = (...lines: string[]) => lines.map((line) => `${line.replaceAll(' ', '\t')}\n`).join('');
+
+test('a cookie file opens what needs a cookie, and each cookie goes only where it belongs', async (t) => {
+  const server = await serveHostile(t, { body });
+  const cookies = jar(
+    '127.0.0.1 FALSE / FALSE 0 pass yes',
+    '127.0.0.1 FALSE / TRUE 0 secure no',
+    '127.0.0.1 FALSE /elsewhere FALSE 0 path no',
+    'example.org TRUE / FALSE 0 other no',
+  );
+  const headers = [{ name: 'cookie', value: 'mine=1' }];
+  await fetchInto(http, tempFolder(t), server.url('plain'), { request: { cookies, headers } });
+  assert.ok(server.requests.every((seen) => seen.headers.cookie === 'mine=1; pass=yes'));
+
+  const nginx = await serveNginx(t);
+  sampleFile(nginx.folder, 'file', 100_000);
+  await assert.rejects(fetchInto(http, tempFolder(t), `${nginx.origin}/cookie/file`), { code: 'auth_required' });
+  await fetchInto(http, tempFolder(t), `${nginx.origin}/cookie/file`, { request: { cookies } });
+});
+
+test('a cookie that is set on the way is sent back where it belongs', async (t) => {
+  const nginx = await serveNginx(t);
+  sampleFile(nginx.folder, 'file', 2_000_000);
+  const { sizeBytes } = await fetchInto(http, tempFolder(t), `${nginx.origin}/get-cookie/file`);
+  assert.equal(sizeBytes, 2_000_000);
 });

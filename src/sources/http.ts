@@ -1,4 +1,5 @@
 import type { Agent } from 'undici';
+import { parseCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
@@ -14,6 +15,7 @@ import {
 } from '#core/source.ts';
 import { version } from '#core/version.ts';
 import { fileNameOf } from '#wire/content-disposition.ts';
+import { CookieJar } from '#wire/cookie-jar.ts';
 import {
   parseContentRange,
   parseOldDigest,
@@ -65,6 +67,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
   let target: URL | null = null;
   /** Servers that needed the undici lane once get it at once the next time. */
   let rawLaneWorks = true;
+  const cookies = new CookieJar(parseCookieFile(request.cookies ?? '', context.clock.now()));
 
   async function open(startByte: number, endByte: number | null, signal: AbortSignal): Promise<OpenedRange> {
     if (target !== null) {
@@ -103,6 +106,12 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
 
   async function ask(url: URL, startByte: number | null, endByte: number | null, signal: AbortSignal): Promise<Answer> {
     const headers = requestHeaders(url, startByte, endByte);
+    const answer = await askByLane(url, headers, signal);
+    cookies.keep(url, answer.head.fields.get('set-cookie') ?? [], context.clock.now());
+    return answer;
+  }
+
+  async function askByLane(url: URL, headers: [string, string][], signal: AbortSignal): Promise<Answer> {
     if (rawLaneWorks) {
       const answer = await askRaw(url, headers, signal);
       if (answer !== null) return answer;
@@ -183,7 +192,9 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
       const pair = `${decodeURIComponent(link.username)}:${decodeURIComponent(link.password)}`;
       headers.push(['Authorization', `Basic ${Buffer.from(pair).toString('base64')}`]);
     }
-    return isOwnOrigin ? withGiven(headers, request.headers ?? []) : headers;
+    const sent = isOwnOrigin ? withGiven(headers, request.headers ?? []) : headers;
+    const cookie = cookies.headerFor(url, context.clock.now());
+    return cookie === null ? sent : withCookie(sent, cookie);
   }
 
   function toRange(url: URL, answer: Answer, startByte: number, endByte: number | null): OpenedRange {
@@ -246,6 +257,13 @@ function withGiven(ours: [string, string][], given: RequestHeader[]): [string, s
   const names = new Set(given.map(({ name }) => name.toLowerCase()));
   const kept = ours.filter(([name]) => !names.has(name.toLowerCase()));
   return [...kept, ...given.map(({ name, value }): [string, string] => [name, value])];
+}
+
+/** RFC 6265 section 5.4: there is one Cookie field at most. */
+function withCookie(headers: [string, string][], cookie: string): [string, string][] {
+  const isCookie = ([name]: [string, string]) => name.toLowerCase() === 'cookie';
+  const values = [...headers.filter(isCookie).map(([, value]) => value), cookie];
+  return [...headers.filter((header) => !isCookie(header)), ['Cookie', values.join('; ')]];
 }
 
 /** Where the answer sends us; null when it does not. Only http and https are followed. */

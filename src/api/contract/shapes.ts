@@ -60,6 +60,11 @@ export const request = z
       .describe('Sent to the origin of the link; a redirect to another origin loses them.'),
     userAgent: z.string().max(8192).optional(),
     referer: z.string().max(8192).optional().describe('The page that the link was found on.'),
+    cookies: z
+      .string()
+      .max(65_536)
+      .optional()
+      .describe('Text of a Netscape cookie file; each cookie goes only where it belongs.'),
   })
   .superRefine((given, context) => {
     try {

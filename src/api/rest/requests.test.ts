@@ -8,6 +8,7 @@ const request: RequestOptions = {
   headers: [{ name: 'X-Key', value: 'hidden-word' }],
   userAgent: 'hidden-word',
   referer: 'https://example.org/hidden-word',
+  cookies: 'example.org\tTRUE\t/\tTRUE\t0\ta\thidden-word\n',
 };
 
 test('how a link is asked for goes to the worker and comes back in no answer', async (t) => {
@@ -42,6 +43,7 @@ test('a header that would break requests is refused when it is given, without it
     { headers: [{ name: 'X', value: 'hidden\r\nword' }] },
     { headers: [{ name: 'Host', value: 'hidden' }] },
     { userAgent: 'hidden\n' },
+    { cookies: 'hidden' },
   ];
   for (const request of wrong) {
     const answer = await ask('POST', '/api/v1/downloads', { body: { url, request } });
