@@ -89,7 +89,9 @@ function addRequestFlags(command: Command): Command {
     .option('-H, --header <header>', "another header, for the link's own origin only: 'Name: value' (repeatable)", collect)
     .option('--user-agent <text>', 'who to say that we are')
     .option('--referer <link>', 'the page that the link was found on')
-    .option('--cookies <file>', 'Netscape cookie file; each cookie goes only where it belongs');
+    .option('--cookies <file>', 'Netscape cookie file; each cookie goes only where it belongs')
+    .option('--user <name:password>', "login at the link's own origin: Basic, or Digest when the server asks for it")
+    .option('--bearer <token>', "token for the link's own origin");
 }
 
 function collect(text: string, earlier: string[] = []): string[] {

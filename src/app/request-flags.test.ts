@@ -16,6 +16,10 @@ test('flags become request options, and what is not given is absent', async (t) 
   const cookies = 'example.org\tTRUE\t/\tTRUE\t0\ta\tb\n';
   writeFileSync(file, cookies);
   assert.deepEqual(await readRequestFlags({ cookies: file }), { cookies });
+  assert.deepEqual(await readRequestFlags({ user: 'anna:a:b' }), { user: { name: 'anna', password: 'a:b' } });
+  assert.deepEqual(await readRequestFlags({ user: 'anna' }), { user: { name: 'anna', password: '' } });
+  assert.deepEqual(await readRequestFlags({ bearer: 'x.y' }), { bearer: 'x.y' });
+  await assert.rejects(readRequestFlags({ bearer: 'x', user: 'y' }), { message: /one login only/ });
   await assert.rejects(readRequestFlags({ cookies: '/nowhere' }), { message: /--cookies cannot be read/ });
   await assert.rejects(readRequestFlags({ header: ['Range: bytes=0-1'] }), { code: 'link_invalid' });
 });

@@ -2,23 +2,27 @@
 import { readFile, stat } from 'node:fs/promises';
 import { longestCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
-import { checkRequest, parseHeader, type RequestOptions } from '#core/request.ts';
+import { checkRequest, parseHeader, parseUser, type RequestOptions } from '#core/request.ts';
 
 export type RequestFlags = {
   header?: string[];
   userAgent?: string;
   referer?: string;
   cookies?: string;
+  user?: string;
+  bearer?: string;
 };
 
 /** Throws `link_invalid` with a sentence that names the flag's trouble. */
 export async function readRequestFlags(flags: RequestFlags): Promise<RequestOptions> {
-  const { header, userAgent, referer, cookies } = flags;
+  const { header, userAgent, referer, cookies, user, bearer } = flags;
   return checkRequest({
     ...(header && { headers: header.map(parseHeader) }),
     ...(userAgent !== undefined && { userAgent }),
     ...(referer !== undefined && { referer }),
     ...(cookies !== undefined && { cookies: await readSmallFile('--cookies', cookies, longestCookieFile) }),
+    ...(user !== undefined && { user: parseUser(user) }),
+    ...(bearer !== undefined && { bearer }),
   });
 }
 

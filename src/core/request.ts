@@ -1,6 +1,9 @@
 import { parseCookieFile } from './cookie-file.ts';
 import { FlotillaError } from './errors.ts';
 
+/** A name without a colon, and a password that may be empty. */
+export type Credentials = { name: string; password: string };
+
 export type RequestHeader = { name: string; value: string };
 
 /**
@@ -14,6 +17,10 @@ export type RequestOptions = {
   referer?: string;
   /** Text of a Netscape cookie file; each cookie is sent where it belongs. */
   cookies?: string;
+  /** Shown to the origin of the link alone, before those in the link itself. */
+  user?: Credentials;
+  /** Likewise for the origin of the link alone. */
+  bearer?: string;
 };
 
 /** Fields that say how the bytes travel or which of them: a wrong one corrupts files, so they are ours alone. */
@@ -28,12 +35,19 @@ const longestValue = 8192;
 
 /** Throws `link_invalid` with a sentence that names the part that is wrong, never its value. */
 export function checkRequest(request: RequestOptions): RequestOptions {
-  const { headers = [], userAgent, referer, cookies } = request;
+  const { headers = [], userAgent, referer, cookies, user, bearer } = request;
   if (headers.length > mostHeaders) throw wrong(`There are more than ${mostHeaders} headers, which no server accepts.`);
   for (const header of headers) checkHeader(header);
   if (userAgent !== undefined) checkValue('user agent', userAgent);
   if (referer !== undefined) checkReferer(referer);
   if (cookies !== undefined) parseCookieFile(cookies, 0);
+  if (user !== undefined) checkUser(user);
+  if (bearer !== undefined && !/^[!-~]{1,8192}$/.test(bearer))
+    throw wrong('The bearer token is not one: it is plain ASCII without spaces.');
+  const hasOwnLogin = headers.some(({ name }) => name.toLowerCase() === 'authorization');
+  if (Number(user !== undefined) + Number(bearer !== undefined) + Number(hasOwnLogin) > 1) {
+    throw wrong('Give one login only: a user, a bearer token or a header Authorization.');
+  }
   return request;
 }
 
@@ -63,6 +77,21 @@ function checkValue(what: string, value: string): void {
     throw wrong(`The ${what} is longer than ${longestValue} characters, which no server accepts.`);
   if (!/^[\t\x20-\x7e]*$/.test(value)) {
     throw wrong(`The ${what} has a line end or another character that cannot be sent. Use plain ASCII.`);
+  }
+}
+
+/** Reads `name:password` as a person types it; without a colon the password is empty. */
+export function parseUser(text: string): Credentials {
+  const colon = text.indexOf(':');
+  const user = colon < 0 ? { name: text, password: '' } : { name: text.slice(0, colon), password: text.slice(colon + 1) };
+  checkUser(user);
+  return user;
+}
+
+/** RFC 7617 section 2. */
+function checkUser({ name, password }: Credentials): void {
+  if (name.length + password.length > longestValue || /[\p{Cc}:]/u.test(name) || /\p{Cc}/u.test(password)) {
+    throw wrong('This is not a user name with its password. The name has no colon, and neither has a line end.');
   }
 }
 

@@ -79,3 +79,61 @@ test('a cookie that is set on the way is sent back where it belongs', async (t) 
   const { sizeBytes } = await fetchInto(http, tempFolder(t), `${nginx.origin}/get-cookie/file`);
   assert.equal(sizeBytes, 2_000_000);
 });
+
+const user = { name: 'anna', password: 'p "ss:ö' };
+
+for (const [algorithm, behaviour] of [
+  ['MD5', 'digest-login'],
+  ['SHA-256', 'digest-login'],
+] as const) {
+  test(`a server that asks for Digest with ${algorithm} gets it, over several connections and changing nonces`, async (t) => {
+    const server = await serveHostile(t, { body });
+    const url = server.url(behaviour, { algorithm, user: user.name, password: user.password, lifetime: 4, latencyMs: 5 });
+    const { bytes } = await fetchInto(http, tempFolder(t), url, { request: { user }, connections: 4 });
+    assert.ok(bytes.equals(body));
+    const answers = server.requests
+      .map(({ headers }) => headers.authorization ?? '')
+      .filter((value) => value.startsWith('Digest'));
+    const counted = answers.map((value) => `${/nonce="[^"]*"/.exec(value)} ${/nc=\w+/.exec(value)}`);
+    assert.ok(counted.length > 0);
+    assert.equal(new Set(counted).size, counted.length, 'no count is used twice');
+  });
+}
+
+test('a wrong password is told of without being told, and is not tried over and over', async (t) => {
+  const server = await serveHostile(t, { body });
+  for (const behaviour of ['401', 'digest-login'] as const) {
+    const url = server.url(behaviour, { user: 'anna', password: 'right' });
+    const wrong = { name: 'anna', password: 'hidden-word' };
+    await assert.rejects(
+      fetchInto(http, tempFolder(t), url, { request: { user: wrong } }),
+      (error: Error & { code: string }) => {
+        assert.equal(error.code, 'auth_required');
+        assert.doesNotMatch(`${error.stack}${JSON.stringify(error)}`, /hidden-word/);
+        return true;
+      },
+    );
+    assert.ok(server.requestsOf(url).length <= 2, `${server.requestsOf(url).length} requests`);
+  }
+});
+
+test('a login given beside the link goes before the one in the link', async (t) => {
+  const server = await serveHostile(t, { body });
+  const url = server.url('401', { user: user.name, password: user.password }).replace('//', '//otto:other@');
+  const { bytes } = await fetchInto(http, tempFolder(t), url, { request: { user } });
+  assert.ok(bytes.equals(body));
+});
+
+for (const request of [{ user }, { bearer: 'a.token' }]) {
+  test(`a redirect to another origin loses the ${Object.keys(request)[0]}, even when it is asked for`, async (t) => {
+    const { url, first, second } = await crossing(t);
+    await fetchInto(http, tempFolder(t), url, { request });
+    assert.ok(first.requests.every((seen) => /^(Basic|Bearer) ./.test(seen.headers.authorization ?? '')));
+    assert.ok(second.requests.every((seen) => seen.headers.authorization === undefined));
+    const asking = first.url('redirect-to', {
+      target: second.url('digest-login', { user: user.name, password: user.password }),
+    });
+    await assert.rejects(fetchInto(http, tempFolder(t), asking, { request }), { code: 'auth_required' });
+    assert.ok(second.requests.every((seen) => seen.headers.authorization === undefined));
+  });
+}

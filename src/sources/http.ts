@@ -3,7 +3,7 @@ import { parseCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
-import type { RequestHeader, RequestOptions } from '#core/request.ts';
+import type { Credentials, RequestHeader, RequestOptions } from '#core/request.ts';
 import type { Digest, Resolution } from '#core/resolution.ts';
 import {
   type ByteSession,
@@ -25,6 +25,7 @@ import {
 } from '#wire/http-fields.ts';
 import { field, garbled, type HttpHead, pouredLength } from '#wire/http-head.ts';
 import { Http1Connection } from '#wire/http1.ts';
+import { Login } from '#wire/login.ts';
 
 const maxRedirects = 10;
 const ownUserAgent = `Flotilla/${version}`;
@@ -53,6 +54,9 @@ export function resolutionOf(link: URL, facts: SourceFacts): Resolution {
   return { kind: 'http', name, files: [{ path: name, sizeBytes }], resumable, finalUrl, validator, mediaType, digests };
 }
 
+/** Made anew for each try: a Digest login counts them. */
+type HeadersOf = () => [string, string][];
+
 /** One answer of either lane. */
 type Answer = {
   head: HttpHead;
@@ -67,6 +71,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
   let target: URL | null = null;
   /** Servers that needed the undici lane once get it at once the next time. */
   let rawLaneWorks = true;
+  const login = loginOf(link, request);
   const cookies = new CookieJar(parseCookieFile(request.cookies ?? '', context.clock.now()));
 
   async function open(startByte: number, endByte: number | null, signal: AbortSignal): Promise<OpenedRange> {
@@ -105,29 +110,39 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
   }
 
   async function ask(url: URL, startByte: number | null, endByte: number | null, signal: AbortSignal): Promise<Answer> {
-    const headers = requestHeaders(url, startByte, endByte);
-    const answer = await askByLane(url, headers, signal);
+    const headersOf = () => requestHeaders(url, startByte, endByte);
+    const usedNonce = login?.nonce ?? null;
+    const answer = await askOnce(url, headersOf, signal);
+    if (answer.head.status !== 401 || login === null || url.origin !== link.origin) return answer;
+    if (!login.takeChallenge(answer.head.fields.get('www-authenticate') ?? [], usedNonce)) return answer;
+    answer.discard();
+    return askOnce(url, headersOf, signal);
+  }
+
+  /** Asks, and keeps the cookies that come with the answer. */
+  async function askOnce(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer> {
+    const answer = await askByLane(url, headersOf, signal);
     cookies.keep(url, answer.head.fields.get('set-cookie') ?? [], context.clock.now());
     return answer;
   }
 
-  async function askByLane(url: URL, headers: [string, string][], signal: AbortSignal): Promise<Answer> {
+  async function askByLane(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer> {
     if (rawLaneWorks) {
-      const answer = await askRaw(url, headers, signal);
+      const answer = await askRaw(url, headersOf, signal);
       if (answer !== null) return answer;
       rawLaneWorks = false;
     }
     // Loaded when needed: most downloads never do, and it is the largest part of the program.
     const { askUndici, createUndiciAgent } = await import('#wire/undici-lane.ts');
     agent ??= createUndiciAgent(context.egress, context.connectTimeoutMs);
-    const answer = await askUndici(agent, url, headers, signal);
+    const answer = await askUndici(agent, url, headersOf(), signal);
     return { ...answer, lengthBytes: pouredLength(answer.head) };
   }
 
   /** null: an answer the raw lane does not pour. */
-  async function askRaw(url: URL, headers: [string, string][], signal: AbortSignal): Promise<Answer | null> {
-    const asked = { host: url.host, path: url.pathname + url.search, headers };
+  async function askRaw(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer | null> {
     const exchange = async (connection: Http1Connection) => {
+      const asked = { host: url.host, path: url.pathname + url.search, headers: headersOf() };
       const late = new AbortController();
       const timer = context.clock.setTimer(context.connectTimeoutMs, () => late.abort(tooLate()));
       try {
@@ -188,10 +203,8 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
     ];
     if (request.referer !== undefined) headers.push(['Referer', request.referer]);
     if (startByte !== null) headers.push(['Range', `bytes=${startByte}-${endByte === null ? '' : endByte - 1}`]);
-    if (isOwnOrigin && (link.username !== '' || link.password !== '')) {
-      const pair = `${decodeURIComponent(link.username)}:${decodeURIComponent(link.password)}`;
-      headers.push(['Authorization', `Basic ${Buffer.from(pair).toString('base64')}`]);
-    }
+    if (isOwnOrigin && request.bearer !== undefined) headers.push(['Authorization', `Bearer ${request.bearer}`]);
+    else if (isOwnOrigin && login !== null) headers.push(['Authorization', login.authorizationFor(url.pathname + url.search)]);
     const sent = isOwnOrigin ? withGiven(headers, request.headers ?? []) : headers;
     const cookie = cookies.headerFor(url, context.clock.now());
     return cookie === null ? sent : withCookie(sent, cookie);
@@ -250,6 +263,22 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
       agent?.destroy().catch(() => {});
     },
   };
+}
+
+/** Who we are at the origin of the link. A header Authorization that was given speaks for itself. */
+function loginOf(link: URL, { user, bearer, headers = [] }: RequestOptions): Login | null {
+  if (bearer !== undefined || headers.some(({ name }) => name.toLowerCase() === 'authorization')) return null;
+  const credentials: Credentials = user ?? { name: decoded(link.username), password: decoded(link.password) };
+  return credentials.name === '' && credentials.password === '' ? null : new Login(credentials);
+}
+
+/** A lone % in a password is a %. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Given headers take the place of ours of the same name; of each other they are repeats. */
@@ -313,7 +342,7 @@ function refusalOf(url: URL, status: number, retryAfterMs: number | null): Floti
   if (status === 404) return new FlotillaError('not_found', `There is nothing at ${link} (404). Check the link.`);
   if (status === 410) return new FlotillaError('not_found', `The file at ${link} was taken down for good (410).`);
   if (status === 401 || status === 407) {
-    const message = `${url.host} wants a user name and a password (${status}). Put them into the link: https://user:password@…`;
+    const message = `${url.host} wants a user name and a password (${status}), or others. Give them with --user name:password.`;
     return new FlotillaError('auth_required', message);
   }
   if (status === 403) {

@@ -65,6 +65,11 @@ export const request = z
       .max(65_536)
       .optional()
       .describe('Text of a Netscape cookie file; each cookie goes only where it belongs.'),
+    user: z
+      .strictObject({ name: z.string().max(1024), password: z.string().max(8192) })
+      .optional()
+      .describe('Login at the origin of the link: Basic, or Digest when the server asks for it.'),
+    bearer: z.string().max(8192).optional().describe('Token for the origin of the link.'),
   })
   .superRefine((given, context) => {
     try {

@@ -9,6 +9,7 @@ const request: RequestOptions = {
   userAgent: 'hidden-word',
   referer: 'https://example.org/hidden-word',
   cookies: 'example.org\tTRUE\t/\tTRUE\t0\ta\thidden-word\n',
+  user: { name: 'anna', password: 'hidden-word' },
 };
 
 test('how a link is asked for goes to the worker and comes back in no answer', async (t) => {
@@ -44,6 +45,9 @@ test('a header that would break requests is refused when it is given, without it
     { headers: [{ name: 'Host', value: 'hidden' }] },
     { userAgent: 'hidden\n' },
     { cookies: 'hidden' },
+    { user: { name: 'a:b', password: 'hidden' } },
+    { bearer: 'hidden word' },
+    { bearer: 'hidden', user: { name: 'a', password: 'b' } },
   ];
   for (const request of wrong) {
     const answer = await ask('POST', '/api/v1/downloads', { body: { url, request } });
