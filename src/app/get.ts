@@ -22,7 +22,7 @@ import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, wantsColour } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
-import { type RequestFlags, readRequestFlags } from './request-flags.ts';
+import { type RequestFlags, readRequestFlags, typedProxy } from './request-flags.ts';
 
 export type GetOptions = {
   dir: string;
@@ -98,7 +98,7 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
   const request = await readRequestFlags(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts(links))]);
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([...links, ...typedProxy(request)]))]);
   return {
     options,
     folder,

@@ -6,13 +6,13 @@ import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock } from '#wire/system.ts';
 import { environment, netAllow } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
-import { type RequestFlags, readRequestFlags } from './request-flags.ts';
+import { type RequestFlags, readRequestFlags, typedProxy } from './request-flags.ts';
 
 export async function runProbe(text: string, options: { json?: boolean } & RequestFlags): Promise<number> {
   const link = parseLink(text);
   const source = sourceOf(link);
   const request = await readRequestFlags(options);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([link]))]);
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([link, ...typedProxy(request)]))]);
   const connections = createKeptConnections();
   const resolution = await source.probe(
     { clock, egress, connections, connectTimeoutMs: 30_000 },

@@ -91,7 +91,8 @@ function addRequestFlags(command: Command): Command {
     .option('--referer <link>', 'the page that the link was found on')
     .option('--cookies <file>', 'Netscape cookie file; each cookie goes only where it belongs')
     .option('--user <name:password>', "login at the link's own origin: Basic, or Digest when the server asks for it")
-    .option('--bearer <token>', "token for the link's own origin");
+    .option('--bearer <token>', "token for the link's own origin")
+    .option('--proxy <link>', 'http://…, https://… or socks5://…, with name:password@ when it needs a login');
 }
 
 function collect(text: string, earlier: string[] = []): string[] {

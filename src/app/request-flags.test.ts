@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tempFolder } from '#testing/temp.ts';
-import { readRequestFlags } from './request-flags.ts';
+import { readRequestFlags, typedProxy } from './request-flags.ts';
 
 test('flags become request options, and what is not given is absent', async (t) => {
   assert.deepEqual(await readRequestFlags({}), {});
@@ -18,6 +18,9 @@ test('flags become request options, and what is not given is absent', async (t) 
   assert.deepEqual(await readRequestFlags({ cookies: file }), { cookies });
   assert.deepEqual(await readRequestFlags({ user: 'anna:a:b' }), { user: { name: 'anna', password: 'a:b' } });
   assert.deepEqual(await readRequestFlags({ user: 'anna' }), { user: { name: 'anna', password: '' } });
+  const proxy = 'socks5://a:b@127.0.0.1:1080';
+  assert.deepEqual(await readRequestFlags({ proxy }), { proxy });
+  assert.deepEqual(typedProxy({ proxy }).map(String), [proxy]);
   assert.deepEqual(await readRequestFlags({ bearer: 'x.y' }), { bearer: 'x.y' });
   await assert.rejects(readRequestFlags({ bearer: 'x', user: 'y' }), { message: /one login only/ });
   await assert.rejects(readRequestFlags({ cookies: '/nowhere' }), { message: /--cookies cannot be read/ });

@@ -11,11 +11,12 @@ export type RequestFlags = {
   cookies?: string;
   user?: string;
   bearer?: string;
+  proxy?: string;
 };
 
 /** Throws `link_invalid` with a sentence that names the flag's trouble. */
 export async function readRequestFlags(flags: RequestFlags): Promise<RequestOptions> {
-  const { header, userAgent, referer, cookies, user, bearer } = flags;
+  const { header, userAgent, referer, cookies, user, bearer, proxy } = flags;
   return checkRequest({
     ...(header && { headers: header.map(parseHeader) }),
     ...(userAgent !== undefined && { userAgent }),
@@ -23,6 +24,7 @@ export async function readRequestFlags(flags: RequestFlags): Promise<RequestOpti
     ...(cookies !== undefined && { cookies: await readSmallFile('--cookies', cookies, longestCookieFile) }),
     ...(user !== undefined && { user: parseUser(user) }),
     ...(bearer !== undefined && { bearer }),
+    ...(proxy !== undefined && { proxy }),
   });
 }
 
@@ -35,4 +37,9 @@ async function readSmallFile(flag: string, path: string, mostBytes: number): Pro
     throw new FlotillaError('link_invalid', `The file ${path} of ${flag} cannot be read. Check the path.`, { cause });
   }
   throw new FlotillaError('link_invalid', `The file ${path} of ${flag} is too large to be one.`);
+}
+
+/** The proxy as a link that was typed: who types it may reach it. */
+export function typedProxy({ proxy }: RequestOptions): URL[] {
+  return proxy === undefined ? [] : [new URL(proxy)];
 }

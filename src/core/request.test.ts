@@ -48,6 +48,22 @@ test('user agent and referer are checked likewise', () => {
   assert.equal(checkRequest(fine), fine);
 });
 
+for (const proxy of [
+  '',
+  'proxy',
+  'ftp://a',
+  'socks4://a:1',
+  'http://',
+  'http://a/path',
+  'http://a?b',
+  'http://a%zz:b@c',
+  'http://a:1#x',
+]) {
+  test(`${JSON.stringify(proxy)} is refused as a proxy`, () => {
+    assert.throws(() => checkRequest({ proxy }), { code: 'link_invalid' });
+  });
+}
+
 test('no header that passes can end its line (fuzz)', () => {
   const letters = fc.constantFrom('a', 'B', '-', ':', ' ', '\t', '\r', '\n', '\0', 'é', '\u2028');
   const text = fc.string({ unit: letters, maxLength: 12 });

@@ -21,6 +21,16 @@ export type RequestOptions = {
   user?: Credentials;
   /** Likewise for the origin of the link alone. */
   bearer?: string;
+  /** `http:`, `https:` or `socks5:`, with a login of its own when it needs one. It looks the names of servers up. */
+  proxy?: string;
+  /** Own address that connections start from. */
+  localAddress?: string;
+  /** Only servers' addresses of this family. */
+  family?: 4 | 6;
+  /** Authorities that are trusted besides the system's (PEM). */
+  ca?: string;
+  /** Who we are, for the origin of the link alone (PEM). */
+  certificate?: { cert: string; key: string };
 };
 
 /** Fields that say how the bytes travel or which of them: a wrong one corrupts files, so they are ours alone. */
@@ -35,11 +45,12 @@ const longestValue = 8192;
 
 /** Throws `link_invalid` with a sentence that names the part that is wrong, never its value. */
 export function checkRequest(request: RequestOptions): RequestOptions {
-  const { headers = [], userAgent, referer, cookies, user, bearer } = request;
+  const { headers = [], userAgent, referer, cookies, user, bearer, proxy } = request;
   if (headers.length > mostHeaders) throw wrong(`There are more than ${mostHeaders} headers, which no server accepts.`);
   for (const header of headers) checkHeader(header);
   if (userAgent !== undefined) checkValue('user agent', userAgent);
   if (referer !== undefined) checkReferer(referer);
+  if (proxy !== undefined) checkProxy(proxy);
   if (cookies !== undefined) parseCookieFile(cookies, 0);
   if (user !== undefined) checkUser(user);
   if (bearer !== undefined && !/^[!-~]{1,8192}$/.test(bearer))
@@ -92,6 +103,19 @@ export function parseUser(text: string): Credentials {
 function checkUser({ name, password }: Credentials): void {
   if (name.length + password.length > longestValue || /[\p{Cc}:]/u.test(name) || /\p{Cc}/u.test(password)) {
     throw wrong('This is not a user name with its password. The name has no colon, and neither has a line end.');
+  }
+}
+
+function checkProxy(proxy: string): void {
+  const url = proxy.length > longestValue ? null : URL.parse(proxy);
+  const isKnown = url !== null && ['http:', 'https:', 'socks5:', 'socks5h:'].includes(url.protocol) && url.hostname !== '';
+  if (!isKnown || !/^\/?$/.test(url.pathname) || url.search !== '' || url.hash !== '') {
+    throw wrong('This is not a proxy. A proxy looks like http://proxy.example:3128, https://… or socks5://proxy.example:1080');
+  }
+  for (const part of [url.username, url.password]) {
+    // RFC 1929: a length is one byte.
+    if (!/^(?:[^%]|%[\da-f]{2})*$/i.test(part) || part.length > 255)
+      throw wrong('The login in the link of the proxy is not one.');
   }
 }
 

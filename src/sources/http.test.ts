@@ -206,7 +206,6 @@ describe('hostile servers', { concurrency: 4 }, () => {
 
   test('no spelling of a loopback address passes the gate', async (t) => {
     const egress = createEgress({ allow: [] });
-    const before = server.requests.length;
     for (const spelling of loopbackSpellings) {
       const link = URL.parse(`http://${spelling}:${server.port}/x`);
       if (link === null) continue;
@@ -220,6 +219,7 @@ describe('hostile servers', { concurrency: 4 }, () => {
         return true;
       });
     }
-    assert.equal(server.requests.length, before);
+    // Other tests ask the same server meanwhile.
+    assert.ok(server.requests.every(({ path }) => path !== '/x'));
   });
 });

@@ -26,6 +26,8 @@ import {
 import { field, garbled, type HttpHead, pouredLength } from '#wire/http-head.ts';
 import { Http1Connection } from '#wire/http1.ts';
 import { Login } from '#wire/login.ts';
+import { proxyLogin } from '#wire/tunnel.ts';
+import { createWay } from '#wire/way.ts';
 
 const maxRedirects = 10;
 const ownUserAgent = `Flotilla/${version}`;
@@ -66,11 +68,13 @@ type Answer = {
 };
 
 function openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession {
+  const way = createWay(context.egress, link, request);
   let agent: Agent | null = null;
+  let proxyAgent: Agent | null = null;
   /** Where redirects led; asked directly until it refuses, because such targets may expire. */
   let target: URL | null = null;
-  /** Servers that needed the undici lane once get it at once the next time. */
-  let rawLaneWorks = true;
+  /** Servers that needed the undici lane once get it at once the next time, and what goes through a proxy always does. */
+  let rawLaneWorks = way.proxy === null;
   const login = loginOf(link, request);
   const cookies = new CookieJar(parseCookieFile(request.cookies ?? '', context.clock.now()));
 
@@ -134,8 +138,19 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
     }
     // Loaded when needed: most downloads never do, and it is the largest part of the program.
     const { askUndici, createUndiciAgent } = await import('#wire/undici-lane.ts');
-    agent ??= createUndiciAgent(context.egress, context.connectTimeoutMs);
-    const answer = await askUndici(agent, url, headersOf(), signal);
+    const proxy = way.proxy?.protocol.startsWith('http') && url.protocol === 'http:' ? way.proxy : null;
+    if (proxy === null) {
+      agent ??= createUndiciAgent(way.toServer, context.connectTimeoutMs);
+      const answer = await askUndici(agent, url, headersOf(), signal);
+      return { ...answer, lengthBytes: pouredLength(answer.head) };
+    }
+    // RFC 9112 section 3.2.2: proxies want the whole link, and many refuse to tunnel what is not TLS.
+    way.direct.checkUnresolved(url.hostname, Number(url.port) || 80);
+    proxyAgent ??= createUndiciAgent(way.direct, context.connectTimeoutMs);
+    const proxyAuthorization = proxyLogin(proxy);
+    const headers = headersOf();
+    if (proxyAuthorization !== null) headers.push(['Proxy-Authorization', proxyAuthorization]);
+    const answer = await askUndici(proxyAgent, url, headers, signal, proxy);
     return { ...answer, lengthBytes: pouredLength(answer.head) };
   }
 
@@ -154,7 +169,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
         timer.cancel();
       }
     };
-    let connection = context.connections.take(url.origin) as Http1Connection | null;
+    let connection = context.connections.take(way.keyOf(url)) as Http1Connection | null;
     let head: HttpHead | null = null;
     if (connection !== null) {
       // A kept connection may have been closed by the server just now; that says nothing about the file.
@@ -162,7 +177,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
       signal.throwIfAborted();
     }
     if (connection === null || head === null) {
-      connection = await Http1Connection.open(context.clock, context.egress, {
+      connection = await Http1Connection.open(context.clock, way.toServer, {
         host: url.hostname,
         port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
         tls: url.protocol === 'https:',
@@ -182,7 +197,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
       lengthBytes: pouredLength(head),
       async pour(sink, pourSignal) {
         await usedConnection.pour(usedHead, sink, pourSignal);
-        if (usedConnection.isFree) context.connections.keep(url.origin, usedConnection);
+        if (usedConnection.isFree) context.connections.keep(way.keyOf(url), usedConnection);
       },
       discard: () => usedConnection.close(),
     };
@@ -261,6 +276,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
     open,
     close() {
       agent?.destroy().catch(() => {});
+      proxyAgent?.destroy().catch(() => {});
     },
   };
 }
@@ -341,7 +357,11 @@ function refusalOf(url: URL, status: number, retryAfterMs: number | null): Floti
   const link = showLink(url);
   if (status === 404) return new FlotillaError('not_found', `There is nothing at ${link} (404). Check the link.`);
   if (status === 410) return new FlotillaError('not_found', `The file at ${link} was taken down for good (410).`);
-  if (status === 401 || status === 407) {
+  if (status === 407) {
+    const message = 'The proxy wants a user name and a password (407). Put them into its link: http://user:password@…';
+    return new FlotillaError('auth_required', message);
+  }
+  if (status === 401) {
     const message = `${url.host} wants a user name and a password (${status}), or others. Give them with --user name:password.`;
     return new FlotillaError('auth_required', message);
   }

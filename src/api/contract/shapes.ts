@@ -70,6 +70,7 @@ export const request = z
       .optional()
       .describe('Login at the origin of the link: Basic, or Digest when the server asks for it.'),
     bearer: z.string().max(8192).optional().describe('Token for the origin of the link.'),
+    proxy: z.string().max(2048).optional().describe('http://…, https://… or socks5://…, with its own login when it needs one.'),
   })
   .superRefine((given, context) => {
     try {

@@ -10,6 +10,7 @@ const request: RequestOptions = {
   referer: 'https://example.org/hidden-word',
   cookies: 'example.org\tTRUE\t/\tTRUE\t0\ta\thidden-word\n',
   user: { name: 'anna', password: 'hidden-word' },
+  proxy: 'http://anna:hidden-word@proxy.example:3128',
 };
 
 test('how a link is asked for goes to the worker and comes back in no answer', async (t) => {
@@ -47,6 +48,7 @@ test('a header that would break requests is refused when it is given, without it
     { cookies: 'hidden' },
     { user: { name: 'a:b', password: 'hidden' } },
     { bearer: 'hidden word' },
+    { proxy: 'ftp://anna:hidden@proxy.example' },
     { bearer: 'hidden', user: { name: 'a', password: 'b' } },
   ];
   for (const request of wrong) {
