@@ -92,7 +92,13 @@ function addRequestFlags(command: Command): Command {
     .option('--cookies <file>', 'Netscape cookie file; each cookie goes only where it belongs')
     .option('--user <name:password>', "login at the link's own origin: Basic, or Digest when the server asks for it")
     .option('--bearer <token>', "token for the link's own origin")
-    .option('--proxy <link>', 'http://…, https://… or socks5://…, with name:password@ when it needs a login');
+    .option('--proxy <link>', 'http://…, https://… or socks5://…, with name:password@ when it needs a login')
+    .option('--interface <address>', 'own address that connections start from')
+    .option('-4, --ipv4', 'only IPv4 addresses')
+    .option('-6, --ipv6', 'only IPv6 addresses')
+    .option('--ca <file>', "authorities to trust besides the system's (PEM)")
+    .option('--cert <file>', "certificate that we show to the link's own origin (PEM)")
+    .option('--key <file>', 'private key of that certificate (PEM)');
 }
 
 function collect(text: string, earlier: string[] = []): string[] {

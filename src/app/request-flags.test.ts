@@ -21,6 +21,22 @@ test('flags become request options, and what is not given is absent', async (t) 
   const proxy = 'socks5://a:b@127.0.0.1:1080';
   assert.deepEqual(await readRequestFlags({ proxy }), { proxy });
   assert.deepEqual(typedProxy({ proxy }).map(String), [proxy]);
+  const pem = { cert: '-----BEGIN CERTIFICATE-----', key: '-----BEGIN PRIVATE KEY-----' };
+  const [cert, key] = [join(tempFolder(t), 'cert'), join(tempFolder(t), 'key')];
+  writeFileSync(cert, pem.cert);
+  writeFileSync(key, pem.key);
+  assert.deepEqual(await readRequestFlags({ ca: cert, cert, key, interface: '127.0.0.1', ipv4: true }), {
+    localAddress: '127.0.0.1',
+    family: 4,
+    ca: pem.cert,
+    certificate: pem,
+  });
+  assert.deepEqual(await readRequestFlags({ ipv6: true }), { family: 6 });
+  await assert.rejects(readRequestFlags({ ipv4: true, ipv6: true }), { message: /not both/ });
+  await assert.rejects(readRequestFlags({ interface: '127.0.0.1', ipv6: true }), { message: /not of IPv6/ });
+  await assert.rejects(readRequestFlags({ interface: 'eth0' }), { message: /address to connect from is not one/ });
+  await assert.rejects(readRequestFlags({ cert }), { message: /belong together/ });
+  await assert.rejects(readRequestFlags({ cert: key, key: cert }), { message: /not one in PEM form/ });
   assert.deepEqual(await readRequestFlags({ bearer: 'x.y' }), { bearer: 'x.y' });
   await assert.rejects(readRequestFlags({ bearer: 'x', user: 'y' }), { message: /one login only/ });
   await assert.rejects(readRequestFlags({ cookies: '/nowhere' }), { message: /--cookies cannot be read/ });

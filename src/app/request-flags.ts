@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { longestCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
-import { checkRequest, parseHeader, parseUser, type RequestOptions } from '#core/request.ts';
+import { checkRequest, longestPem, parseHeader, parseUser, type RequestOptions } from '#core/request.ts';
 
 export type RequestFlags = {
   header?: string[];
@@ -12,11 +12,21 @@ export type RequestFlags = {
   user?: string;
   bearer?: string;
   proxy?: string;
+  interface?: string;
+  ipv4?: boolean;
+  ipv6?: boolean;
+  ca?: string;
+  cert?: string;
+  key?: string;
 };
 
 /** Throws `link_invalid` with a sentence that names the flag's trouble. */
 export async function readRequestFlags(flags: RequestFlags): Promise<RequestOptions> {
-  const { header, userAgent, referer, cookies, user, bearer, proxy } = flags;
+  if (flags.ipv4 && flags.ipv6) throw new FlotillaError('link_invalid', 'Give -4 or -6, not both.');
+  if ((flags.cert === undefined) !== (flags.key === undefined)) {
+    throw new FlotillaError('link_invalid', '--cert and --key belong together: the certificate, and its private key.');
+  }
+  const { header, userAgent, referer, cookies, user, bearer, proxy, ca, cert, key, interface: localAddress } = flags;
   return checkRequest({
     ...(header && { headers: header.map(parseHeader) }),
     ...(userAgent !== undefined && { userAgent }),
@@ -25,6 +35,16 @@ export async function readRequestFlags(flags: RequestFlags): Promise<RequestOpti
     ...(user !== undefined && { user: parseUser(user) }),
     ...(bearer !== undefined && { bearer }),
     ...(proxy !== undefined && { proxy }),
+    ...(localAddress !== undefined && { localAddress }),
+    ...((flags.ipv4 || flags.ipv6) && { family: flags.ipv4 ? 4 : 6 }),
+    ...(ca !== undefined && { ca: await readSmallFile('--ca', ca, longestPem) }),
+    ...(cert !== undefined &&
+      key !== undefined && {
+        certificate: {
+          cert: await readSmallFile('--cert', cert, longestPem),
+          key: await readSmallFile('--key', key, longestPem),
+        },
+      }),
   });
 }
 

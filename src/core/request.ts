@@ -45,12 +45,18 @@ const longestValue = 8192;
 
 /** Throws `link_invalid` with a sentence that names the part that is wrong, never its value. */
 export function checkRequest(request: RequestOptions): RequestOptions {
-  const { headers = [], userAgent, referer, cookies, user, bearer, proxy } = request;
+  const { headers = [], userAgent, referer, cookies, user, bearer, proxy, localAddress, family, ca, certificate } = request;
   if (headers.length > mostHeaders) throw wrong(`There are more than ${mostHeaders} headers, which no server accepts.`);
   for (const header of headers) checkHeader(header);
   if (userAgent !== undefined) checkValue('user agent', userAgent);
   if (referer !== undefined) checkReferer(referer);
   if (proxy !== undefined) checkProxy(proxy);
+  if (localAddress !== undefined) checkLocalAddress(localAddress, family);
+  if (ca !== undefined) checkPem('authority', ca, /CERTIFICATE/);
+  if (certificate !== undefined) {
+    checkPem('certificate', certificate.cert, /CERTIFICATE/);
+    checkPem('key', certificate.key, /PRIVATE KEY/);
+  }
   if (cookies !== undefined) parseCookieFile(cookies, 0);
   if (user !== undefined) checkUser(user);
   if (bearer !== undefined && !/^[!-~]{1,8192}$/.test(bearer))
@@ -117,6 +123,23 @@ function checkProxy(proxy: string): void {
     if (!/^(?:[^%]|%[\da-f]{2})*$/i.test(part) || part.length > 255)
       throw wrong('The login in the link of the proxy is not one.');
   }
+}
+
+function checkLocalAddress(address: string, family: 4 | 6 | undefined): void {
+  const host = URL.parse(`http://${address.includes(':') ? `[${address}]` : address}/`)?.hostname ?? '';
+  const own = host.startsWith('[') ? 6 : /^\d+\.\d+\.\d+\.\d+$/.test(address) && host === address ? 4 : null;
+  if (own === null) throw wrong('The address to connect from is not one. It looks like 192.168.1.5 or fd00::5');
+  if (family !== undefined && family !== own) throw wrong(`The address to connect from is not of IPv${family}.`);
+}
+
+export const longestPem = 1024 * 1024;
+
+/** Whether it is any good shows when it is used; here only that it is of the right kind. */
+function checkPem(what: string, text: string, kind: RegExp): void {
+  const label = /-----BEGIN ([A-Z0-9 ]{1,40})-----/g;
+  const labels = text.length > longestPem ? [] : [...text.matchAll(label)].map(([, found = '']) => found);
+  if (!labels.some((found) => kind.test(found))) throw wrong(`The ${what} is not one in PEM form (-----BEGIN …).`);
+  if (labels.some((found) => found.includes('ENCRYPTED'))) throw wrong(`The ${what} has a password. Give it without one.`);
 }
 
 function checkReferer(referer: string): void {

@@ -71,6 +71,16 @@ export const request = z
       .describe('Login at the origin of the link: Basic, or Digest when the server asks for it.'),
     bearer: z.string().max(8192).optional().describe('Token for the origin of the link.'),
     proxy: z.string().max(2048).optional().describe('http://…, https://… or socks5://…, with its own login when it needs one.'),
+    localAddress: z.string().max(64).optional().describe('Own address of the worker that connections start from.'),
+    family: z
+      .union([z.literal(4), z.literal(6)])
+      .optional()
+      .describe('Only IPv4 or only IPv6 addresses.'),
+    ca: z.string().max(65_536).optional().describe('Authorities that are trusted besides the usual ones (PEM).'),
+    certificate: z
+      .strictObject({ cert: z.string().max(65_536), key: z.string().max(65_536) })
+      .optional()
+      .describe('Shown to the origin of the link in the TLS handshake (PEM).'),
   })
   .superRefine((given, context) => {
     try {

@@ -11,6 +11,10 @@ const request: RequestOptions = {
   cookies: 'example.org\tTRUE\t/\tTRUE\t0\ta\thidden-word\n',
   user: { name: 'anna', password: 'hidden-word' },
   proxy: 'http://anna:hidden-word@proxy.example:3128',
+  localAddress: '127.0.0.1',
+  family: 4,
+  ca: '-----BEGIN CERTIFICATE-----\nhidden-word',
+  certificate: { cert: '-----BEGIN CERTIFICATE-----\nhidden-word', key: '-----BEGIN PRIVATE KEY-----\nhidden-word' },
 };
 
 test('how a link is asked for goes to the worker and comes back in no answer', async (t) => {
@@ -48,6 +52,7 @@ test('a header that would break requests is refused when it is given, without it
     { cookies: 'hidden' },
     { user: { name: 'a:b', password: 'hidden' } },
     { bearer: 'hidden word' },
+    { certificate: { cert: 'hidden', key: 'hidden' } },
     { proxy: 'ftp://anna:hidden@proxy.example' },
     { bearer: 'hidden', user: { name: 'a', password: 'b' } },
   ];
