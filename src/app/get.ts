@@ -9,6 +9,7 @@ import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Files } from '#core/files.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
+import type { RequestOptions } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { SourceContext, SourceFacts } from '#core/source.ts';
 import { Limiter } from '#lib/limiter.ts';
@@ -21,6 +22,7 @@ import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, wantsColour } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
+import { type RequestFlags, readRequestFlags, typedProxy } from './request-flags.ts';
 
 export type GetOptions = {
   dir: string;
@@ -36,7 +38,7 @@ export type GetOptions = {
   quiet?: boolean;
   /** false with `--no-digest`. */
   digest: boolean;
-};
+} & RequestFlags;
 
 /** A server that asks for more patience than this in the foreground ends the download. */
 const longestWaitMs = 120_000;
@@ -73,6 +75,7 @@ type Run = {
   folder: string;
   checksum: Digest | null;
   context: SourceContext;
+  request: RequestOptions;
   digester: DigestThread;
   limiters: Limiter[];
   screen: GetScreen;
@@ -92,14 +95,16 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
   }
   for (const link of links) sourceOf(link);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
+  const request = await readRequestFlags(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts(links))]);
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([...links, ...typedProxy(request)]))]);
   return {
     options,
     folder,
     checksum,
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
+    request,
     digester: new DigestThread(),
     limiters: options.limitRate === undefined ? [] : [new Limiter(options.limitRate, clock.mono())],
     screen: chooseScreen(options),
@@ -171,7 +176,7 @@ function listenForInterrupt(stop: AbortController): () => void {
 async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): Promise<number> {
   const { screen, options } = run;
   const beganMs = clock.mono();
-  const session = sourceOf(link).openSession(run.context, link);
+  const session = sourceOf(link).openSession(run.context, link, run.request);
   const unfinished = new Unfinished(run, link);
   let ticker: ReturnType<typeof setInterval> | null = null;
   try {

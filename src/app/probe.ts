@@ -6,15 +6,18 @@ import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock } from '#wire/system.ts';
 import { environment, netAllow } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
+import { type RequestFlags, readRequestFlags, typedProxy } from './request-flags.ts';
 
-export async function runProbe(text: string, options: { json?: boolean }): Promise<number> {
+export async function runProbe(text: string, options: { json?: boolean } & RequestFlags): Promise<number> {
   const link = parseLink(text);
   const source = sourceOf(link);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([link]))]);
+  const request = await readRequestFlags(options);
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([link, ...typedProxy(request)]))]);
   const connections = createKeptConnections();
   const resolution = await source.probe(
     { clock, egress, connections, connectTimeoutMs: 30_000 },
     link,
+    request,
     new AbortController().signal,
   );
   if (options.json) {

@@ -15,7 +15,7 @@ export async function runProgram(args: string[]): Promise<number> {
     .showSuggestionAfterError()
     .configureHelp({ sortSubcommands: false });
 
-  program
+  const get = program
     .command('get')
     .description('download links in the foreground, without a server; run it again to go on after an interruption')
     .argument('[url...]', 'links; several are several downloads')
@@ -40,21 +40,21 @@ export async function runProgram(args: string[]): Promise<number> {
     )
     .option('--no-digest', 'compute no SHA-256 when none was promised')
     .option('--json', 'one JSON event per line on standard output')
-    .option('-q, --quiet', 'only errors and results')
-    .action(async (urls: string[], options) => {
-      const { runGet } = await import('./get.ts');
-      exitCode = await runGet(urls, options);
-    });
+    .option('-q, --quiet', 'only errors and results');
+  addRequestFlags(get).action(async (urls: string[], options) => {
+    const { runGet } = await import('./get.ts');
+    exitCode = await runGet(urls, options);
+  });
 
-  program
+  const probe = program
     .command('probe')
     .description('look at a link and tell what it is; downloads nothing')
     .argument('<link>')
-    .option('--json', 'the whole resolution as JSON')
-    .action(async (link: string, options) => {
-      const { runProbe } = await import('./probe.ts');
-      exitCode = await runProbe(link, options);
-    });
+    .option('--json', 'the whole resolution as JSON');
+  addRequestFlags(probe).action(async (link: string, options) => {
+    const { runProbe } = await import('./probe.ts');
+    exitCode = await runProbe(link, options);
+  });
 
   program
     .command('serve')
@@ -81,6 +81,28 @@ export async function runProgram(args: string[]): Promise<number> {
     process.stderr.write(`flotilla: ${error.message}\n`);
     return exitCodeOf(error.code);
   }
+}
+
+/** How links are asked for: the same for every command that asks. */
+function addRequestFlags(command: Command): Command {
+  return command
+    .option('-H, --header <header>', "another header, for the link's own origin only: 'Name: value' (repeatable)", collect)
+    .option('--user-agent <text>', 'who to say that we are')
+    .option('--referer <link>', 'the page that the link was found on')
+    .option('--cookies <file>', 'Netscape cookie file; each cookie goes only where it belongs')
+    .option('--user <name:password>', "login at the link's own origin: Basic, or Digest when the server asks for it")
+    .option('--bearer <token>', "token for the link's own origin")
+    .option('--proxy <link>', 'http://…, https://… or socks5://…, with name:password@ when it needs a login')
+    .option('--interface <address>', 'own address that connections start from')
+    .option('-4, --ipv4', 'only IPv4 addresses')
+    .option('-6, --ipv6', 'only IPv6 addresses')
+    .option('--ca <file>', "authorities to trust besides the system's (PEM)")
+    .option('--cert <file>', "certificate that we show to the link's own origin (PEM)")
+    .option('--key <file>', 'private key of that certificate (PEM)');
+}
+
+function collect(text: string, earlier: string[] = []): string[] {
+  return [...earlier, text];
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {

@@ -1,4 +1,5 @@
 import type { Failure } from './errors.ts';
+import type { RequestOptions } from './request.ts';
 import type { Digest, Resolution } from './resolution.ts';
 
 export const downloadStates = ['queued', 'active', 'paused', 'completed', 'failed', 'cancelled'] as const;
@@ -30,6 +31,8 @@ export type DownloadOptions = {
   checksum?: Digest;
   connections?: number;
   limitBytesPerSecond?: number;
+  /** May hold secrets: goes to the worker, and never into an answer. */
+  request?: RequestOptions;
 };
 
 /** The aggregate people see. Times are milliseconds since 1970; null is "not yet" or "not known". */

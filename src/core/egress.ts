@@ -12,6 +12,14 @@ export type ConnectTarget = {
   alpn?: string[];
   /** Reads go straight into the reader's own memory instead of through the stream. */
   onread?: OnRead;
+  /** Own address that the connection starts from; only addresses of its family are tried. */
+  localAddress?: string | undefined;
+  /** Only addresses of this family are tried. */
+  family?: 4 | 6 | undefined;
+  /** Authorities that are trusted besides the system's (PEM). */
+  ca?: string | undefined;
+  /** Who we are in the TLS handshake (PEM). */
+  certificate?: { cert: string; key: string } | undefined;
   signal: AbortSignal;
   timeoutMs: number;
 };
@@ -22,4 +30,6 @@ export type ConnectTarget = {
  */
 export interface Egress {
   connect(target: ConnectTarget): Promise<Duplex>;
+  /** For a target whose name a proxy looks up: throws `address_refused` for a literal or a port that is not allowed. */
+  checkUnresolved(host: string, port: number): void;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Egress } from './egress.ts';
+import type { RequestOptions } from './request.ts';
 import type { Digest, Resolution, Validator } from './resolution.ts';
 
 /**
@@ -72,8 +73,8 @@ export interface Source {
   readonly kind: string;
   /** Schemes it takes, with the colon: `http:`. */
   readonly schemes: readonly string[];
-  probe(context: SourceContext, link: URL, signal: AbortSignal): Promise<Resolution>;
-  openSession(context: SourceContext, link: URL): ByteSession;
+  probe(context: SourceContext, link: URL, request: RequestOptions, signal: AbortSignal): Promise<Resolution>;
+  openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession;
 }
 
 /** Checked here so that an adapter reads like its neighbours. */

@@ -71,6 +71,7 @@ const expected: Record<Behaviour, 'right' | FlotillaError['code']> = {
   'redirect-relative': 'right',
   'redirect-nowhere': 'protocol_error',
   '401': 'auth_required',
+  'digest-login': 'auth_required',
   '403': 'auth_required',
   '404': 'not_found',
   '410': 'not_found',
@@ -213,6 +214,7 @@ describe('hostile servers', { concurrency: 4 }, () => {
       const session = http.openSession(
         { clock: systemClock, egress, connections: createKeptConnections(), connectTimeoutMs: 2000 },
         link,
+        {},
       );
       await assert.rejects(session.open(0, null, t.signal), (error: FlotillaError) => {
         assert.match(error.code, /address_refused|name_unresolvable/, `${spelling}: ${error.message}`);

@@ -1,11 +1,14 @@
 import type { Agent } from 'undici';
+import { parseCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
+import type { Credentials, RequestHeader, RequestOptions } from '#core/request.ts';
 import type { Digest, Resolution } from '#core/resolution.ts';
 import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
 import { version } from '#core/version.ts';
 import { fileNameOf } from '#wire/content-disposition.ts';
+import { CookieJar } from '#wire/cookie-jar.ts';
 import {
   parseContentRange,
   parseOldDigest,
@@ -15,16 +18,19 @@ import {
 } from '#wire/http-fields.ts';
 import { field, garbled, type HttpHead, pouredLength } from '#wire/http-head.ts';
 import { Http1Connection } from '#wire/http1.ts';
+import { Login } from '#wire/login.ts';
+import { proxyLogin } from '#wire/tunnel.ts';
+import { createWay } from '#wire/way.ts';
 
 const maxRedirects = 10;
-const userAgent = `Flotilla/${version}`;
+const ownUserAgent = `Flotilla/${version}`;
 
 export const http = defineSource({
   kind: 'http',
   schemes: ['http:', 'https:'],
 
-  async probe(context, link, signal) {
-    const session = openSession(context, link);
+  async probe(context, link, request, signal) {
+    const session = openSession(context, link, request);
     try {
       const opened = await session.open(0, null, signal);
       opened.discard();
@@ -43,6 +49,9 @@ export function resolutionOf(link: URL, facts: SourceFacts): Resolution {
   return { kind: 'http', name, files: [{ path: name, sizeBytes }], resumable, finalUrl, validator, mediaType, digests };
 }
 
+/** Made anew for each try: a Digest login counts them. */
+type HeadersOf = () => [string, string][];
+
 /** One answer of either lane. */
 type Answer = {
   head: HttpHead;
@@ -51,12 +60,16 @@ type Answer = {
   lengthBytes: number | null;
 };
 
-function openSession(context: SourceContext, link: URL): ByteSession {
+function openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession {
+  const way = createWay(context.egress, link, request);
   let agent: Agent | null = null;
+  let proxyAgent: Agent | null = null;
   /** Where redirects led; asked directly until it refuses, because such targets may expire. */
   let target: URL | null = null;
-  /** Servers that needed the undici lane once get it at once the next time. */
-  let rawLaneWorks = true;
+  /** Servers that needed the undici lane once get it at once the next time, and what goes through a proxy always does. */
+  let rawLaneWorks = way.proxy === null;
+  const login = loginOf(link, request);
+  const cookies = new CookieJar(parseCookieFile(request.cookies ?? '', context.clock.now()));
 
   async function open(startByte: number, endByte: number | null, signal: AbortSignal): Promise<OpenedRange> {
     if (target !== null) {
@@ -94,27 +107,54 @@ function openSession(context: SourceContext, link: URL): ByteSession {
   }
 
   async function ask(url: URL, startByte: number | null, endByte: number | null, signal: AbortSignal): Promise<Answer> {
-    const headers = requestHeaders(url, startByte, endByte);
+    const headersOf = () => requestHeaders(url, startByte, endByte);
+    const usedNonce = login?.nonce ?? null;
+    const answer = await askOnce(url, headersOf, signal);
+    if (answer.head.status !== 401 || login === null || url.origin !== link.origin) return answer;
+    if (!login.takeChallenge(answer.head.fields.get('www-authenticate') ?? [], usedNonce)) return answer;
+    answer.discard();
+    return askOnce(url, headersOf, signal);
+  }
+
+  /** Asks, and keeps the cookies that come with the answer. */
+  async function askOnce(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer> {
+    const answer = await askByLane(url, headersOf, signal);
+    cookies.keep(url, answer.head.fields.get('set-cookie') ?? [], context.clock.now());
+    return answer;
+  }
+
+  async function askByLane(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer> {
     if (rawLaneWorks) {
-      const answer = await askRaw(url, headers, signal);
+      const answer = await askRaw(url, headersOf, signal);
       if (answer !== null) return answer;
       rawLaneWorks = false;
     }
     // Loaded when needed: most downloads never do, and it is the largest part of the program.
     const { askUndici, createUndiciAgent } = await import('#wire/undici-lane.ts');
-    agent ??= createUndiciAgent(context.egress, context.connectTimeoutMs);
-    const answer = await askUndici(agent, url, headers, signal);
+    const proxy = way.proxy?.protocol.startsWith('http') && url.protocol === 'http:' ? way.proxy : null;
+    if (proxy === null) {
+      agent ??= createUndiciAgent(way.toServer, context.connectTimeoutMs);
+      const answer = await askUndici(agent, url, headersOf(), signal);
+      return { ...answer, lengthBytes: pouredLength(answer.head) };
+    }
+    // RFC 9112 section 3.2.2: proxies want the whole link, and many refuse to tunnel what is not TLS.
+    way.direct.checkUnresolved(url.hostname, Number(url.port) || 80);
+    proxyAgent ??= createUndiciAgent(way.direct, context.connectTimeoutMs);
+    const proxyAuthorization = proxyLogin(proxy);
+    const headers = headersOf();
+    if (proxyAuthorization !== null) headers.push(['Proxy-Authorization', proxyAuthorization]);
+    const answer = await askUndici(proxyAgent, url, headers, signal, proxy);
     return { ...answer, lengthBytes: pouredLength(answer.head) };
   }
 
   /** null: an answer the raw lane does not pour. */
-  async function askRaw(url: URL, headers: [string, string][], signal: AbortSignal): Promise<Answer | null> {
-    const request = { host: url.host, path: url.pathname + url.search, headers };
+  async function askRaw(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer | null> {
     const exchange = async (connection: Http1Connection) => {
+      const asked = { host: url.host, path: url.pathname + url.search, headers: headersOf() };
       const late = new AbortController();
       const timer = context.clock.setTimer(context.connectTimeoutMs, () => late.abort(tooLate()));
       try {
-        return await connection.ask(request, AbortSignal.any([signal, late.signal]));
+        return await connection.ask(asked, AbortSignal.any([signal, late.signal]));
       } catch (error) {
         connection.close();
         throw error;
@@ -122,7 +162,7 @@ function openSession(context: SourceContext, link: URL): ByteSession {
         timer.cancel();
       }
     };
-    let connection = context.connections.take(url.origin) as Http1Connection | null;
+    let connection = context.connections.take(way.keyOf(url)) as Http1Connection | null;
     let head: HttpHead | null = null;
     if (connection !== null) {
       // A kept connection may have been closed by the server just now; that says nothing about the file.
@@ -130,7 +170,7 @@ function openSession(context: SourceContext, link: URL): ByteSession {
       signal.throwIfAborted();
     }
     if (connection === null || head === null) {
-      connection = await Http1Connection.open(context.clock, context.egress, {
+      connection = await Http1Connection.open(context.clock, way.toServer, {
         host: url.hostname,
         port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
         tls: url.protocol === 'https:',
@@ -150,7 +190,7 @@ function openSession(context: SourceContext, link: URL): ByteSession {
       lengthBytes: pouredLength(head),
       async pour(sink, pourSignal, mostBytes) {
         await usedConnection.pour(usedHead, sink, pourSignal, mostBytes);
-        if (usedConnection.isFree) context.connections.keep(url.origin, usedConnection);
+        if (usedConnection.isFree) context.connections.keep(way.keyOf(url), usedConnection);
       },
       discard: () => usedConnection.close(),
     };
@@ -161,19 +201,21 @@ function openSession(context: SourceContext, link: URL): ByteSession {
     return new FlotillaError('timed_out', `${link.host} took the request but did not answer within ${seconds} s.`);
   }
 
-  /** A password belongs to the origin of the link alone: it is not sent where a redirect leads. */
+  /** Given headers and a password belong to the origin of the link alone: they are not sent where a redirect leads. */
   function requestHeaders(url: URL, startByte: number | null, endByte: number | null): [string, string][] {
+    const isOwnOrigin = url.origin === link.origin;
     const headers: [string, string][] = [
-      ['User-Agent', userAgent],
+      ['User-Agent', request.userAgent ?? ownUserAgent],
       ['Accept', '*/*'],
       ['Accept-Encoding', 'identity'],
     ];
+    if (request.referer !== undefined) headers.push(['Referer', request.referer]);
     if (startByte !== null) headers.push(['Range', `bytes=${startByte}-${endByte === null ? '' : endByte - 1}`]);
-    if (url.origin === link.origin && (link.username !== '' || link.password !== '')) {
-      const pair = `${decodeURIComponent(link.username)}:${decodeURIComponent(link.password)}`;
-      headers.push(['Authorization', `Basic ${Buffer.from(pair).toString('base64')}`]);
-    }
-    return headers;
+    if (isOwnOrigin && request.bearer !== undefined) headers.push(['Authorization', `Bearer ${request.bearer}`]);
+    else if (isOwnOrigin && login !== null) headers.push(['Authorization', login.authorizationFor(url.pathname + url.search)]);
+    const sent = isOwnOrigin ? withGiven(headers, request.headers ?? []) : headers;
+    const cookie = cookies.headerFor(url, context.clock.now());
+    return cookie === null ? sent : withCookie(sent, cookie);
   }
 
   function toRange(url: URL, answer: Answer, startByte: number, endByte: number | null): OpenedRange {
@@ -227,8 +269,39 @@ function openSession(context: SourceContext, link: URL): ByteSession {
     open,
     close() {
       agent?.destroy().catch(() => {});
+      proxyAgent?.destroy().catch(() => {});
     },
   };
+}
+
+/** Who we are at the origin of the link. A header Authorization that was given speaks for itself. */
+function loginOf(link: URL, { user, bearer, headers = [] }: RequestOptions): Login | null {
+  if (bearer !== undefined || headers.some(({ name }) => name.toLowerCase() === 'authorization')) return null;
+  const credentials: Credentials = user ?? { name: decoded(link.username), password: decoded(link.password) };
+  return credentials.name === '' && credentials.password === '' ? null : new Login(credentials);
+}
+
+/** A lone % in a password is a %. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Given headers take the place of ours of the same name; of each other they are repeats. */
+function withGiven(ours: [string, string][], given: RequestHeader[]): [string, string][] {
+  const names = new Set(given.map(({ name }) => name.toLowerCase()));
+  const kept = ours.filter(([name]) => !names.has(name.toLowerCase()));
+  return [...kept, ...given.map(({ name, value }): [string, string] => [name, value])];
+}
+
+/** RFC 6265 section 5.4: there is one Cookie field at most. */
+function withCookie(headers: [string, string][], cookie: string): [string, string][] {
+  const isCookie = ([name]: [string, string]) => name.toLowerCase() === 'cookie';
+  const values = [...headers.filter(isCookie).map(([, value]) => value), cookie];
+  return [...headers.filter((header) => !isCookie(header)), ['Cookie', values.join('; ')]];
 }
 
 /** Where the answer sends us; null when it does not. Only http and https are followed. */
@@ -277,8 +350,12 @@ function refusalOf(url: URL, status: number, retryAfterMs: number | null): Floti
   const link = showLink(url);
   if (status === 404) return new FlotillaError('not_found', `There is nothing at ${link} (404). Check the link.`);
   if (status === 410) return new FlotillaError('not_found', `The file at ${link} was taken down for good (410).`);
-  if (status === 401 || status === 407) {
-    const message = `${url.host} wants a user name and a password (${status}). Put them into the link: https://user:password@…`;
+  if (status === 407) {
+    const message = 'The proxy wants a user name and a password (407). Put them into its link: http://user:password@…';
+    return new FlotillaError('auth_required', message);
+  }
+  if (status === 401) {
+    const message = `${url.host} wants a user name and a password (${status}), or others. Give them with --user name:password.`;
     return new FlotillaError('auth_required', message);
   }
   if (status === 403) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RequestOptions } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { Source } from '#core/source.ts';
 import { RangeSet } from '#lib/ranges.ts';
@@ -18,17 +19,18 @@ export type FetchIntoOptions = Partial<FetchOptions> & {
   signal?: AbortSignal;
   checksum?: Digest | null;
   connectTimeoutMs?: number;
+  request?: RequestOptions;
 };
 
 export type Fetched = FetchResult & { bytes: Buffer; notes: FetchNote[] };
 
 /** Fetches a link with the real engine into `folder/0.part`, going on from what an earlier call left there. */
 export async function fetchInto(source: Source, folder: string, url: string, options: FetchIntoOptions = {}): Promise<Fetched> {
-  const { allow = [], signal = new AbortController().signal, connectTimeoutMs = 3000, ...fetchOptions } = options;
+  const { allow = [], signal = new AbortController().signal, connectTimeoutMs = 3000, request = {}, ...fetchOptions } = options;
   const link = new URL(url);
   const egress = createEgress({ allow: ['127.0.0.0/8', ...allow] });
   const connections = createKeptConnections();
-  const session = source.openSession({ clock: systemClock, egress, connections, connectTimeoutMs }, link);
+  const session = source.openSession({ clock: systemClock, egress, connections, connectTimeoutMs }, link, request);
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];

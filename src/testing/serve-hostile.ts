@@ -210,6 +210,25 @@ const behaviours = {
     if (x.text('user', '') !== '' && x.headers.authorization === expected) return x.send(x.honest());
     return x.refuse(401, { 'WWW-Authenticate': 'Basic realm="hostile"' });
   },
+  /** Digest authentication with `algorithm` (MD5); `user` and `password` are let in. A nonce is good for `lifetime` (1000) requests. */
+  'digest-login': (x: Exchange) => {
+    const algorithm = x.text('algorithm', 'MD5');
+    const nonce = `nonce-${Math.floor(x.nth / x.number('lifetime', 1000))}`;
+    const fields = new Map<string, string>();
+    for (const [, name = '', quoted, bare] of (x.headers.authorization ?? '').matchAll(/(\w+)=(?:"([^"]*)"|([^\s,]+))/g)) {
+      fields.set(name, quoted ?? bare ?? '');
+    }
+    const hash = (...parts: (string | undefined)[]) =>
+      createHash(algorithm === 'MD5' ? 'md5' : 'sha256')
+        .update(parts.join(':'))
+        .digest('hex');
+    const user = hash(x.text('user', ''), 'hostile', x.text('password', ''));
+    const expected = hash(user, nonce, fields.get('nc'), fields.get('cnonce'), 'auth', hash(x.method, x.path));
+    const isIn = x.text('user', '') !== '' && fields.get('response') === expected && fields.get('uri') === x.path;
+    if (isIn) return x.send(x.honest());
+    const challenge = `Digest realm="hostile", nonce="${nonce}", qop="auth", algorithm=${algorithm}, opaque="o"`;
+    return x.refuse(401, { 'WWW-Authenticate': challenge });
+  },
   /** Forbidden, the first `times` (always). */
   '403': (x: Exchange) => x.refuseEarly(403),
   /** Not found, the first `times` (always). */
@@ -402,6 +421,8 @@ class Exchange {
   readonly method: string;
   readonly headers: Record<string, string>;
   readonly range: string | null;
+  /** Path with query, as it was sent. */
+  readonly path: string;
   readonly params: Record<string, string>;
   readonly behaviour: string;
   readonly id: string;
@@ -423,6 +444,7 @@ class Exchange {
     this.#hostile = hostile;
     this.#socket = socket;
     this.method = method;
+    this.path = path;
     this.headers = parseFields(fields);
     this.range = this.headers.range ?? null;
     this.params = Object.fromEntries(url.searchParams);

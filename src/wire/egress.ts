@@ -45,11 +45,9 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
   return {
     async connect(target) {
       const host = canonicalHost(target.host);
-      if (refusedPorts.has(target.port)) {
-        const message = `Port ${target.port} of ${host} belongs to another kind of service, which Flotilla does not connect to.`;
-        throw new FlotillaError('address_refused', message);
-      }
-      const addresses = isIP(host) ? [{ address: host, family: isIP(host) }] : await resolve(host, lookup, target.signal);
+      checkPort(host, target.port);
+      const all = isIP(host) ? [{ address: host, family: isIP(host) }] : await resolve(host, lookup, target.signal);
+      const addresses = ofFamily(host, all, target.family ?? isIP(target.localAddress ?? ''));
       for (const { address } of addresses) check(host, address);
       const socket = await open(target, host, addresses);
       // The last word is the peer that answered: nothing between look-up and connect can swap it.
@@ -64,7 +62,28 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
       }
       return socket;
     },
+    checkUnresolved(text, port) {
+      const host = canonicalHost(text);
+      checkPort(host, port);
+      // RFC 6761 section 6.3: these names are loopback for everyone.
+      if (isIP(host)) check(host, host);
+      else if (/(^|\.)localhost\.?$/.test(host)) check(host, '127.0.0.1');
+    },
   };
+}
+
+function checkPort(host: string, port: number): void {
+  if (!refusedPorts.has(port)) return;
+  const message = `Port ${port} of ${host} belongs to another kind of service, which Flotilla does not connect to.`;
+  throw new FlotillaError('address_refused', message);
+}
+
+/** 0 is any family. */
+function ofFamily(host: string, addresses: Address[], family: number): Address[] {
+  const fitting = family === 0 ? addresses : addresses.filter((one) => one.family === family);
+  if (fitting.length > 0) return fitting;
+  const message = `${host} has no IPv${family} address, and others were not to be used.`;
+  throw new FlotillaError('name_unresolvable', message, { retry: 'never' });
 }
 
 /** The refused range an address lies in, as CIDR; null when it is an ordinary public address. Not an address: everything. */
@@ -139,24 +158,46 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 function open(target: ConnectTarget, host: string, addresses: Address[]): Promise<net.Socket> {
-  const { port, onread, signal, timeoutMs } = target;
+  const { port, onread } = target;
   const connectOptions = {
     host,
     port,
     noDelay: true,
     autoSelectFamily: true,
     // Already resolved and checked: whoever asks again gets the same answer.
-    lookup: ((_name, _options, done) => done(null, addresses as never)) as net.LookupFunction,
+    lookup: ((_name, { all }, done) => {
+      const [first] = addresses as [Address, ...Address[]];
+      if (all) done(null, addresses);
+      else done(null, first.address, first.family);
+    }) as net.LookupFunction,
+    ...(target.localAddress !== undefined && { localAddress: target.localAddress }),
     ...(onread && { onread: { buffer: onread.buffer, callback: onread.callback } as never }),
   };
+  return settled(target, host, () =>
+    target.tls ? tls.connect({ ...connectOptions, ...tlsOptions(target, host) }) : net.connect(connectOptions),
+  );
+}
+
+/** TLS to the target over a connection that stands already, through a proxy. */
+export function startTls(socket: Duplex, target: ConnectTarget): Promise<Duplex> {
+  const host = canonicalHost(target.host);
+  return settled(target, host, () => tls.connect({ socket, ...tlsOptions(target, host) }));
+}
+
+function tlsOptions({ alpn = ['http/1.1'], ca, certificate }: ConnectTarget, host: string): tls.ConnectionOptions {
+  return {
+    ALPNProtocols: alpn,
+    ...(isIP(host) ? { host } : { servername: host }),
+    ...(ca !== undefined && { ca: [...tls.getCACertificates('default'), ca] }),
+    ...certificate,
+  };
+}
+
+/** The socket that `start` makes, once it is connected. */
+function settled(target: ConnectTarget, host: string, start: () => net.Socket): Promise<net.Socket> {
+  const { port, signal, timeoutMs } = target;
   return new Promise<net.Socket>((resolve, reject) => {
-    const socket: Duplex & net.Socket = target.tls
-      ? tls.connect({
-          ...connectOptions,
-          ALPNProtocols: target.alpn ?? ['http/1.1'],
-          ...(isIP(host) ? {} : { servername: host }),
-        })
-      : net.connect(connectOptions);
+    const socket = startOrExplain(start);
     const timer = setTimeout(() => {
       const message = `${host} did not answer on port ${port} within ${Math.round(timeoutMs / 1000)} s.`;
       socket.destroy(new FlotillaError('timed_out', message));
@@ -181,6 +222,19 @@ function open(target: ConnectTarget, host: string, addresses: Address[]): Promis
   });
 }
 
+/** Certificates that cannot be read are thrown at once. */
+function startOrExplain(start: () => net.Socket): net.Socket {
+  try {
+    return start();
+  } catch (cause) {
+    const code = String((cause as { code?: unknown }).code ?? '');
+    if (!/^ERR_(OSSL|TLS|SSL|CRYPTO)/.test(code)) throw cause;
+    const message =
+      'The certificate, its key or the authority that was given cannot be used. Each is PEM, and the key has no password.';
+    throw new FlotillaError('tls_failed', message, { cause });
+  }
+}
+
 function explain(error: Error, host: string, port: number): unknown {
   if (error instanceof FlotillaError) return error;
   const cause = error instanceof AggregateError ? (error.errors[0] as Error) : error;
@@ -194,6 +248,10 @@ function explain(error: Error, host: string, port: number): unknown {
     return new FlotillaError('connection_refused', message, { cause });
   }
   if (code === 'ETIMEDOUT') return new FlotillaError('timed_out', `${host} did not answer on port ${port}.`, { cause });
+  if (code === 'EADDRNOTAVAIL') {
+    const message = 'The address to connect from is not one of this machine. Check --interface.';
+    return new FlotillaError('connection_refused', message, { cause, retry: 'never' });
+  }
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') {
     return new FlotillaError('connection_refused', `There is no route to ${host}. Check the network.`, { cause });
   }

@@ -36,13 +36,16 @@ export async function askUndici(
   url: URL,
   headers: [string, string][],
   signal: AbortSignal,
+  /** Gets the whole link and passes the request on. */
+  proxy: URL | null = null,
 ): Promise<UndiciAnswer> {
+  const path = url.pathname + url.search;
   try {
     const answer = await agent.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
+      origin: proxy?.origin ?? url.origin,
+      path: proxy === null ? path : url.origin + path,
       method: 'GET',
-      headers: Object.fromEntries(headers),
+      headers: [...headers, ['Host', url.host]].flat(),
       responseHeaders: 'raw',
       signal,
     });

@@ -15,16 +15,16 @@ const stallMs = 30_000;
 const longestWaitMs = 10_000;
 const defaultConnections = 8;
 
-export const runProbe: RunTask<'probe'> = async ({ link }, { parts, signal }) => {
+export const runProbe: RunTask<'probe'> = async ({ link, options }, { parts, signal }) => {
   const url = parseLink(link);
-  return { kind: 'resolved', resolution: await parts.sourceOf(url).probe(parts.sources, url, signal) };
+  return { kind: 'resolved', resolution: await parts.sourceOf(url).probe(parts.sources, url, options.request ?? {}, signal) };
 };
 
 export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, { parts, signal, show, note }) => {
   const { clock, random, files, digester, scratch } = parts;
   const url = parseLink(link);
   const source = parts.sourceOf(url);
-  const session = source.openSession(parts.sources, url);
+  const session = source.openSession(parts.sources, url, options.request ?? {});
   const path = await scratch.partPath(downloadId, 0);
   let found: Found | null = await Journal.find(files, path + journalSuffix);
   const fetch = new Fetch({

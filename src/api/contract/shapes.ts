@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { scopes } from '#core/access.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
+import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
+import { checkRequest } from '#core/request.ts';
 
 const timeMs = z.int().describe('Milliseconds since 1970-01-01 UTC.');
 const bytes = z.int().min(0);
@@ -48,12 +50,55 @@ export const resolution = z
   })
   .meta({ id: 'Resolution', description: 'What probing a link found.' });
 
+/** Write-only: no answer shows it. */
+export const request = z
+  .strictObject({
+    headers: z
+      .array(z.strictObject({ name: z.string().max(100), value: z.string().max(8192) }))
+      .max(100)
+      .optional()
+      .describe('Sent to the origin of the link; a redirect to another origin loses them.'),
+    userAgent: z.string().max(8192).optional(),
+    referer: z.string().max(8192).optional().describe('The page that the link was found on.'),
+    cookies: z
+      .string()
+      .max(65_536)
+      .optional()
+      .describe('Text of a Netscape cookie file; each cookie goes only where it belongs.'),
+    user: z
+      .strictObject({ name: z.string().max(1024), password: z.string().max(8192) })
+      .optional()
+      .describe('Login at the origin of the link: Basic, or Digest when the server asks for it.'),
+    bearer: z.string().max(8192).optional().describe('Token for the origin of the link.'),
+    proxy: z.string().max(2048).optional().describe('http://…, https://… or socks5://…, with its own login when it needs one.'),
+    localAddress: z.string().max(64).optional().describe('Own address of the worker that connections start from.'),
+    family: z
+      .union([z.literal(4), z.literal(6)])
+      .optional()
+      .describe('Only IPv4 or only IPv6 addresses.'),
+    ca: z.string().max(65_536).optional().describe('Authorities that are trusted besides the usual ones (PEM).'),
+    certificate: z
+      .strictObject({ cert: z.string().max(65_536), key: z.string().max(65_536) })
+      .optional()
+      .describe('Shown to the origin of the link in the TLS handshake (PEM).'),
+  })
+  .superRefine((given, context) => {
+    try {
+      checkRequest(given);
+    } catch (error) {
+      if (!(error instanceof FlotillaError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+    }
+  })
+  .meta({ id: 'RequestOptions', description: 'How the link is asked for. Write-only: no answer shows it.' });
+
 /** How the person wants it; shared by adding one and adding many. */
 const wishes = {
   destinationId: z.string().optional().describe('Where the finished file goes; the default destination when absent.'),
   connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
   limitBytesPerSecond: z.int().min(1024).optional().describe('Most bytes per second for this download.'),
   paused: z.boolean().optional().describe('Add it, but do not start.'),
+  request: request.optional(),
 };
 
 export const addDownload = z
@@ -84,6 +129,7 @@ export const changeDownload = z
     checksum: digest.nullable().optional(),
     connections: z.int().min(1).max(32).nullable().optional(),
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),
+    request: request.nullable().optional().describe('Takes the place of all that was given before.'),
   })
   .meta({ id: 'ChangeDownload' });
 
