@@ -29,6 +29,7 @@ export type GetOptions = {
   connections: number;
   jobs: number;
   checksum?: string;
+  mirror?: string[];
   limitRate?: number;
   maxTries: number;
   stallTimeout: number;
@@ -72,6 +73,8 @@ type Run = {
   options: GetOptions;
   folder: string;
   checksum: Digest | null;
+  /** Other links to the bytes of a single link. */
+  mirrors: URL[];
   context: SourceContext;
   digester: DigestThread;
   limiters: Limiter[];
@@ -90,15 +93,19 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
   if (links.length > 1 && (options.output !== undefined || options.checksum !== undefined)) {
     throw new FlotillaError('link_invalid', '--output and --checksum belong to a single link, and there are several.');
   }
-  for (const link of links) sourceOf(link);
+  if (links.length > 1 && options.mirror !== undefined)
+    throw new FlotillaError('link_invalid', '--mirror belongs to a single link, and there are several.');
+  const mirrors = (options.mirror ?? []).map(parseLink);
+  for (const link of [...links, ...mirrors]) sourceOf(link);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts(links))]);
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([...links, ...mirrors]))]);
   return {
     options,
     folder,
     checksum,
+    mirrors,
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     digester: new DigestThread(),
     limiters: options.limitRate === undefined ? [] : [new Limiter(options.limitRate, clock.mono())],
@@ -171,7 +178,6 @@ function listenForInterrupt(stop: AbortController): () => void {
 async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): Promise<number> {
   const { screen, options } = run;
   const beganMs = clock.mono();
-  const session = sourceOf(link).openSession(run.context, link);
   const unfinished = new Unfinished(run, link);
   let ticker: ReturnType<typeof setInterval> | null = null;
   try {
@@ -181,7 +187,9 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
       clock,
       random,
       digester: run.digester,
-      session,
+      link,
+      mirrors: run.mirrors,
+      openSession: (mirror) => sourceOf(mirror).openSession(run.context, mirror),
       firstByte: found?.ranges.contiguousEnd(0) ?? 0,
       limiters: run.limiters,
       options: {
@@ -228,7 +236,6 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
     return exitCodeOf(failure.code);
   } finally {
     if (ticker !== null) clearInterval(ticker);
-    session.close();
     unfinished.release();
   }
 }

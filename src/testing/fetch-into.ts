@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Digest } from '#core/resolution.ts';
 import type { Source } from '#core/source.ts';
 import { RangeSet } from '#lib/ranges.ts';
-import { Fetch, type FetchNote, type FetchOptions, type FetchResult } from '#transfer/fetch-file.ts';
+import { Fetch, type FetchNote, type FetchOptions, type FetchResult, type Promised } from '#transfer/fetch-file.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace } from '#transfer/place.ts';
 import { DigestThread } from '#wire/digests.ts';
@@ -18,17 +18,26 @@ export type FetchIntoOptions = Partial<FetchOptions> & {
   signal?: AbortSignal;
   checksum?: Digest | null;
   connectTimeoutMs?: number;
+  mirrors?: string[];
+  promised?: Promised;
 };
 
 export type Fetched = FetchResult & { bytes: Buffer; notes: FetchNote[] };
 
 /** Fetches a link with the real engine into `folder/0.part`, going on from what an earlier call left there. */
 export async function fetchInto(source: Source, folder: string, url: string, options: FetchIntoOptions = {}): Promise<Fetched> {
-  const { allow = [], signal = new AbortController().signal, connectTimeoutMs = 3000, ...fetchOptions } = options;
+  const {
+    allow = [],
+    signal = new AbortController().signal,
+    connectTimeoutMs = 3000,
+    mirrors = [],
+    promised,
+    ...fetchOptions
+  } = options;
   const link = new URL(url);
   const egress = createEgress({ allow: ['127.0.0.0/8', ...allow] });
   const connections = createKeptConnections();
-  const session = source.openSession({ clock: systemClock, egress, connections, connectTimeoutMs }, link);
+  const context = { clock: systemClock, egress, connections, connectTimeoutMs };
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];
@@ -38,7 +47,10 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       clock: systemClock,
       random: systemRandom,
       digester,
-      session,
+      link,
+      mirrors: mirrors.map((mirror) => new URL(mirror)),
+      openSession: (of) => source.openSession(context, of),
+      ...(promised ? { promised } : {}),
       firstByte: (found?.ranges ?? new RangeSet()).contiguousEnd(0),
       limiters: [],
       options: {
@@ -65,7 +77,6 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
     }
     return { ...result, bytes, notes };
   } finally {
-    session.close();
     connections.close();
     digester.close();
   }
