@@ -115,6 +115,16 @@ describe('mirrors', { concurrency: 4, timeout: 60_000 }, () => {
     assert.ok(sentBy(b) > 100_000, `${sentBy(b)} bytes`);
   });
 
+  test('mirrors that the server names are used, and pass the gate like any link', async (t) => {
+    const [a, b] = await Promise.all([serve(t), serve(t)]);
+    const pace = { bytesPerSecond: 1_000_000 };
+    const named = ['http://169.254.169.254/latest', b.url('plain', pace), 'file:///etc/passwd'];
+    const value = named.map((url, index) => `<${url}>; rel=duplicate; pri=${index + 1}`).join(', ');
+    const fetched = await fetchFrom(t, [a.url('header', { ...pace, name: 'Link', value })], { connections: 6 });
+    assert.match(told(fetched), /169\.254\.169\.254 is set aside for a while: .* is in the range/);
+    assert.ok(sentBy(b) > 500_000, `${sentBy(b)} bytes`);
+  });
+
   test('when all are dead the fetch fails with the failure that gives the most hope', async (t) => {
     const [a, b] = await Promise.all([serve(t), serve(t)]);
     const run = (urls: string[]) => fetchInto(http, tempFolder(t), urls[0] as string, { mirrors: urls.slice(1) });

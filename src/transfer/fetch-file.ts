@@ -266,6 +266,7 @@ export class Fetch {
     this.#sizeBytes = facts.sizeBytes;
     this.#serverResumes = facts.resumable;
     mirror.validator = facts.validator;
+    for (const link of facts.mirrors ?? []) this.#addMirror(link);
     // Servers that disagree among themselves look like changing content; one connection sees one of them.
     if (restarts > 0) this.#mostAllowed = 1;
     this.#place = await this.#task.place(facts);
