@@ -58,6 +58,13 @@ describe('flotilla get', { concurrency: 3 }, () => {
     ['a senseless checksum', ['--checksum', 'abc', 'http://127.0.0.1/'], 2, /is not a checksum/],
     ['a list that is not there', ['-i', '/nowhere/list'], 2, /list \/nowhere\/list cannot be read/],
     ['one name for two links', ['-o', 'x', 'http://127.0.0.1/', 'http://127.0.0.1/'], 2, /belong to a single link/],
+    [
+      'a mirror for two links',
+      ['--mirror', 'http://127.0.0.1/', 'http://127.0.0.1/a', 'http://127.0.0.1/b'],
+      2,
+      /--mirror belongs to a/,
+    ],
+    ['a mirror that is no link', ['--mirror', 'nonsense', 'http://127.0.0.1/'], 2, /"nonsense" is not a link/],
     ['a name that nobody has', ['http://nowhere.invalid/x'], 5, /The name nowhere\.invalid could not be resolved/],
   ];
   for (const [name, args, code, sentence] of badInputs) {
@@ -177,6 +184,17 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.doesNotMatch(ran.stderr, /\x1b/);
     assert.deepEqual([ran.code, namesIn(folder)], [0, ['file.bin']]);
     assert.ok(isWhole(path));
+  });
+
+  test('--mirror, repeated, brings other servers: a dead one is told, the others give the file', async (t) => {
+    const folder = tempFolder(t);
+    const other = await serveHostile(t, { body });
+    const mirrors = [server.url('404'), other.url('plain')].flatMap((url) => ['--mirror', url]);
+    const ran = await get(t, folder, `http://127.0.0.1:${await freePort()}/file.bin`, ...mirrors);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stderr, /is set aside for a while: .* refused the connection/);
+    assert.ok(isWhole(join(folder, 'file.bin')));
+    assert.deepEqual(namesIn(folder), ['file.bin']);
   });
 
   for (const behaviour of ['no-range', 'chunked', 'no-length', 'gzip', 'if-range-drops-range', 'keep-alive-closes'] as const) {

@@ -9,7 +9,7 @@ import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Files } from '#core/files.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
-import type { RequestOptions } from '#core/request.ts';
+import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { SourceContext, SourceFacts } from '#core/source.ts';
 import { Limiter } from '#lib/limiter.ts';
@@ -31,6 +31,7 @@ export type GetOptions = {
   connections: number;
   jobs: number;
   checksum?: string;
+  mirror?: string[];
   limitRate?: number;
   maxTries: number;
   stallTimeout: number;
@@ -74,6 +75,8 @@ type Run = {
   options: GetOptions;
   folder: string;
   checksum: Digest | null;
+  /** Other links to the bytes of a single link. */
+  mirrors: URL[];
   context: SourceContext;
   request: RequestOptions;
   digester: DigestThread;
@@ -93,16 +96,21 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
   if (links.length > 1 && (options.output !== undefined || options.checksum !== undefined)) {
     throw new FlotillaError('link_invalid', '--output and --checksum belong to a single link, and there are several.');
   }
-  for (const link of links) sourceOf(link);
+  if (links.length > 1 && options.mirror !== undefined)
+    throw new FlotillaError('link_invalid', '--mirror belongs to a single link, and there are several.');
+  const mirrors = (options.mirror ?? []).map(parseLink);
+  for (const link of [...links, ...mirrors]) sourceOf(link);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
   const request = await readRequestFlags(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([...links, ...typedProxy(request)]))]);
+  const typed = [...links, ...mirrors, ...typedProxy(request)];
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts(typed))]);
   return {
     options,
     folder,
     checksum,
+    mirrors,
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     request,
     digester: new DigestThread(),
@@ -176,7 +184,6 @@ function listenForInterrupt(stop: AbortController): () => void {
 async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): Promise<number> {
   const { screen, options } = run;
   const beganMs = clock.mono();
-  const session = sourceOf(link).openSession(run.context, link, run.request);
   const unfinished = new Unfinished(run, link);
   let ticker: ReturnType<typeof setInterval> | null = null;
   try {
@@ -186,7 +193,9 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
       clock,
       random,
       digester: run.digester,
-      session,
+      link,
+      mirrors: run.mirrors,
+      openSession: (server) => sourceOf(server).openSession(run.context, server, requestFor(run.request, link, server)),
       firstByte: found?.ranges.contiguousEnd(0) ?? 0,
       limiters: run.limiters,
       options: {
@@ -233,7 +242,6 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
     return exitCodeOf(failure.code);
   } finally {
     if (ticker !== null) clearInterval(ticker);
-    session.close();
     unfinished.release();
   }
 }

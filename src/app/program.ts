@@ -26,6 +26,9 @@ export async function runProgram(args: string[]): Promise<number> {
     .addOption(new Option('-j, --jobs <count>', 'downloads at the same time').default(8).argParser(wholeNumber(1, 64)))
     .option('--checksum <algorithm=hex>', 'the file must have this digest, for a single link: sha-256=…')
     .addOption(
+      new Option('--mirror <url>', 'another link to the same file, for a single link; may be repeated').argParser(collect),
+    )
+    .addOption(
       new Option('--limit-rate <speed>', 'most bytes per second of all downloads together, such as 5M').argParser(byteCount),
     )
     .addOption(

@@ -33,6 +33,13 @@ export type RequestOptions = {
   certificate?: { cert: string; key: string };
 };
 
+/** What another server of the same file may be told: nothing that belongs to the origin of the link alone. */
+export function requestFor(request: RequestOptions, link: URL, server: URL): RequestOptions {
+  if (server.origin === link.origin) return request;
+  const { headers: _headers, user: _user, bearer: _bearer, certificate: _certificate, ...others } = request;
+  return others;
+}
+
 /** Fields that say how the bytes travel or which of them: a wrong one corrupts files, so they are ours alone. */
 const ownNames = new Set([
   ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer'],

@@ -42,6 +42,8 @@ export type SourceFacts = {
   finalUrl: string;
   mediaType: string | null;
   digests: Digest[];
+  /** Other links to the same bytes, the best first, as the server names them. */
+  mirrors?: URL[];
 };
 
 /** The bytes that are on their way after `open`. */

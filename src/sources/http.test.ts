@@ -182,6 +182,21 @@ describe('hostile servers', { concurrency: 4 }, () => {
     assert.ok(other.requests.every(({ headers }) => headers.authorization === undefined));
   });
 
+  test('a mirror at another origin is told nothing that belongs to the link', async (t) => {
+    const other = await serveHostile(t, { body });
+    const url = server.url('plain', { bytesPerSecond: 500_000 });
+    const request = { headers: [{ name: 'X-Key', value: 'secret' }], bearer: 'secret-token', userAgent: 'Tester/1' };
+    const { bytes } = await fetchInto(http, tempFolder(t), url, { mirrors: [other.url('plain')], request });
+    assert.ok(bytes.equals(body));
+    assert.ok(
+      server.requestsOf(url).every(({ headers }) => headers['x-key'] === 'secret' && headers.authorization !== undefined),
+    );
+    assert.ok(other.requests.length > 0, 'the mirror was asked');
+    for (const { headers } of other.requests) {
+      assert.deepEqual([headers['x-key'], headers.authorization, headers['user-agent']], [undefined, undefined, 'Tester/1']);
+    }
+  });
+
   test('the right password opens the file, and the shown link does not tell it', async (t) => {
     const url = new URL(server.url('401', { user: 'anna', password: 'p ss' }));
     url.username = 'anna';

@@ -18,6 +18,7 @@ import {
 } from '#wire/http-fields.ts';
 import { field, garbled, type HttpHead, pouredLength } from '#wire/http-head.ts';
 import { Http1Connection } from '#wire/http1.ts';
+import { parseDuplicates } from '#wire/link-field.ts';
 import { Login } from '#wire/login.ts';
 import { proxyLogin } from '#wire/tunnel.ts';
 import { createWay } from '#wire/way.ts';
@@ -327,6 +328,7 @@ function decodeLocation(location: string): string {
 
 function factsOf(url: URL, head: HttpHead, sizeBytes: number | null, resumable: boolean): SourceFacts {
   const disposition = field(head, 'content-disposition');
+  const digests = digestsOf(head);
   return {
     sizeBytes,
     resumable,
@@ -335,8 +337,16 @@ function factsOf(url: URL, head: HttpHead, sizeBytes: number | null, resumable: 
     suggestedName: (disposition === null ? null : fileNameOf(disposition)) ?? nameFromLink(url),
     finalUrl: showLink(url),
     mediaType: field(head, 'content-type')?.split(';')[0]?.trim().toLowerCase() ?? null,
-    digests: digestsOf(head),
+    digests,
+    mirrors: mirrorsOf(url, head, digests),
   };
+}
+
+/** A server reached safely vouches for mirrors reached less safely only when a digest tells what they must send. */
+function mirrorsOf(url: URL, head: HttpHead, digests: Digest[]): URL[] {
+  const isProven =
+    url.protocol === 'http:' || digests.some(({ algorithm }) => algorithm === 'sha-256' || algorithm === 'sha-512');
+  return parseDuplicates(field(head, 'link') ?? '', url).filter(({ protocol }) => isProven || protocol === url.protocol);
 }
 
 /** Digests of the whole file. Content-Digest is of the bytes sent (RFC 9530 section 2), so of a part it says nothing. */

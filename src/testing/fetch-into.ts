@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RequestOptions } from '#core/request.ts';
+import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { Source } from '#core/source.ts';
 import { RangeSet } from '#lib/ranges.ts';
-import { Fetch, type FetchNote, type FetchOptions, type FetchResult } from '#transfer/fetch-file.ts';
+import { Fetch, type FetchNote, type FetchOptions, type FetchResult, type Promised } from '#transfer/fetch-file.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace } from '#transfer/place.ts';
 import { DigestThread } from '#wire/digests.ts';
@@ -20,17 +20,27 @@ export type FetchIntoOptions = Partial<FetchOptions> & {
   checksum?: Digest | null;
   connectTimeoutMs?: number;
   request?: RequestOptions;
+  mirrors?: string[];
+  promised?: Promised;
 };
 
 export type Fetched = FetchResult & { bytes: Buffer; notes: FetchNote[] };
 
 /** Fetches a link with the real engine into `folder/0.part`, going on from what an earlier call left there. */
 export async function fetchInto(source: Source, folder: string, url: string, options: FetchIntoOptions = {}): Promise<Fetched> {
-  const { allow = [], signal = new AbortController().signal, connectTimeoutMs = 3000, request = {}, ...fetchOptions } = options;
+  const {
+    allow = [],
+    signal = new AbortController().signal,
+    connectTimeoutMs = 3000,
+    mirrors = [],
+    promised,
+    request = {},
+    ...fetchOptions
+  } = options;
   const link = new URL(url);
   const egress = createEgress({ allow: ['127.0.0.0/8', ...allow] });
   const connections = createKeptConnections();
-  const session = source.openSession({ clock: systemClock, egress, connections, connectTimeoutMs }, link, request);
+  const context = { clock: systemClock, egress, connections, connectTimeoutMs };
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];
@@ -40,7 +50,10 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       clock: systemClock,
       random: systemRandom,
       digester,
-      session,
+      link,
+      mirrors: mirrors.map((mirror) => new URL(mirror)),
+      openSession: (of) => source.openSession(context, of, requestFor(request, link, of)),
+      ...(promised ? { promised } : {}),
       firstByte: (found?.ranges ?? new RangeSet()).contiguousEnd(0),
       limiters: [],
       options: {
@@ -67,7 +80,6 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
     }
     return { ...result, bytes, notes };
   } finally {
-    session.close();
     connections.close();
     digester.close();
   }

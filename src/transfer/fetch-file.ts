@@ -2,6 +2,7 @@
 import { type Clock, sleep } from '#core/clock.ts';
 import type { Digester, FileDigests } from '#core/digester.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
+import { showLink } from '#core/link.ts';
 import type { Random } from '#core/random.ts';
 import { type Digest, sameVersion } from '#core/resolution.ts';
 import type { ByteSession, OpenedRange, SourceFacts } from '#core/source.ts';
@@ -9,6 +10,7 @@ import { backoffMs } from '#lib/backoff.ts';
 import type { Limiter } from '#lib/limiter.ts';
 import { type Range, RangeSet } from '#lib/ranges.ts';
 import { SpeedMeter } from '#lib/speed.ts';
+import { type Mirror, Mirrors } from './mirrors.ts';
 import type { Place } from './place.ts';
 import { pickStretch } from './plan.ts';
 import { verifyDigests } from './verify.ts';
@@ -30,10 +32,18 @@ export type FetchOptions = {
 export type FetchPorts = { clock: Clock; random: Random; digester: Digester };
 
 /** What people may want to know while it happens. */
-export type FetchNote = { kind: 'waiting' | 'restarted' | 'connections'; message: string };
+export type FetchNote = { kind: 'waiting' | 'restarted' | 'connections' | 'mirror'; message: string };
+
+/** What somebody else than the server says about the file. A mirror that says otherwise is left out. */
+export type Promised = { sizeBytes: number | null; digests: Digest[] };
 
 export type FetchTask = FetchPorts & {
-  session: ByteSession;
+  link: URL;
+  /** Other links to the same bytes. */
+  mirrors?: URL[];
+  /** Called once for each server that is asked; the fetch closes what it opened. */
+  openSession(link: URL): ByteSession;
+  promised?: Promised;
   options: FetchOptions;
   /** Where an earlier run stopped, when that is known before the server was asked. */
   firstByte: number;
@@ -52,14 +62,25 @@ export type FetchResult = {
   fetchedBytes: number;
   /** Most connections that were at work at once. */
   connections: number;
+  /** The servers that brought bytes, the link's first. */
+  mirrors: { mirror: string; fetchedBytes: number; connections: number }[];
 };
 
 export type FetchProgress = {
   doneBytes: number;
   sizeBytes: number | null;
   speedBytesPerSecond: number;
-  connections: { startByte: number; position: number; endByte: number | null; speedBytesPerSecond: number }[];
+  connections: ConnectionOfFetch[];
   ranges: Range[];
+};
+
+type ConnectionOfFetch = {
+  /** The server it goes to, for people. */
+  mirror: string;
+  startByte: number;
+  position: number;
+  endByte: number | null;
+  speedBytesPerSecond: number;
 };
 
 const tickMs = 250;
@@ -71,9 +92,14 @@ const leastStretchBytes = 512 * 1024;
 /** Slower than this for `stallMs` counts as stalled. */
 const trickleBytesPerSecond = 1024;
 const maxRestarts = 3;
+/** A connection shows after this long what it can do. */
+const measuredMs = 1000;
+/** What is done sooner than this stays where it is. */
+const worthMovingMs = 2000;
 
 /** One connection and the stretch it works on. */
 type Lane = {
+  mirror: Mirror;
   startByte: number;
   position: number;
   /** Falls when another connection takes the back part over; null when only the end of the stream tells. */
@@ -85,8 +111,11 @@ type Lane = {
   control: AbortController;
 };
 
-/** The content is another than when we began. */
+/** The content is another than when we began, or than on the other mirrors. */
 class Changed extends Error {}
+
+/** A connection is better spent on another mirror. */
+class Moved extends Error {}
 
 /**
  * One fetch. `run` is called once; it resolves with every byte flushed and every promise checked. When it rejects, what
@@ -96,6 +125,8 @@ export class Fetch {
   readonly #task: FetchTask;
   readonly #clock: Clock;
   readonly #lanes = new Set<Lane>();
+  readonly #mirrors = new Mirrors();
+  readonly #links = new Set<string>();
   readonly #meter: SpeedMeter;
   #facts: SourceFacts | null = null;
   #place: Place | null = null;
@@ -103,8 +134,7 @@ export class Fetch {
   #sizeBytes: number | null = null;
   #ended = false;
 
-  #ceiling: number;
-  #raiseCeilingAtMs = Number.POSITIVE_INFINITY;
+  #mostAllowed: number;
   #tries = 0;
   #bestBytes = 0;
   #notBeforeMs = 0;
@@ -122,7 +152,7 @@ export class Fetch {
   constructor(task: FetchTask) {
     this.#task = task;
     this.#clock = task.clock;
-    this.#ceiling = task.options.connections;
+    this.#mostAllowed = task.options.connections;
     this.#meter = new SpeedMeter(task.clock.mono());
   }
 
@@ -133,8 +163,8 @@ export class Fetch {
       doneBytes: this.#place?.ranges.sizeBytes ?? 0,
       sizeBytes: this.#sizeBytes,
       speedBytesPerSecond: this.#meter.bytesPerSecond(nowMs),
-      connections: lanes.map(({ startByte, position, endByte, meter }) => {
-        return { startByte, position, endByte, speedBytesPerSecond: meter.bytesPerSecond(nowMs) };
+      connections: lanes.map(({ mirror, startByte, position, endByte, meter }) => {
+        return { mirror: mirror.name, startByte, position, endByte, speedBytesPerSecond: meter.bytesPerSecond(nowMs) };
       }),
       ranges: this.#place?.ranges.toArray() ?? [],
     };
@@ -145,6 +175,7 @@ export class Fetch {
     signal.addEventListener('abort', stop, { once: true });
     try {
       signal.throwIfAborted();
+      for (const link of [this.#task.link, ...(this.#task.mirrors ?? [])]) this.#addMirror(link);
       for (let restarts = 0; ; restarts++) {
         try {
           return await this.#fetchVersion(signal, restarts);
@@ -157,21 +188,31 @@ export class Fetch {
       }
     } finally {
       signal.removeEventListener('abort', stop);
+      for (const { session } of this.#mirrors.all) session.close();
     }
+  }
+
+  /** A link that is there already is no other mirror. */
+  #addMirror(link: URL): void {
+    if (this.#links.has(link.href)) return;
+    this.#links.add(link.href);
+    const isTaken = this.#mirrors.all.some(({ name }) => name === link.host);
+    this.#mirrors.add(link.host !== '' && !isTaken ? link.host : showLink(link), this.#task.openSession(link));
   }
 
   /** Fetches until the file is whole, or until its content turns out to be another (`Changed`). */
   async #fetchVersion(signal: AbortSignal, restarts: number): Promise<FetchResult> {
     this.#fatal = null;
-    const opened = await this.#openFirst(restarts === 0 ? this.#task.firstByte : 0, signal);
+    this.#mirrors.forgetVersion();
+    const { mirror, opened } = await this.#openFirst(restarts === 0 ? this.#task.firstByte : 0, signal);
     try {
-      await this.#begin(opened, restarts);
+      await this.#begin(mirror, opened, restarts);
     } catch (error) {
       opened.discard();
       throw error;
     }
     try {
-      this.#firstLane(opened);
+      this.#firstLane(mirror, opened);
       await this.#untilWhole();
       return await this.#conclude();
     } finally {
@@ -181,28 +222,53 @@ export class Fetch {
   }
 
   /** The first answer, tried again while faults pass. It tells what the file is and is the first connection too. */
-  async #openFirst(firstByte: number, signal: AbortSignal): Promise<OpenedRange> {
-    for (;;) {
+  async #openFirst(firstByte: number, signal: AbortSignal): Promise<{ mirror: Mirror; opened: OpenedRange }> {
+    for (let startByte = firstByte; ; ) {
+      // There is one after every wait; only a clock that fires early makes us look again.
+      const mirror = this.#mirrors.choose(this.#clock.mono(), 1);
+      if (mirror === null) {
+        await sleep(this.#clock, tickMs, signal);
+        continue;
+      }
       try {
-        const opened = await this.#task.session.open(firstByte, null, signal);
-        if (opened.startByte !== firstByte) this.#serverResumes = false;
-        return opened;
+        const opened = await mirror.session.open(startByte, null, signal);
+        const contradiction = contradictionOf(opened.facts, this.#task.promised ?? null, this.#task.options.checksum);
+        if (contradiction === null) return { mirror, opened };
+        opened.discard();
+        this.#dropFirst(mirror, contradiction);
       } catch (error) {
         signal.throwIfAborted();
-        if (firstByte > 0 && error instanceof FlotillaError && error.code === 'content_changed')
-          return this.#openFirst(0, signal);
-        await sleep(this.#clock, this.#waitBeforeNextTry(error), signal);
+        if (startByte > 0 && error instanceof FlotillaError && error.code === 'content_changed') startByte = 0;
+        else await sleep(this.#clock, this.#waitForMirror(mirror, error), signal);
       }
     }
   }
 
-  async #begin(opened: OpenedRange, restarts: number): Promise<void> {
+  /** Its very first answer contradicts what was promised. The last one that could serve the file ends the fetch. */
+  #dropFirst(mirror: Mirror, contradiction: string): void {
+    if (this.#mirrors.usableCount > 1) this.#drop(mirror, contradiction);
+    else {
+      const message = `The file at ${mirror.name} is not what was promised: ${contradiction} Check the checksum, or try another mirror.`;
+      this.#fatal = new FlotillaError('checksum_mismatch', message);
+      throw this.#fatal;
+    }
+  }
+
+  #drop(mirror: Mirror, reason: string): void {
+    this.#mirrors.drop(mirror);
+    for (const lane of this.#lanes) if (lane.mirror === mirror) lane.control.abort(new Moved());
+    this.#task.note({ kind: 'mirror', message: `${mirror.name} is left out: ${reason}` });
+  }
+
+  async #begin(mirror: Mirror, opened: OpenedRange, restarts: number): Promise<void> {
     const { facts } = opened;
     this.#facts = facts;
     this.#sizeBytes = facts.sizeBytes;
     this.#serverResumes = facts.resumable;
+    mirror.validator = facts.validator;
+    for (const link of facts.mirrors ?? []) this.#addMirror(link);
     // Servers that disagree among themselves look like changing content; one connection sees one of them.
-    if (restarts > 0) this.#ceiling = 1;
+    if (restarts > 0) this.#mostAllowed = 1;
     this.#place = await this.#task.place(facts);
     this.#bestBytes = this.#place.ranges.sizeBytes;
     this.#followDigests();
@@ -214,14 +280,20 @@ export class Fetch {
 
   #followDigests(): void {
     const { digester, options } = this.#task;
-    const promised = [...(this.#facts as SourceFacts).digests, ...(options.checksum ? [options.checksum] : [])];
-    const algorithms = promised.map(({ algorithm }) => algorithm);
+    const algorithms = this.#promises().map(({ algorithm }) => algorithm);
     if (options.alwaysSha256) algorithms.push('sha-256');
     this.#digests?.close();
     this.#digests = digester.follow((this.#place as Place).path, this.#sizeBytes, algorithms);
   }
 
-  #firstLane(opened: OpenedRange): void {
+  /** Every digest that the finished file must have. */
+  #promises(): Digest[] {
+    const { checksum } = this.#task.options;
+    const promised = this.#task.promised?.digests ?? [];
+    return [...(checksum ? [checksum] : []), ...promised, ...(this.#facts as SourceFacts).digests];
+  }
+
+  #firstLane(mirror: Mirror, opened: OpenedRange): void {
     const { ranges } = this.#place as Place;
     const gapEnd = ranges.missing(opened.startByte, this.#sizeBytes ?? Number.MAX_SAFE_INTEGER)[0];
     if (this.#isWhole() || gapEnd?.[0] !== opened.startByte) {
@@ -230,7 +302,7 @@ export class Fetch {
     }
     // A server that cannot say how long the file is decides by closing.
     const endByte = this.#sizeBytes === null ? null : gapEnd[1];
-    this.#startLane(opened.startByte, endByte, opened);
+    this.#startLane(mirror, opened.startByte, endByte, opened);
   }
 
   async #untilWhole(): Promise<void> {
@@ -254,21 +326,23 @@ export class Fetch {
   /** Opens connections while they help and are allowed. */
   #startLanes(): void {
     const nowMs = this.#clock.mono();
-    if (nowMs >= this.#raiseCeilingAtMs && this.#ceiling < this.#task.options.connections) {
-      this.#ceiling++;
-      this.#raiseCeilingAtMs = nowMs + 10_000;
-    }
+    this.#mirrors.raiseCeilings(nowMs);
     if (nowMs < this.#notBeforeMs) return;
     if (!this.#serverResumes || this.#sizeBytes === null) {
-      if (this.#lanes.size === 0) this.#startOver();
+      const mirror = this.#lanes.size === 0 ? this.#mirrors.choose(nowMs, 1) : null;
+      if (mirror !== null) this.#startOver(mirror);
       return;
     }
-    while (this.#lanes.size < this.#ceiling) {
+    this.#measureMirrors(nowMs);
+    while (this.#lanes.size < this.#mostAllowed) {
+      const mirror = this.#mirrors.choose(nowMs, Math.max(1, Math.floor(this.#mostAllowed / 2)));
+      if (mirror === null) return;
       const lanes = [...this.#lanes].filter((lane) => lane.endByte !== null);
-      const pick = pickStretch(this.#gaps(), this.#workingView(lanes, nowMs), {
+      const pick = pickStretch(this.#gaps(), this.#workingView(lanes, mirror, nowMs), {
         leastBytes: leastStretchBytes,
         leastGainSeconds: 0.2,
         setUpSeconds: 0.1,
+        thiefBytesPerSecond: mirror.laneBytesPerSecond,
       });
       if (pick === null) return;
       const victim = pick.takenFrom === null ? null : (lanes[pick.takenFrom] as Lane);
@@ -276,22 +350,28 @@ export class Fetch {
         victim.endByte = pick.startByte;
         if (victim.position >= victim.endByte) victim.control.abort(new Error('all of it was taken over'));
       }
-      this.#startLane(pick.startByte, pick.endByte, null);
+      this.#startLane(mirror, pick.startByte, pick.endByte, null);
     }
   }
 
-  /** A young connection without bytes yet counts as an average one, else it would be robbed at once. */
-  #workingView(lanes: Lane[], nowMs: number) {
+  #measureMirrors(nowMs: number): void {
+    for (const mirror of this.#mirrors.all) {
+      const lanes = [...this.#lanes].filter((lane) => lane.mirror === mirror && hasShownSpeed(lane, nowMs));
+      const speeds = lanes.map(({ meter }) => meter.bytesPerSecond(nowMs));
+      this.#mirrors.measure(mirror, speeds);
+    }
+  }
+
+  /** A young connection without bytes yet counts as an average one, or as the thief itself, else it would be robbed at once. */
+  #workingView(lanes: Lane[], thief: Mirror, nowMs: number) {
     const speeds = lanes.map(({ meter }) => meter.bytesPerSecond(nowMs));
     const known = speeds.filter((speed) => speed > 0);
     const average = known.length === 0 ? 0 : known.reduce((sum, speed) => sum + speed, 0) / known.length;
-    return lanes.map(({ position, endByte, startedMs }, index) => {
+    return lanes.map(({ mirror, position, endByte, startedMs }, index) => {
       const speed = speeds[index] as number;
-      return {
-        position,
-        endByte: endByte as number,
-        bytesPerSecond: speed === 0 && nowMs - startedMs < 2000 ? average : speed,
-      };
+      const isYoung = speed === 0 && nowMs - startedMs < 2000;
+      const expected = mirror.laneBytesPerSecond || average || thief.laneBytesPerSecond || 0;
+      return { position, endByte: endByte as number, bytesPerSecond: isYoung ? expected : speed };
     });
   }
 
@@ -303,7 +383,7 @@ export class Fetch {
   }
 
   /** This server sends whole files only: what is there cannot be continued. */
-  #startOver(): void {
+  #startOver(mirror: Mirror): void {
     const place = this.#place as Place;
     if (place.ranges.sizeBytes > 0) {
       place.ranges = new RangeSet();
@@ -316,12 +396,13 @@ export class Fetch {
         message: 'The server cannot continue in the middle of the file, so it starts from the beginning.',
       });
     }
-    this.#startLane(0, this.#sizeBytes, null);
+    this.#startLane(mirror, 0, this.#sizeBytes, null);
   }
 
-  #startLane(startByte: number, endByte: number | null, opened: OpenedRange | null): void {
+  #startLane(mirror: Mirror, startByte: number, endByte: number | null, opened: OpenedRange | null): void {
     const nowMs = this.#clock.mono();
     const lane: Lane = {
+      mirror,
       startByte,
       position: startByte,
       endByte,
@@ -331,6 +412,8 @@ export class Fetch {
       control: new AbortController(),
     };
     this.#lanes.add(lane);
+    mirror.lanes++;
+    mirror.mostLanes = Math.max(mirror.mostLanes, mirror.lanes);
     this.#mostLanes = Math.max(this.#mostLanes, this.#lanes.size);
     this.#runLane(lane, opened).then(
       () => this.#laneEnded(lane, null),
@@ -340,7 +423,7 @@ export class Fetch {
 
   async #runLane(lane: Lane, first: OpenedRange | null): Promise<void> {
     const whole = !this.#serverResumes;
-    const opened = first ?? (await this.#task.session.open(lane.position, whole ? null : lane.endByte, lane.control.signal));
+    const opened = first ?? (await lane.mirror.session.open(lane.position, whole ? null : lane.endByte, lane.control.signal));
     if (first === null) {
       try {
         this.#checkAnswer(lane, opened);
@@ -368,15 +451,15 @@ export class Fetch {
   }
 
   /** Is this answer of the version we began with, and does it begin where we asked? */
-  #checkAnswer(lane: Lane, opened: OpenedRange): void {
-    const facts = this.#facts as SourceFacts;
-    const sameSize = opened.facts.sizeBytes === null || this.#sizeBytes === null || opened.facts.sizeBytes === this.#sizeBytes;
-    if (!sameSize || !sameVersion(facts.validator, opened.facts.validator)) {
-      throw new Changed('The file changed on the server while it was fetched.');
+  #checkAnswer({ mirror, position }: Lane, { facts, startByte }: OpenedRange): void {
+    const sizeBytes = this.#sizeBytes ?? this.#task.promised?.sizeBytes ?? null;
+    const contradiction = contradictionOf(facts, { sizeBytes, digests: this.#promises() }, null);
+    if (contradiction !== null || !sameVersion(mirror.validator ?? facts.validator, facts.validator)) {
+      throw new Changed(contradiction ?? 'its file changed meanwhile.');
     }
-    if (opened.startByte === lane.position) return;
-    this.#serverResumes = false;
-    throw new FlotillaError('range_ignored', 'The server sends the whole file although a part was asked for.');
+    if (startByte !== position)
+      throw new FlotillaError('range_ignored', 'The server sends the whole file although a part was asked for.');
+    mirror.validator ??= facts.validator;
   }
 
   /** Bytes have arrived: they go to their place at once, and only then they count. */
@@ -384,6 +467,7 @@ export class Fetch {
     const { part, ranges } = this.#place as Place;
     const nowMs = this.#clock.mono();
     this.#fetchedBytes += chunk.length;
+    this.#mirrors.count(lane.mirror, chunk.length);
     const room = lane.endByte === null ? chunk.length : lane.endByte - lane.position;
     const useful = chunk.length > room ? chunk.subarray(0, Math.max(0, room)) : chunk;
     part.writeAt(useful, lane.position);
@@ -407,43 +491,87 @@ export class Fetch {
 
   #laneEnded(lane: Lane, error: unknown): void {
     this.#lanes.delete(lane);
+    lane.mirror.lanes--;
     const finished = lane.endByte !== null && lane.position >= lane.endByte;
+    // All it should have brought was taken over before it said a word: somebody else is asked first from now on.
+    if (error !== null && finished && lane.lastByteMs === null && lane.mirror.lanes === 0) this.#blameSilence(lane.mirror);
     if (error !== null && !finished && this.#fatal === null && !this.#isWhole()) this.#laneFailed(lane, error);
     this.#wake();
   }
 
+  #blameSilence(mirror: Mirror): void {
+    if (this.#mirrors.usableCount === 1) return;
+    const failure = new FlotillaError('timed_out', `${mirror.name} did not answer in time.`);
+    this.#mirrors.setAside(mirror, failure, this.#clock.mono(), this.#chance());
+  }
+
   /** One connection failed. As long as others work, that is no failure of the file. */
   #laneFailed(lane: Lane, error: unknown): void {
-    if (error instanceof Changed || !(error instanceof FlotillaError) || isLocal(error)) {
+    if (error instanceof Moved) return;
+    const { mirror } = lane;
+    const nowMs = this.#clock.mono();
+    const isOther = error instanceof Changed || (error instanceof FlotillaError && isAboutFile(error));
+    if (isOther && this.#mirrors.othersAgree(mirror, nowMs)) {
+      this.#drop(mirror, error.message);
+      return;
+    }
+    if (error instanceof Changed) {
+      this.#end(new Changed('The file changed on the server while it was fetched.'));
+      return;
+    }
+    if (!(error instanceof FlotillaError) || isLocal(error)) {
       this.#end(error);
       return;
     }
-    if (error.code === 'range_ignored') return;
-    const nowMs = this.#clock.mono();
+    if (error.code === 'range_ignored') {
+      this.#serverResumes = false;
+      return;
+    }
     const gotBytes = lane.position > lane.startByte;
-    if (this.#lanes.size > 0) {
-      if (!gotBytes) this.#lowerCeiling(error, nowMs);
+    if (mirror.lanes > 0) {
+      if (!gotBytes) this.#lowerCeiling(mirror, error, nowMs);
       return;
     }
     // Bytes flowed on this connection: the fault came in the middle, and going on at once is the best answer.
+    if (gotBytes && this.#lanes.size > 0 && error.code !== 'stalled') return;
     if (gotBytes && this.#tries === 0) {
       this.#tries = 1;
       this.#notBeforeMs = nowMs + 100;
       return;
     }
     try {
-      this.#notBeforeMs = nowMs + this.#waitBeforeNextTry(error);
+      const waitMs = this.#waitForMirror(mirror, error);
+      if (waitMs > 0) this.#notBeforeMs = nowMs + waitMs;
     } catch (final) {
       this.#end(final);
     }
   }
 
-  #lowerCeiling(error: FlotillaError, nowMs: number): void {
-    const allowed = this.#lanes.size;
-    this.#raiseCeilingAtMs = nowMs + Math.max(10_000, error.retryAfterMs ?? 0);
-    if (allowed >= this.#ceiling) return;
-    this.#ceiling = allowed;
-    this.#task.note({ kind: 'connections', message: `The server allows no more than ${allowed} at once. ${error.message}` });
+  #lowerCeiling(mirror: Mirror, error: FlotillaError, nowMs: number): void {
+    if (!this.#mirrors.lowerCeiling(mirror, nowMs, error.retryAfterMs ?? 0)) return;
+    const who = this.#mirrors.all.length === 1 ? 'The server' : mirror.name;
+    this.#task.note({ kind: 'connections', message: `${who} allows no more than ${mirror.lanes} at once. ${error.message}` });
+  }
+
+  /** This mirror failed: how long until somebody can be asked, 0 when others are ready. Throws when the failure is final. */
+  #waitForMirror(mirror: Mirror, error: unknown): number {
+    if (this.#mirrors.usableCount === 1 || !(error instanceof FlotillaError) || isLocal(error))
+      return this.#waitBeforeNextTry(error);
+    const nowMs = this.#clock.mono();
+    const isNews = mirror.failures === 0;
+    this.#mirrors.setAside(mirror, error, nowMs, this.#chance());
+    if (this.#lanes.size > 0 || this.#mirrors.isAnyReady(nowMs)) {
+      const message = `${mirror.name} is set aside for a while: ${error.message}`;
+      if (isNews) this.#task.note({ kind: 'mirror', message });
+      return 0;
+    }
+    const waitMs = this.#waitBeforeNextTry(this.#mirrors.mostHopeful() ?? error);
+    this.#mirrors.callBack(nowMs + waitMs);
+    return waitMs;
+  }
+
+  #chance(): number {
+    return this.#task.random.u32() / 2 ** 32;
   }
 
   /** How long to wait after a failure; throws it when it is final. */
@@ -454,7 +582,7 @@ export class Fetch {
     const patient = (retryAfterMs ?? 0) <= longestWaitMs;
     if (!(error instanceof FlotillaError) || retry === 'never' || isLocal(error) || this.#tries >= maxTries || !patient)
       throw error;
-    const waitMs = Math.max(retryAfterMs ?? 0, backoffMs(this.#tries, 600, 60_000, this.#task.random.u32() / 2 ** 32));
+    const waitMs = Math.max(retryAfterMs ?? 0, backoffMs(this.#tries, 600, 60_000, this.#chance()));
     this.#task.note({
       kind: 'waiting',
       message: `${message} Try ${this.#tries + 1} of ${maxTries} in ${(waitMs / 1000).toFixed(1)} s.`,
@@ -470,6 +598,7 @@ export class Fetch {
 
   #tick(): void {
     const nowMs = this.#clock.mono();
+    this.#moveSlowest(nowMs);
     for (const lane of this.#lanes) {
       if (lane.lastByteMs === null) continue;
       const silentMs = nowMs - lane.lastByteMs;
@@ -485,6 +614,24 @@ export class Fetch {
     }
     if (this.#unmarkedBytes > 0) this.#markWritten();
     if (nowMs - this.#durableAtMs >= durableMs || this.#undurableBytes >= durableBytes) this.#markDurable();
+  }
+
+  /** With every connection taken, one that crawls gives way to one on a much faster mirror; one a tick, to see what it does. */
+  #moveSlowest(nowMs: number): void {
+    if (this.#lanes.size < this.#mostAllowed || this.#mirrors.all.length === 1 || this.#task.limiters.length > 0) return;
+    if (!this.#serverResumes) return;
+    let slowest: Lane | null = null;
+    let slowestSpeed = 0;
+    for (const lane of this.#lanes) {
+      if (lane.endByte === null || !hasShownSpeed(lane, nowMs)) continue;
+      const speed = lane.meter.bytesPerSecond(nowMs);
+      const leftMs = ((lane.endByte - lane.position) * 1000) / Math.max(speed, 1);
+      if (leftMs < worthMovingMs || (slowest !== null && speed >= slowestSpeed)) continue;
+      slowest = lane;
+      slowestSpeed = speed;
+    }
+    if (slowest !== null && this.#mirrors.hasMuchFaster(slowest.mirror, slowestSpeed, nowMs))
+      slowest.control.abort(new Moved());
   }
 
   #markWritten(): void {
@@ -516,11 +663,17 @@ export class Fetch {
     const { part } = this.#place as Place;
     const facts = this.#facts as SourceFacts;
     const sizeBytes = this.#sizeBytes as number;
+    const contradiction = contradictionOf({ ...facts, sizeBytes }, this.#task.promised ?? null, null);
+    if (contradiction !== null)
+      throw new FlotillaError('checksum_mismatch', `The file is not what was promised: ${contradiction} It was not kept.`);
     part.setSize(sizeBytes);
     const [digests] = await Promise.all([(this.#digests as FileDigests).finish(sizeBytes), part.flush()]);
-    const { checksum } = this.#task.options;
-    const verifiedAgainst = verifyDigests([...(checksum ? [checksum] : []), ...facts.digests], digests);
-    return { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes: this.#fetchedBytes, connections: this.#mostLanes };
+    const verifiedAgainst = verifyDigests(this.#promises(), digests);
+    const mirrors = this.#mirrors.all
+      .filter(({ mostLanes }) => mostLanes > 0)
+      .map(({ name, fetchedBytes, mostLanes }) => ({ mirror: name, fetchedBytes, connections: mostLanes }));
+    const connections = this.#mostLanes;
+    return { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes: this.#fetchedBytes, connections, mirrors };
   }
 
   /** Whatever happened: what is there is flushed and written down, and nothing stays open. */
@@ -567,4 +720,29 @@ export class Fetch {
 /** Faults of our own side, which no other connection heals. */
 function isLocal(error: FlotillaError): boolean {
   return error.code === 'no_space' || error.code === 'not_writable';
+}
+
+/** Failures that speak of the file, not of the server's health: another mirror's file may be the one we fetch. */
+function isAboutFile({ code }: FlotillaError): boolean {
+  return code === 'content_changed' || code === 'range_ignored';
+}
+
+/** One that is being cut or is done shows nothing any more. */
+function hasShownSpeed({ startedMs, startByte, position, endByte, control }: Lane, nowMs: number): boolean {
+  const isAtWork = !control.signal.aborted && (endByte === null || position < endByte);
+  return isAtWork && position > startByte && nowMs - startedMs >= measuredMs;
+}
+
+/** In what a server's answer contradicts a promise, as a sentence; null when it does not. Weak digests prove nothing. */
+function contradictionOf(facts: SourceFacts, promised: Promised | null, checksum: Digest | null): string | null {
+  const sizeBytes = promised?.sizeBytes ?? null;
+  if (sizeBytes !== null && facts.sizeBytes !== null && facts.sizeBytes !== sizeBytes)
+    return `its file has ${facts.sizeBytes} bytes instead of ${sizeBytes}.`;
+  const digests = [...(promised?.digests ?? []), ...(checksum ? [checksum] : [])];
+  for (const { algorithm, hex } of digests) {
+    if (algorithm !== 'sha-256' && algorithm !== 'sha-512') continue;
+    const other = facts.digests.find((digest) => digest.algorithm === algorithm && digest.hex !== hex.toLowerCase());
+    if (other !== undefined) return `its file has another ${algorithm}.`;
+  }
+  return null;
 }

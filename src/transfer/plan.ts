@@ -10,6 +10,8 @@ export type PlanOptions = {
   leastGainSeconds: number;
   /** What opening another connection costs, about one or two round trips. */
   setUpSeconds: number;
+  /** What the next connection will bring, when that is known; else it counts as an average one. */
+  thiefBytesPerSecond?: number | null;
 };
 
 /** What the next connection should fetch; `takenFrom` is the index of the connection that gives it up. */
@@ -27,7 +29,7 @@ export function pickStretch(gaps: Range[], working: Working[], options: PlanOpti
   if (slowest === null) return null;
   const victim = working[slowest] as Working;
   const leftBytes = victim.endByte - victim.position;
-  const thiefSpeed = averageSpeed(working);
+  const thiefSpeed = options.thiefBytesPerSecond ?? averageSpeed(working);
   const thiefBytes = shareOfThief(leftBytes, victim.bytesPerSecond, thiefSpeed, options.setUpSeconds);
   if (thiefSpeed === 0 ? thiefBytes < options.leastBytes : gainSeconds() < options.leastGainSeconds) return null;
   return { startByte: victim.endByte - thiefBytes, endByte: victim.endByte, takenFrom: slowest };

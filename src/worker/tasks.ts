@@ -2,6 +2,7 @@
 import { parseLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
+import { requestFor } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { Fetch, type FetchResult } from '#transfer/fetch-file.ts';
@@ -24,14 +25,15 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
   const { clock, random, files, digester, scratch } = parts;
   const url = parseLink(link);
   const source = parts.sourceOf(url);
-  const session = source.openSession(parts.sources, url, options.request ?? {});
   const path = await scratch.partPath(downloadId, 0);
   let found: Found | null = await Journal.find(files, path + journalSuffix);
   const fetch = new Fetch({
     clock,
     random,
     digester,
-    session,
+    link: url,
+    openSession: (server) =>
+      parts.sourceOf(server).openSession(parts.sources, server, requestFor(options.request ?? {}, url, server)),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limiters: options.limitBytesPerSecond === undefined ? [] : [new Limiter(options.limitBytesPerSecond, clock.mono())],
     options: {
@@ -47,27 +49,24 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
       found = null;
       return openPlace(files, path, scratch.root, downloadId, facts, earlier);
     },
-    note: ({ kind, message }) => note(kind === 'connections' ? 'fetching' : kind, message),
+    note: ({ kind, message }) => note(kind === 'connections' || kind === 'mirror' ? 'fetching' : kind, message),
   });
   show(() => {
     const progress = fetch.progress();
     const whole = progress.sizeBytes !== null && progress.doneBytes === progress.sizeBytes;
-    return { phase: whole ? 'verify' : 'fetch', ...progress, ranges: thinOut(progress.ranges) };
+    const connections = progress.connections.map(({ mirror: _, ...connection }) => connection);
+    return { phase: whole ? 'verify' : 'fetch', ...progress, connections, ranges: thinOut(progress.ranges) };
   });
-  try {
-    const result = await fetch.run(signal);
-    const resolution = resolutionOf(source.kind, url, options.name, result);
-    const { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes, connections } = result;
-    const { finalUrl, validator } = facts;
-    return {
-      kind: 'fetched',
-      resolution,
-      files: [{ index: 0, path: resolution.name, sizeBytes, digests, verifiedAgainst }],
-      facts: { finalUrl, validator, fetchedBytes, connections },
-    };
-  } finally {
-    session.close();
-  }
+  const result = await fetch.run(signal);
+  const resolution = resolutionOf(source.kind, url, options.name, result);
+  const { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes, connections } = result;
+  const { finalUrl, validator } = facts;
+  return {
+    kind: 'fetched',
+    resolution,
+    files: [{ index: 0, path: resolution.name, sizeBytes, digests, verifiedAgainst }],
+    facts: { finalUrl, validator, fetchedBytes, connections },
+  };
 };
 
 function resolutionOf(kind: string, link: URL, wantedName: string | undefined, { facts, sizeBytes }: FetchResult): Resolution {

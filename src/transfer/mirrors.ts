@@ -1,0 +1,186 @@
+/** The servers that one file can come from: which is fast, which failed, which disagrees. It decides and opens nothing. */
+import type { FlotillaError } from '#core/errors.ts';
+import type { Validator } from '#core/resolution.ts';
+import type { ByteSession } from '#core/source.ts';
+import { backoffMs } from '#lib/backoff.ts';
+
+export type Mirror = {
+  /** For people; two mirrors of one fetch have different names. */
+  readonly name: string;
+  readonly session: ByteSession;
+  /** Of its first answer for this version of the file; null before. Compared with its own answers only. */
+  validator: Validator | null;
+  /** Connections at work. */
+  lanes: number;
+  /** What one of its connections brings, as last measured; null when it has not shown it yet. */
+  laneBytesPerSecond: number | null;
+  /** Connections it was seen to allow. */
+  ceiling: number;
+  raiseCeilingAtMs: number;
+  /** Failures in a row, without a byte between them. */
+  failures: number;
+  lastFailure: FlotillaError | null;
+  notBeforeMs: number;
+  /** It has another file, so it is not asked again. */
+  isDropped: boolean;
+  fetchedBytes: number;
+  mostLanes: number;
+};
+
+const firstWaitMs = 5000;
+const longestWaitMs = 300_000;
+const ceilingStepMs = 10_000;
+/** A connection this many times slower than those of the best mirror is better spent there. */
+const muchSlower = 4;
+
+export class Mirrors {
+  readonly #all: Mirror[] = [];
+
+  /** The first one is the link itself. */
+  add(name: string, session: ByteSession): Mirror {
+    const mirror: Mirror = {
+      name,
+      session,
+      validator: null,
+      lanes: 0,
+      laneBytesPerSecond: null,
+      ceiling: Number.POSITIVE_INFINITY,
+      raiseCeilingAtMs: Number.POSITIVE_INFINITY,
+      failures: 0,
+      lastFailure: null,
+      notBeforeMs: 0,
+      isDropped: false,
+      fetchedBytes: 0,
+      mostLanes: 0,
+    };
+    this.#all.push(mirror);
+    return mirror;
+  }
+
+  get all(): readonly Mirror[] {
+    return this.#all;
+  }
+
+  /**
+   * The mirror for one more connection: one that nobody knows yet, as long as fewer than `mostTrials` connections are
+   * spent on finding out; else the one with the best speed per connection. null: none is ready.
+   */
+  choose(nowMs: number, mostTrials: number): Mirror | null {
+    const ready = this.#all.filter((mirror) => isReady(mirror, nowMs) && mirror.lanes < mirror.ceiling);
+    const isUnknown = ({ laneBytesPerSecond }: Mirror) => laneBytesPerSecond === null;
+    const trials = this.#all.filter(isUnknown).reduce((sum, { lanes }) => sum + lanes, 0);
+    const untried = ready.find((mirror) => isUnknown(mirror) && mirror.lanes === 0);
+    if (untried !== undefined && trials < mostTrials) return untried;
+    let best: Mirror | null = null;
+    for (const mirror of ready) if (best === null || isBetter(mirror, best)) best = mirror;
+    return best;
+  }
+
+  /** Would a connection that brings so little here bring much more on a mirror that has room for it? */
+  hasMuchFaster(than: Mirror, laneBytesPerSecond: number, nowMs: number): boolean {
+    return this.#all.some(
+      (mirror) =>
+        mirror !== than &&
+        isReady(mirror, nowMs) &&
+        mirror.lanes < mirror.ceiling &&
+        (mirror.laneBytesPerSecond ?? 0) > muchSlower * laneBytesPerSecond,
+    );
+  }
+
+  /** Its connections bring so much right now. */
+  measure(mirror: Mirror, laneSpeeds: number[]): void {
+    if (laneSpeeds.length === 0) return;
+    mirror.laneBytesPerSecond = laneSpeeds.reduce((sum, speed) => sum + speed, 0) / laneSpeeds.length;
+  }
+
+  /** Bytes arrived from it. */
+  count(mirror: Mirror, byteCount: number): void {
+    mirror.fetchedBytes += byteCount;
+    mirror.failures = 0;
+    mirror.lastFailure = null;
+  }
+
+  /** It refused one more connection while others of it work; true when that tells something new. */
+  lowerCeiling(mirror: Mirror, nowMs: number, askedMs: number): boolean {
+    mirror.raiseCeilingAtMs = nowMs + Math.max(ceilingStepMs, askedMs);
+    if (mirror.lanes >= mirror.ceiling) return false;
+    mirror.ceiling = mirror.lanes;
+    return true;
+  }
+
+  /** A ceiling may have been a moment's: one more is tried from time to time. */
+  raiseCeilings(nowMs: number): void {
+    for (const mirror of this.#all) {
+      if (nowMs < mirror.raiseCeilingAtMs) continue;
+      mirror.ceiling++;
+      mirror.raiseCeilingAtMs = nowMs + ceilingStepMs;
+    }
+  }
+
+  /** It failed and is asked again after a wait that grows. `chance` is uniform in 0 … 1. */
+  setAside(mirror: Mirror, failure: FlotillaError, nowMs: number, chance: number): void {
+    mirror.failures++;
+    mirror.lastFailure = failure;
+    mirror.laneBytesPerSecond = null;
+    const waitMs = backoffMs(mirror.failures, firstWaitMs, longestWaitMs, chance);
+    mirror.notBeforeMs = nowMs + Math.max(waitMs, failure.retryAfterMs ?? 0);
+  }
+
+  drop(mirror: Mirror): void {
+    mirror.isDropped = true;
+  }
+
+  /** Has another mirror, which is ready, shown the file that we fetch? Then that file goes on without this one. */
+  othersAgree(mirror: Mirror, nowMs: number): boolean {
+    return this.#all.some((other) => other !== mirror && other.validator !== null && isReady(other, nowMs));
+  }
+
+  isAnyReady(nowMs: number): boolean {
+    return this.#all.some((mirror) => isReady(mirror, nowMs));
+  }
+
+  /** How many could still serve the file. */
+  get usableCount(): number {
+    return this.#all.filter(({ isDropped }) => !isDropped).length;
+  }
+
+  /** All are set aside: the failure that gives the most hope, the link's own before others. */
+  mostHopeful(): FlotillaError | null {
+    let best: FlotillaError | null = null;
+    for (const { isDropped, lastFailure } of this.#all) {
+      if (isDropped || lastFailure === null) continue;
+      if (best === null || hope(lastFailure) > hope(best)) best = lastFailure;
+    }
+    return best;
+  }
+
+  /** Those that may have recovered by then are asked again at that time. */
+  callBack(atMs: number): void {
+    for (const mirror of this.#all) {
+      if (mirror.lastFailure?.retry !== 'never') mirror.notBeforeMs = Math.min(mirror.notBeforeMs, atMs);
+    }
+  }
+
+  /** The file is another one now: whoever had another may have this one. */
+  forgetVersion(): void {
+    for (const mirror of this.#all) {
+      mirror.validator = null;
+      mirror.isDropped = false;
+    }
+  }
+}
+
+function isReady(mirror: Mirror, nowMs: number): boolean {
+  return !mirror.isDropped && nowMs >= mirror.notBeforeMs;
+}
+
+/** While no speed is known the connections are spread. */
+function isBetter(mirror: Mirror, than: Mirror): boolean {
+  const [speed, other] = [mirror.laneBytesPerSecond, than.laneBytesPerSecond];
+  if (speed === null && other === null) return mirror.lanes < than.lanes;
+  return (speed ?? 0) > (other ?? 0);
+}
+
+function hope({ retry, retryAfterMs }: FlotillaError): number {
+  return retry === 'never' ? Number.NEGATIVE_INFINITY : -(retryAfterMs ?? 0);
+}
