@@ -98,7 +98,7 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
   const request = await readRequestFlags(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([...links, ...typedProxy(request)]))]);
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts(links, typedProxy(request)))]);
   return {
     options,
     folder,
