@@ -95,6 +95,22 @@ describe('flotilla serve', { concurrency: 2 }, () => {
   const add = (serving: Serving, url: string, more: object = {}) =>
     serving.client.addDownload({ body: { url, connections: 2, ...more } });
 
+  test('a download and a look at a link are asked for as the person wished', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const url = server.url('digest-login', { user: 'otto', password: 'hidden-word', algorithm: 'SHA-256' });
+    const request = { user: { name: 'otto', password: 'hidden-word' }, headers: [{ name: 'X-Key', value: 'hidden-word' }] };
+    const look = await serving.client.probeLink({ body: { url, request } });
+    assert.equal(look.files[0]?.sizeBytes, body.length);
+    const { id } = await add(serving, url, { request });
+    const finished = await untilState(serving, id, 'completed');
+    assert.ok(readFileSync(join(downloadsOf(data), 'file.bin')).equals(body));
+    assert.ok(server.requestsOf(url).every(({ headers }) => headers['x-key'] === 'hidden-word'));
+    const withoutLink = { ...finished, link: '' };
+    assert.doesNotMatch(JSON.stringify(withoutLink), /hidden-word/);
+    assert.doesNotMatch(serving.process.stdout + serving.process.stderr, /hidden-word/);
+  });
+
   test('a link becomes a file with a receipt, and the stream tells every step', async (t) => {
     const data = tempFolder(t);
     const serving = await serve(t, data);

@@ -104,8 +104,8 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
   const request = await readRequestFlags(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const typed = [...links, ...mirrors, ...typedProxy(request)];
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts(typed))]);
+  const opened = await rangesOfTypedHosts([...links, ...mirrors], typedProxy(request));
+  const egress = openGate([...netAllow(environment), ...opened]);
   return {
     options,
     folder,

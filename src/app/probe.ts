@@ -12,7 +12,7 @@ export async function runProbe(text: string, options: { json?: boolean } & Reque
   const link = parseLink(text);
   const source = sourceOf(link);
   const request = await readRequestFlags(options);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([link, ...typedProxy(request)]))]);
+  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([link], typedProxy(request)))]);
   const connections = createKeptConnections();
   const resolution = await source.probe(
     { clock, egress, connections, connectTimeoutMs: 30_000 },

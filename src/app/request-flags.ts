@@ -60,6 +60,6 @@ async function readSmallFile(flag: string, path: string, mostBytes: number): Pro
 }
 
 /** The proxy as a link that was typed: who types it may reach it. */
-export function typedProxy({ proxy }: RequestOptions): URL[] {
-  return proxy === undefined ? [] : [new URL(proxy)];
+export function typedProxy({ proxy }: RequestOptions): URL | null {
+  return proxy === undefined ? null : new URL(proxy);
 }

@@ -2,6 +2,7 @@ import type { Download, DownloadOptions, DownloadState, ListFilter } from '#core
 import type { FlotillaEvent } from '#core/event.ts';
 import type { ControlPlane, TaskProgress } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
+import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 
 /** What a person asks for when adding a link. */
@@ -83,7 +84,7 @@ export interface Control extends ControlPlane {
   countsOf(ownerId: string): Promise<Counts>;
 
   /** Asks a worker to look at a link; nothing is added. Throws the failure the worker met, or `timed_out`. */
-  probe(link: string, signal: AbortSignal): Promise<Resolution>;
+  probe(link: string, signal: AbortSignal, request?: RequestOptions): Promise<Resolution>;
 
   /** Events after `sequence` in order; `null` when so old that some are gone (start over). */
   eventsAfter(ownerId: string, sequence: number, limit: number): Promise<FlotillaEvent[] | null>;

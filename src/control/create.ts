@@ -106,7 +106,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
       );
     },
     countsOf: (ownerId) => store.read((tx) => countFor(tx, ownerId)),
-    probe: async (link, signal) => parts.probes.ask(readLink(parts, link), signal),
+    probe: async (link, signal, request = {}) => parts.probes.ask(readLink(parts, link), request, signal),
 
     eventsAfter: (ownerId, sequence, limit) => eventsAfter(parts, ownerId, sequence, limit),
     lastSequence: () => store.read((tx) => tx.events.lastSequence()),

@@ -1,5 +1,6 @@
 import { type ErrorCode, type Failure, FlotillaError } from '#core/errors.ts';
 import type { Claim, FinishRequest } from '#core/protocol.ts';
+import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { Parts } from './parts.ts';
 
@@ -13,6 +14,7 @@ const maxRemembered = 1000;
 type Look = {
   taskId: string;
   link: string;
+  request: RequestOptions;
   scheme: string;
   epoch: number;
   workerId: string | null;
@@ -22,7 +24,7 @@ type Look = {
 
 export type Probes = {
   /** Throws what the worker met, `timed_out`, `busy`, or the signal's reason. */
-  ask(link: URL, signal: AbortSignal): Promise<Resolution>;
+  ask(link: URL, request: RequestOptions, signal: AbortSignal): Promise<Resolution>;
   /** Looks that nobody has taken yet and such a worker could take. */
   waitingCount(schemes: string[]): number;
   take(workerId: string, schemes: string[], limit: number): Claim[];
@@ -47,7 +49,7 @@ export function createProbes(parts: () => Parts): Probes {
   }
 
   return {
-    ask(link, signal) {
+    ask(link, request, signal) {
       const { clock, newId, wakeUps, leases } = parts();
       signal.throwIfAborted();
       if (looks.size >= maxWaiting)
@@ -71,6 +73,7 @@ export function createProbes(parts: () => Parts): Probes {
         looks.set(taskId, {
           taskId,
           link: link.href,
+          request,
           scheme: link.protocol,
           epoch: 0,
           workerId: null,
@@ -88,9 +91,9 @@ export function createProbes(parts: () => Parts): Probes {
         .map((look): Claim => {
           look.epoch = Math.max(look.epoch + 1, firstEpoch);
           look.workerId = workerId;
-          const { taskId, epoch, link } = look;
+          const { taskId, epoch, link, request } = look;
           leases.begin({ taskId, epoch, workerId, kind: 'probe', downloadId: null, ownerId: null, order: null });
-          return { taskId, epoch, leaseSeconds, kind: 'probe', downloadId: null, link, options: {} };
+          return { taskId, epoch, leaseSeconds, kind: 'probe', downloadId: null, link, options: { request } };
         });
     },
     finish({ taskId, epoch, workerId, outcome }) {

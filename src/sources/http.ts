@@ -365,7 +365,7 @@ function refusalOf(url: URL, status: number, retryAfterMs: number | null): Floti
     return new FlotillaError('auth_required', message);
   }
   if (status === 401) {
-    const message = `${url.host} wants a user name and a password (${status}), or others. Give them with --user name:password.`;
+    const message = `${url.host} wants a user name and a password (401), or others than it got. Put them into the link, or beside it: https://user:password@…`;
     return new FlotillaError('auth_required', message);
   }
   if (status === 403) {

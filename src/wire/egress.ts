@@ -214,7 +214,7 @@ function settled(target: ConnectTarget, host: string, start: () => net.Socket): 
     });
     const fail = (error: Error) => {
       settle();
-      reject(signal.aborted ? signal.reason : explain(error, host, port));
+      reject(signal.aborted ? signal.reason : explain(error, host, target));
     };
     socket.once('error', fail);
     if (signal.aborted) abort();
@@ -235,7 +235,7 @@ function startOrExplain(start: () => net.Socket): net.Socket {
   }
 }
 
-function explain(error: Error, host: string, port: number): unknown {
+function explain(error: Error, host: string, { port, localAddress }: ConnectTarget): unknown {
   if (error instanceof FlotillaError) return error;
   const cause = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const code = 'code' in cause ? String(cause.code) : '';
@@ -248,8 +248,8 @@ function explain(error: Error, host: string, port: number): unknown {
     return new FlotillaError('connection_refused', message, { cause });
   }
   if (code === 'ETIMEDOUT') return new FlotillaError('timed_out', `${host} did not answer on port ${port}.`, { cause });
-  if (code === 'EADDRNOTAVAIL') {
-    const message = 'The address to connect from is not one of this machine. Check --interface.';
+  if (code === 'EADDRNOTAVAIL' && localAddress !== undefined) {
+    const message = `The address to connect from, ${localAddress}, is not one of this machine.`;
     return new FlotillaError('connection_refused', message, { cause, retry: 'never' });
   }
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') {

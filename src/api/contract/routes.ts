@@ -229,7 +229,7 @@ export const routes = {
     path: '/probe',
     summary: 'Look at a link without adding it',
     access: 'downloads:write',
-    body: z.strictObject({ url: z.string().max(8192) }),
+    body: z.strictObject({ url: z.string().max(8192), request: shape.request.optional() }),
     status: 200,
     answer: shape.resolution,
   },

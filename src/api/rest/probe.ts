@@ -11,7 +11,7 @@ export function probeHandlers({ control }: Desk): Handlers<'probeLink'> {
       // Whoever closes the page or types on no longer waits, and neither should a worker.
       reply.raw.once('close', () => left.abort());
       try {
-        const resolution = await control.probe(link.href, left.signal);
+        const resolution = await control.probe(link.href, left.signal, body.request);
         return { ...resolution, finalUrl: showLink(resolution.finalUrl) };
       } catch (error) {
         throw error instanceof FlotillaError && error.code !== 'internal' ? toRemoteProblem(error) : error;
