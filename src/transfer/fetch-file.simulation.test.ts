@@ -63,12 +63,14 @@ async function simulate(seed: number): Promise<void> {
 /** Runs a fetch until it ends, or until it is killed after `patienceMs`. */
 async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, random: Random, patienceMs: number | null) {
   let found: Found | null = await Journal.find(files, path + journalSuffix);
+  // A killed program's connections end with it.
+  const life = new AbortController();
   const fetch = new Fetch({
     clock,
     random,
     digester: noDigester,
     link,
-    openSession: () => server.session(),
+    openSession: () => server.session(life.signal),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limiters: [],
     options: {
@@ -96,7 +98,10 @@ async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, ran
     },
   );
   for (let passedMs = 0; ended === null; passedMs += stepMs) {
-    if (patienceMs !== null && passedMs >= patienceMs) return 'killed';
+    if (patienceMs !== null && passedMs >= patienceMs) {
+      life.abort(new FlotillaError('refused', 'It was killed.'));
+      return 'killed';
+    }
     assert.ok(passedMs < 3_600_000, `an hour passed, and ${fetch.progress().doneBytes} bytes are there`);
     await settle();
     clock.advance(stepMs);
@@ -176,9 +181,10 @@ class Server {
     return null;
   }
 
-  session(): ByteSession {
+  session(life: AbortSignal): ByteSession {
     return {
-      open: async (startByte, endByte, signal) => {
+      open: async (startByte, endByte, ownSignal) => {
+        const signal = AbortSignal.any([ownSignal, life]);
         await this.#pause(20 + (this.#random.u32() % 200), signal);
         const answers = this.#open < this.#ceiling;
         if (!answers)
@@ -190,7 +196,11 @@ class Server {
         }
         if (this.#resumes && startByte > 0 && startByte >= this.#sizeBytes)
           throw new FlotillaError('content_changed', 'It is shorter.');
-        return this.#answer(this.#resumes ? startByte : 0, this.#resumes ? (endByte ?? this.#sizeBytes) : this.#sizeBytes);
+        return this.#answer(
+          life,
+          this.#resumes ? startByte : 0,
+          this.#resumes ? (endByte ?? this.#sizeBytes) : this.#sizeBytes,
+        );
       },
       close() {},
     };
@@ -201,7 +211,7 @@ class Server {
     return new FlotillaError(codes[this.#random.u32() % codes.length] ?? 'connection_lost', 'A fault that passes.');
   }
 
-  #answer(startByte: number, endByte: number): OpenedRange {
+  #answer(life: AbortSignal, startByte: number, endByte: number): OpenedRange {
     const version = this.#version;
     this.#open++;
     let isOpen = true;
@@ -228,7 +238,8 @@ class Server {
       startByte,
       endByte,
       discard: close,
-      pour: async (sink, signal) => {
+      pour: async (sink, ownSignal) => {
+        const signal = AbortSignal.any([ownSignal, life]);
         this.lastServed = version;
         try {
           for (let at = startByte; at < endByte; ) {
