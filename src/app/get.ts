@@ -162,7 +162,7 @@ async function wantListed(run: Run, document: Uint8Array): Promise<void> {
     throw new FlotillaError('link_invalid', message);
   }
   const scanned = new Set([run.folder]);
-  for (const { path, sizeBytes, digests, links } of listed) {
+  for (const { path, sizeBytes, digests, pieces, links } of listed) {
     const parts = path.split('/');
     const name = output ?? (parts.pop() as string);
     const folder = output === undefined && parts.length > 0 ? insideRoot(run.folder, parts.join('/')) : run.folder;
@@ -171,7 +171,7 @@ async function wantListed(run: Run, document: Uint8Array): Promise<void> {
     scanned.add(folder);
     const [link, ...mirrors] = links as [URL, ...URL[]];
     // The strongest digest says all that the weaker ones could.
-    want(run, { link, folder, name, mirrors, promised: { sizeBytes, digests: digests.slice(0, 1) } });
+    want(run, { link, folder, name, mirrors, promised: { sizeBytes, digests: digests.slice(0, 1), pieces } });
   }
 }
 

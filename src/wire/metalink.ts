@@ -2,7 +2,7 @@
 import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { safeName } from '#core/names.ts';
-import type { Digest, DigestAlgorithm } from '#core/resolution.ts';
+import type { Digest, DigestAlgorithm, PieceDigests } from '#core/resolution.ts';
 import { readXml, type XmlElement } from './xml.ts';
 
 export type MetalinkFile = {
@@ -11,13 +11,10 @@ export type MetalinkFile = {
   sizeBytes: number | null;
   /** The strongest first. */
   digests: Digest[];
-  pieces: Pieces | null;
+  pieces: PieceDigests | null;
   /** Web links to the file, the preferred first. Other schemes are left out. */
   links: URL[];
 };
-
-/** Digests of the file's pieces, each `lengthBytes` long besides the last. */
-export type Pieces = { algorithm: DigestAlgorithm; lengthBytes: number; hexes: string[] };
 
 const maxFiles = 1000;
 const maxMirrors = 100;
@@ -89,7 +86,7 @@ function readDigest({ attributes, text }: XmlElement): Digest | null {
   return algorithm === null ? null : checked(algorithm, text);
 }
 
-function readPieces(element: XmlElement): Pieces | null {
+function readPieces(element: XmlElement): PieceDigests | null {
   const algorithm = algorithmOf(element.attributes.get('type'));
   if (algorithm === null) return null;
   const lengthBytes = readNumber(element.attributes.get('length') ?? '', 'the length of its pieces');
