@@ -102,6 +102,9 @@ describe('mirrors', { concurrency: 4, timeout: 60_000 }, () => {
     const beganMs = performance.now();
     await fetchFrom(t, urls, { connectTimeoutMs: 30_000 });
     assert.ok(performance.now() - beganMs < 8000);
+    const fetched = await fetchFrom(t, urls.toReversed(), { connectTimeoutMs: 30_000 });
+    assert.match(told(fetched), /did not begin to answer within 5 s/);
+    assert.ok(performance.now() - beganMs < 20_000);
   });
 
   test('a mirror that falls silent in the middle holds nothing up', async (t) => {

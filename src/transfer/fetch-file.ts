@@ -93,6 +93,8 @@ const leastStretchBytes = 512 * 1024;
 /** Slower than this for `stallMs` counts as stalled. */
 const trickleBytesPerSecond = 1024;
 const maxRestarts = 3;
+/** So long the first answer may take while another mirror could give it. */
+const firstAnswerMs = 5000;
 /** Rounds of fetching bad pieces again. */
 const maxRepairs = 4;
 /** A connection shows after this long what it can do. */
@@ -238,7 +240,7 @@ export class Fetch {
         continue;
       }
       try {
-        const opened = await mirror.session.open(startByte, null, signal);
+        const opened = await this.#openImpatiently(mirror, startByte, signal);
         const contradiction = contradictionOf(opened.facts, this.#task.promised ?? null, this.#task.options.checksum);
         if (contradiction === null) return { mirror, opened };
         opened.discard();
@@ -248,6 +250,21 @@ export class Fetch {
         if (startByte > 0 && error instanceof FlotillaError && error.code === 'content_changed') startByte = 0;
         else await sleep(this.#clock, this.#waitForMirror(mirror, error), signal);
       }
+    }
+  }
+
+  /** While others were not asked yet, nobody waits long for one. */
+  async #openImpatiently(mirror: Mirror, startByte: number, signal: AbortSignal): Promise<OpenedRange> {
+    if (!this.#mirrors.hasFresh(mirror)) return mirror.session.open(startByte, null, signal);
+    const late = new AbortController();
+    const timer = this.#clock.setTimer(firstAnswerMs, () => {
+      const message = `${mirror.name} did not begin to answer within ${firstAnswerMs / 1000} s.`;
+      late.abort(new FlotillaError('timed_out', message));
+    });
+    try {
+      return await mirror.session.open(startByte, null, AbortSignal.any([signal, late.signal]));
+    } finally {
+      timer.cancel();
     }
   }
 
