@@ -233,6 +233,72 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.deepEqual(namesIn(folder), ['file.bin']);
   });
 
+  /** A document that lists `names`, each on a dead mirror, on one with another size, and on two good ones. */
+  async function metalinkOf(t: Scope, names: string[], digest = sha256): Promise<string> {
+    const shorter = await serveHostile(t, { body: body.subarray(1) });
+    const other = await serveHostile(t, { body });
+    const dead = `http://127.0.0.1:${await freePort()}/x`;
+    const files = names.map((name) => {
+      const links = [dead, shorter.url('plain'), other.url('plain'), server.url('plain')];
+      const urls = links.map((url, index) => `<url priority="${index + 1}">${url}</url>`).join('');
+      const hashes = `<hash type="md5">${'0'.repeat(32)}</hash><hash type="sha-256">${digest}</hash>`;
+      return `<file name="${name}"><size>${body.length}</size>${hashes}${urls}</file>`;
+    });
+    return `<?xml version="1.0"?><metalink xmlns="urn:ietf:params:xml:ns:metalink">${files.join('')}</metalink>`;
+  }
+
+  test('a link to a Metalink document gets the files it lists, checked by the strongest digest', async (t) => {
+    const bytes = Buffer.from(await metalinkOf(t, ['a.bin', 'sub/b.bin']));
+    const site = await serveHostile(t, { body: bytes, contentType: 'application/metalink4+xml' });
+    const plain = await serveHostile(t, { body: bytes });
+    for (const link of [
+      site.url('plain', {}, 'latest'),
+      plain.url('plain', {}, 'x.meta4'),
+      plain.url('chunked', {}, 'x.metalink'),
+    ]) {
+      const folder = tempFolder(t);
+      const ran = await get(t, folder, link);
+      assert.equal(ran.code, 0, ran.stderr);
+      assert.deepEqual([namesIn(folder), namesIn(join(folder, 'sub'))], [['a.bin', 'sub'], ['b.bin']]);
+      for (const path of ['a.bin', 'sub/b.bin']) assert.ok(isWhole(join(folder, path)));
+      assert.match(ran.stderr, /left out: its file has 5999999 bytes instead of 6000000/);
+      assert.match(ran.stderr, /sha-256 as promised/);
+    }
+  });
+
+  test('a Metalink document on the disk gets its files; its links pass the gate', async (t) => {
+    const folder = tempFolder(t);
+    const path = join(folder, 'list.meta4');
+    writeFileSync(path, await metalinkOf(t, ['a.bin']));
+    const closed = await get(t, folder, path);
+    assert.equal(closed.code, 6, closed.stderr);
+    assert.match(closed.stderr, /127\.0\.0\.1 is in the range 127\.0\.0\.0\/8/);
+    const run = await startProcess(t, launcher, ['get', '-d', folder, '-o', 'mine.bin', path], {
+      env: { ...plain, FLOTILLA_NET_ALLOW: '127.0.0.0/8' },
+    });
+    assert.equal((await run.exited).code, 0, run.stderr);
+    assert.deepEqual(namesIn(folder), ['list.meta4', 'mine.bin']);
+    assert.ok(isWhole(join(folder, 'mine.bin')));
+  });
+
+  test('a Metalink document that lies or cannot be trusted gets nothing', async (t) => {
+    const folder = tempFolder(t);
+    const cases: [document: string, code: number, sentence: RegExp][] = [
+      [await metalinkOf(t, ['a.bin'], '0'.repeat(64)), 7, /its sha-256 is .*, expected was 0{64}/],
+      [await metalinkOf(t, ['../a.bin']), 6, /the name "\.\.\/a\.bin" is not one inside a folder/],
+      ['<html></html>', 6, /it is no Metalink/],
+    ];
+    for (const [document, code, sentence] of cases) {
+      const site = await serveHostile(t, { body: Buffer.from(document) });
+      const ran = await get(t, folder, site.url('plain', {}, 'x.meta4'));
+      assert.match(ran.stderr, sentence);
+      assert.deepEqual([ran.code, ran.stdout, namesIn(folder)], [code, '', []], ran.stderr);
+    }
+    const missing = await get(t, folder, join(folder, 'none.meta4'));
+    assert.match(missing.stderr, /Metalink document .* cannot be read/);
+    assert.equal(missing.code, 2);
+  });
+
   for (const behaviour of ['no-range', 'chunked', 'no-length', 'gzip', 'if-range-drops-range', 'keep-alive-closes'] as const) {
     test(`a server of the kind ${behaviour} gives the right file`, async (t) => {
       const folder = tempFolder(t);

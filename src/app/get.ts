@@ -8,17 +8,18 @@ import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Files } from '#core/files.ts';
 import { parseLink, showLink } from '#core/link.ts';
-import { nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
+import { insideRoot, nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { SourceContext, SourceFacts } from '#core/source.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { sourceOf } from '#sources/index.ts';
-import { Fetch } from '#transfer/fetch-file.ts';
+import { Fetch, type Promised } from '#transfer/fetch-file.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace, type Place } from '#transfer/place.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
+import { isMetalink, isMetalinkName, readMetalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, wantsColour } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
@@ -43,22 +44,24 @@ export type GetOptions = {
 
 /** A server that asks for more patience than this in the foreground ends the download. */
 const longestWaitMs = 120_000;
+/** A larger one is refused; no more than this of it is read. */
+const maxMetalinkBytes = 4 * 1024 * 1024;
 
 export async function runGet(urls: string[], options: GetOptions): Promise<number> {
-  const links = [...urls, ...(options.input === undefined ? [] : await readList(options.input))].map(parseLink);
-  const run = await prepare(links, options);
+  const texts = [...urls, ...(options.input === undefined ? [] : await readList(options.input))];
+  const run = await prepare(texts, options);
   const stop = new AbortController();
   const unlisten = listenForInterrupt(stop);
   const ticker = setInterval(() => run.screen.tick(run.items), 250);
   try {
-    const waiting = [...run.items.entries()];
     const work = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      for (let next = run.waiting.shift(); next !== undefined; next = run.waiting.shift()) {
         if (stop.signal.aborted) return;
-        run.exitCodesSeen.push(await getOne(run, links[next[0]] as URL, next[1], stop.signal));
+        run.exitCodesSeen.push(await getOne(run, next, stop.signal));
       }
     };
-    await Promise.all(Array.from({ length: options.jobs }, work));
+    // A Metalink document brings new work when most of the others have gone home.
+    while (run.waiting.length > 0 && !stop.signal.aborted) await Promise.all(Array.from({ length: options.jobs }, work));
   } finally {
     clearInterval(ticker);
     unlisten();
@@ -75,28 +78,45 @@ type Run = {
   options: GetOptions;
   folder: string;
   checksum: Digest | null;
-  /** Other links to the bytes of a single link. */
-  mirrors: URL[];
   context: SourceContext;
   request: RequestOptions;
   digester: DigestThread;
   limiters: Limiter[];
   screen: GetScreen;
+  /** Every download that the screen knows. */
   items: GetItem[];
-  /** What earlier runs left in the folder, by link. */
+  /** Those that nobody has begun. */
+  waiting: Wanted[];
+  /** What earlier runs left, by folder and link. */
   leftBehind: Map<string, LeftBehind[]>;
   /** Paths that downloads of this call are using. */
   names: Set<string>;
   exitCodesSeen: number[];
 };
 
-async function prepare(links: URL[], options: GetOptions): Promise<Run> {
-  if (links.length === 0)
+/** One file to get. */
+type Wanted = {
+  link: URL;
+  item: GetItem;
+  folder: string;
+  /** Given by the user or a Metalink document; null: the server suggests one. */
+  name: string | null;
+  mirrors: URL[];
+  /** What the Metalink document that lists the file says about it; null when none does. */
+  promised: Promised | null;
+  /** The link that the user typed, whose origin alone is told secrets; null: it was a document on the disk. */
+  typed: URL | null;
+};
+
+async function prepare(texts: string[], options: GetOptions): Promise<Run> {
+  const documents = texts.filter(isMetalinkFile);
+  const links = texts.filter((text) => !isMetalinkFile(text)).map(parseLink);
+  if (texts.length === 0)
     throw new FlotillaError('link_invalid', 'There is no link to get. Try: flotilla get https://example.org/file.iso');
-  if (links.length > 1 && (options.output !== undefined || options.checksum !== undefined)) {
+  if (texts.length > 1 && (options.output !== undefined || options.checksum !== undefined)) {
     throw new FlotillaError('link_invalid', '--output and --checksum belong to a single link, and there are several.');
   }
-  if (links.length > 1 && options.mirror !== undefined)
+  if (options.mirror !== undefined && (texts.length > 1 || documents.length > 0))
     throw new FlotillaError('link_invalid', '--mirror belongs to a single link, and there are several.');
   const mirrors = (options.mirror ?? []).map(parseLink);
   for (const link of [...links, ...mirrors]) sourceOf(link);
@@ -106,32 +126,105 @@ async function prepare(links: URL[], options: GetOptions): Promise<Run> {
   await files.makeFolder(folder);
   const opened = await rangesOfTypedHosts([...links, ...mirrors], typedProxy(request));
   const egress = openGate([...netAllow(environment), ...opened]);
-  return {
+  const run: Run = {
     options,
     folder,
     checksum,
-    mirrors,
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     request,
     digester: new DigestThread(),
     limiters: options.limitRate === undefined ? [] : [new Limiter(options.limitRate, clock.mono())],
     screen: chooseScreen(options),
-    items: links.map((link) => ({
-      link: showLink(link),
-      name: nameFromLink(link),
-      state: 'waiting',
-      doneBytes: 0,
-      sizeBytes: null,
-      speedBytesPerSecond: 0,
-      connectionCount: 0,
-    })),
+    items: [],
+    waiting: [],
     leftBehind: await findLeftBehind(folder),
     names: new Set(),
     exitCodesSeen: [],
   };
+  for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
+  for (const path of documents) await wantListed(run, await readDocumentFile(path), null);
+  return run;
+}
+
+function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
+  const { link, name } = wanted;
+  const item: GetItem = {
+    link: showLink(link),
+    name: name ?? nameFromLink(link),
+    state: 'waiting',
+    doneBytes: 0,
+    sizeBytes: wanted.promised?.sizeBytes ?? null,
+    speedBytesPerSecond: 0,
+    connectionCount: 0,
+  };
+  run.items.push(item);
+  run.waiting.push({ ...wanted, item });
+}
+
+/** Every file that a Metalink document lists, from all its mirrors, in the folders it names below the chosen one. */
+async function wantListed(run: Run, document: Uint8Array, typed: URL | null): Promise<void> {
+  const { output, checksum } = run.options;
+  const listed = readMetalink(document);
+  if (listed.length > 1 && (output !== undefined || checksum !== undefined)) {
+    const message = `--output and --checksum belong to a single file, and the Metalink document lists ${listed.length}.`;
+    throw new FlotillaError('link_invalid', message);
+  }
+  const scanned = new Set([run.folder]);
+  for (const { path, sizeBytes, digests, pieces, links } of listed) {
+    const parts = path.split('/');
+    const name = output ?? (parts.pop() as string);
+    const folder = output === undefined && parts.length > 0 ? insideRoot(run.folder, parts.join('/')) : run.folder;
+    await files.makeFolder(folder);
+    if (!scanned.has(folder)) for (const [key, left] of await findLeftBehind(folder)) run.leftBehind.set(key, left);
+    scanned.add(folder);
+    const [link, ...mirrors] = links as [URL, ...URL[]];
+    // The strongest digest says all that the weaker ones could.
+    want(run, { link, folder, name, mirrors, promised: { sizeBytes, digests: digests.slice(0, 1), pieces }, typed });
+  }
+}
+
+/** Is this the path of a Metalink document rather than a link? */
+function isMetalinkFile(text: string): boolean {
+  return isMetalinkName(text) && URL.parse(text) === null;
+}
+
+async function readDocumentFile(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new FlotillaError('link_invalid', `The Metalink document ${path} cannot be read. Check the path.`, { cause });
+  }
+}
+
+async function readDocument(run: Run, link: URL, signal: AbortSignal): Promise<Uint8Array> {
+  const session = sourceOf(link).openSession(run.context, link, run.request);
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  try {
+    const opened = await session.open(0, null, signal);
+    await opened.pour((chunk) => {
+      chunks.push(Uint8Array.from(chunk));
+      sizeBytes += chunk.length;
+      return sizeBytes <= maxMetalinkBytes;
+    }, signal);
+  } finally {
+    session.close();
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The link leads to a Metalink document: not it is wanted, but what it lists. */
+class MetalinkFound extends Error {}
+
+function isMetalinkAnswer({ mediaType, suggestedName }: SourceFacts): boolean {
+  return isMetalink(mediaType) || isMetalinkName(suggestedName ?? '');
 }
 
 type LeftBehind = { path: string; journal: Found };
+
+function leftKey(folder: string, link: string): string {
+  return `${folder}\n${link}`;
+}
 
 /** Unfinished files of runs that are over. */
 async function findLeftBehind(folder: string): Promise<Map<string, LeftBehind[]>> {
@@ -141,7 +234,8 @@ async function findLeftBehind(folder: string): Promise<Map<string, LeftBehind[]>
     const path = join(folder, entry.slice(0, -journalSuffix.length));
     const journal = await Journal.find(files, path + journalSuffix);
     if (journal === null || isInUse(files, journal)) continue;
-    byLink.set(journal.link, [...(byLink.get(journal.link) ?? []), { path, journal }]);
+    const key = leftKey(folder, journal.link);
+    byLink.set(key, [...(byLink.get(key) ?? []), { path, journal }]);
   }
   return byLink;
 }
@@ -181,10 +275,11 @@ function listenForInterrupt(stop: AbortController): () => void {
 }
 
 /** Gets one link; resolves with its exit code and never rejects for an expected failure. */
-async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): Promise<number> {
+async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<number> {
   const { screen, options } = run;
+  const { link, item, mirrors, promised, typed } = wanted;
   const beganMs = clock.mono();
-  const unfinished = new Unfinished(run, link);
+  const unfinished = new Unfinished(run, wanted);
   let ticker: ReturnType<typeof setInterval> | null = null;
   try {
     const found = unfinished.find();
@@ -194,8 +289,9 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
       random,
       digester: run.digester,
       link,
-      mirrors: run.mirrors,
-      openSession: (server) => sourceOf(server).openSession(run.context, server, requestFor(run.request, link, server)),
+      mirrors,
+      ...(promised === null ? {} : { promised }),
+      openSession: (server) => sourceOf(server).openSession(run.context, server, requestFor(run.request, typed, server)),
       firstByte: found?.ranges.contiguousEnd(0) ?? 0,
       limiters: run.limiters,
       options: {
@@ -208,6 +304,7 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
       },
       note: ({ message }) => screen.note(item, message),
       async place(facts) {
+        if (promised === null && isMetalinkAnswer(facts)) throw new MetalinkFound();
         const place = await unfinished.place(facts);
         item.name = unfinished.name;
         item.sizeBytes = facts.sizeBytes;
@@ -227,7 +324,9 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
     const kept = verifiedAgainst.map(({ algorithm }) => algorithm);
     screen.done(item, { path, sizeBytes, sha256, verifiedAgainst: kept, seconds: (clock.mono() - beganMs) / 1000 });
     return exitCodes.ok;
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof MetalinkFound ? await openMetalink(run, wanted, signal) : thrown;
+    if (error === null) return exitCodes.ok;
     if (signal.aborted) {
       item.state = 'interrupted';
       await unfinished.abandon(true);
@@ -246,10 +345,26 @@ async function getOne(run: Run, link: URL, item: GetItem, signal: AbortSignal): 
   }
 }
 
+/** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */
+async function openMetalink(run: Run, { link, item, mirrors }: Wanted, signal: AbortSignal): Promise<unknown> {
+  try {
+    if (mirrors.length > 0)
+      throw new FlotillaError(
+        'link_invalid',
+        'The link leads to a Metalink document, which names its own mirrors: leave --mirror out.',
+      );
+    await wantListed(run, await readDocument(run, link, signal), link);
+    run.items.splice(run.items.indexOf(item), 1);
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** The unfinished file of one link in the target folder: found again, or given a name of its own. */
 class Unfinished {
   readonly #run: Run;
-  readonly #link: URL;
+  readonly #wanted: Wanted;
   #found: LeftBehind | null = null;
   #path: string | null = null;
   #place: Place | null = null;
@@ -257,14 +372,14 @@ class Unfinished {
   /** The name people will see; known after `place`. */
   name = '';
 
-  constructor(run: Run, link: URL) {
+  constructor(run: Run, wanted: Wanted) {
     this.#run = run;
-    this.#link = link;
+    this.#wanted = wanted;
   }
 
   /** What an interrupted run of the same link left in the folder, unless that run is still going. */
   find(): Found | null {
-    const left = this.#run.leftBehind.get(this.#identity())?.pop();
+    const left = this.#run.leftBehind.get(leftKey(this.#wanted.folder, this.#identity()))?.pop();
     if (left === undefined) return null;
     this.#reserve(left.path);
     this.#found = left;
@@ -272,11 +387,10 @@ class Unfinished {
   }
 
   async place(facts: SourceFacts): Promise<Place> {
-    const { folder, options } = this.#run;
-    const wanted = safeName(options.output ?? facts.suggestedName ?? '', nameFromLink(this.#link));
-    this.name = wanted;
+    const { folder, link, name } = this.#wanted;
+    this.name = safeName(name ?? facts.suggestedName ?? '', nameFromLink(link));
     // A second call means that the content changed: the first file is used again, from its start.
-    this.#path ??= this.#found?.path ?? (await this.#freePath(wanted));
+    this.#path ??= this.#found?.path ?? (await this.#freePath(this.name));
     const found = this.#found?.journal ?? null;
     this.#found = null;
     this.#place = await openPlace(files, this.#path, folder, this.#identity(), facts, found);
@@ -287,7 +401,7 @@ class Unfinished {
   async finish(): Promise<string> {
     const part = this.#path as string;
     for (let number = 0; ; number++) {
-      const path = join(this.#run.folder, numberedName(this.name, number));
+      const path = join(this.#wanted.folder, numberedName(this.name, number));
       if (await files.claimName(part, path)) {
         await this.#place?.journal.remove();
         return path;
@@ -311,7 +425,8 @@ class Unfinished {
 
   /** The first path for unfinished bytes that nothing uses: no finished file of that name, no other unfinished one. */
   async #freePath(name: string): Promise<string> {
-    const { folder, names } = this.#run;
+    const { names } = this.#run;
+    const { folder } = this.#wanted;
     for (let number = 0; ; number++) {
       const final = join(folder, numberedName(name, number));
       const path = join(folder, partName(numberedName(name, number)));
@@ -330,7 +445,7 @@ class Unfinished {
 
   /** The link as the journal keeps it: without a password, which has no business on a disk. */
   #identity(): string {
-    return showLink(this.#link);
+    return showLink(this.#wanted.link);
   }
 }
 

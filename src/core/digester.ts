@@ -12,6 +12,8 @@ export interface FileDigests {
 
 /** Makes digests while files grow. */
 export interface Digester {
+  /** The digest of each piece of `lengthBytes` of a whole file, lower-case hex. Reads all of it. */
+  digestPieces(path: string, algorithm: DigestAlgorithm, lengthBytes: number): Promise<string[]>;
   /** Of the file at `path`, which exists; `sizeBytes` is null while nobody knows it. */
   follow(path: string, sizeBytes: number | null, algorithms: DigestAlgorithm[]): FileDigests;
   close(): void;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { checkRequest, parseHeader } from './request.ts';
+import { checkRequest, parseHeader, requestFor } from './request.ts';
 
 test('a header is read as a person types it', () => {
   assert.deepEqual(parseHeader('X-Token:  a: b '), { name: 'X-Token', value: 'a: b' });
@@ -77,4 +77,21 @@ test('no header that passes can end its line (fuzz)', () => {
       }
     }),
   );
+});
+
+test('secrets stay with the origin of the typed link; who we are and how we get there does not matter to whom', () => {
+  const link = new URL('https://files.example/a');
+  const request = {
+    headers: [{ name: 'X-Key', value: 'secret' }],
+    user: { name: 'anna', password: 'secret' },
+    bearer: 'secret',
+    certificate: { cert: 'c', key: 'k' },
+    userAgent: 'Tester/1',
+    proxy: 'http://proxy.example:8080',
+  };
+  assert.deepEqual(requestFor(request, link, new URL('https://files.example/other')), request);
+  for (const server of ['http://files.example/a', 'https://files.example:444/a', 'https://mirror.example/a']) {
+    assert.deepEqual(requestFor(request, link, new URL(server)), { userAgent: 'Tester/1', proxy: 'http://proxy.example:8080' });
+    assert.deepEqual(requestFor(request, null, new URL(server)), { userAgent: 'Tester/1', proxy: 'http://proxy.example:8080' });
+  }
 });

@@ -33,9 +33,9 @@ export type RequestOptions = {
   certificate?: { cert: string; key: string };
 };
 
-/** What another server of the same file may be told: nothing that belongs to the origin of the link alone. */
-export function requestFor(request: RequestOptions, link: URL, server: URL): RequestOptions {
-  if (server.origin === link.origin) return request;
+/** What a server may be told: nothing that belongs to the origin of the link alone, unless it is of that origin. */
+export function requestFor(request: RequestOptions, link: URL | null, server: URL): RequestOptions {
+  if (server.origin === link?.origin) return request;
   const { headers: _headers, user: _user, bearer: _bearer, certificate: _certificate, ...others } = request;
   return others;
 }

@@ -5,6 +5,9 @@ export type DigestAlgorithm = 'md5' | 'sha-1' | 'sha-256' | 'sha-512';
 /** A promised or computed digest, lower-case hex. */
 export type Digest = { algorithm: DigestAlgorithm; hex: string };
 
+/** Promised digests of the file's pieces in order, each piece `lengthBytes` long besides the last; lower-case hex. */
+export type PieceDigests = { algorithm: DigestAlgorithm; lengthBytes: number; hexes: string[] };
+
 export type ResolvedFile = {
   /** Safe relative path: every part went through `safeName`. */
   path: string;

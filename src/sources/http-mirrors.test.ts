@@ -1,5 +1,6 @@
 /** Several servers for one file, with the real engine: fast, slow, dead and lying ones on loopback. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { type Fetched, type FetchIntoOptions, fetchInto } from '#testing/fetch-into.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
@@ -101,6 +102,9 @@ describe('mirrors', { concurrency: 4, timeout: 60_000 }, () => {
     const beganMs = performance.now();
     await fetchFrom(t, urls, { connectTimeoutMs: 30_000 });
     assert.ok(performance.now() - beganMs < 8000);
+    const fetched = await fetchFrom(t, urls.toReversed(), { connectTimeoutMs: 30_000 });
+    assert.match(told(fetched), /did not begin to answer within 5 s/);
+    assert.ok(performance.now() - beganMs < 20_000);
   });
 
   test('a mirror that falls silent in the middle holds nothing up', async (t) => {
@@ -123,6 +127,41 @@ describe('mirrors', { concurrency: 4, timeout: 60_000 }, () => {
     const fetched = await fetchFrom(t, [a.url('header', { ...pace, name: 'Link', value })], { connections: 6 });
     assert.match(told(fetched), /169\.254\.169\.254 is set aside for a while: .* is in the range/);
     assert.ok(sentBy(b) > 500_000, `${sentBy(b)} bytes`);
+  });
+
+  const pieces = {
+    algorithm: 'sha-1' as const,
+    lengthBytes: 100_000,
+    hexes: Array.from({ length: body.length / 100_000 }, (_, index) =>
+      createHash('sha1')
+        .update(body.subarray(index * 100_000, (index + 1) * 100_000))
+        .digest('hex'),
+    ),
+  };
+
+  test('a mirror that sends wrong bytes is found by its pieces and left out, and only those are fetched again', async (t) => {
+    const digests = [{ algorithm: 'sha-256' as const, hex: createHash('sha256').update(body).digest('hex') }];
+    for (const promisedDigests of [digests, []]) {
+      const [good, bad] = await Promise.all([serve(t), serve(t)]);
+      const pace = { bytesPerSecond: 1_500_000 };
+      const promised = { sizeBytes: body.length, digests: promisedDigests, pieces };
+      const fetched = await fetchFrom(t, [good.url('plain', pace), bad.url('wrong-bytes', pace)], { promised });
+      assert.match(told(fetched), /left out: it sent bytes that do not have the promised digest/);
+      assert.match(told(fetched), /pieces of the file did not have the promised sha-1\. Fetching that again/);
+      assert.ok(fetched.fetchedBytes < 1.8 * body.length, `${fetched.fetchedBytes} bytes`);
+    }
+  });
+
+  test('pieces that nobody can send are given up after some rounds', async (t) => {
+    const bad = await serve(t);
+    const promised = {
+      sizeBytes: body.length,
+      digests: [],
+      pieces: { ...pieces, hexes: pieces.hexes.with(3, '0'.repeat(40)) },
+    };
+    const run = fetchInto(http, tempFolder(t), bad.url('plain'), { promised });
+    await assert.rejects(run, { code: 'checksum_mismatch', message: /A piece of the file did not have the promised sha-1/ });
+    assert.ok(sentBy(bad) < 2 * body.length);
   });
 
   test('when all are dead the fetch fails with the failure that gives the most hope', async (t) => {

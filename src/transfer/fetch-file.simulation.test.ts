@@ -129,6 +129,7 @@ async function settle(): Promise<void> {
 
 const noDigester: Digester = {
   follow: () => ({ advance() {}, finish: async () => [], close() {} }),
+  digestPieces: async () => [],
   close() {},
 };
 

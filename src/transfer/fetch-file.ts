@@ -4,13 +4,14 @@ import type { Digester, FileDigests } from '#core/digester.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
 import type { Random } from '#core/random.ts';
-import { type Digest, sameVersion } from '#core/resolution.ts';
+import { type Digest, type PieceDigests, sameVersion } from '#core/resolution.ts';
 import type { ByteSession, OpenedRange, SourceFacts } from '#core/source.ts';
 import { backoffMs } from '#lib/backoff.ts';
 import type { Limiter } from '#lib/limiter.ts';
 import { type Range, RangeSet } from '#lib/ranges.ts';
 import { SpeedMeter } from '#lib/speed.ts';
 import { type Mirror, Mirrors } from './mirrors.ts';
+import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
 import { pickStretch } from './plan.ts';
 import { verifyDigests } from './verify.ts';
@@ -35,7 +36,7 @@ export type FetchPorts = { clock: Clock; random: Random; digester: Digester };
 export type FetchNote = { kind: 'waiting' | 'restarted' | 'connections' | 'mirror'; message: string };
 
 /** What somebody else than the server says about the file. A mirror that says otherwise is left out. */
-export type Promised = { sizeBytes: number | null; digests: Digest[] };
+export type Promised = { sizeBytes: number | null; digests: Digest[]; pieces?: PieceDigests | null };
 
 export type FetchTask = FetchPorts & {
   link: URL;
@@ -92,6 +93,10 @@ const leastStretchBytes = 512 * 1024;
 /** Slower than this for `stallMs` counts as stalled. */
 const trickleBytesPerSecond = 1024;
 const maxRestarts = 3;
+/** So long the first answer may take while another mirror could give it. */
+const firstAnswerMs = 5000;
+/** Rounds of fetching bad pieces again. */
+const maxRepairs = 4;
 /** A connection shows after this long what it can do. */
 const measuredMs = 1000;
 /** What is done sooner than this stays where it is. */
@@ -131,6 +136,7 @@ export class Fetch {
   #facts: SourceFacts | null = null;
   #place: Place | null = null;
   #digests: FileDigests | null = null;
+  #pieces: PieceLedger<Mirror> | null = null;
   #sizeBytes: number | null = null;
   #ended = false;
 
@@ -213,8 +219,11 @@ export class Fetch {
     }
     try {
       this.#firstLane(mirror, opened);
-      await this.#untilWhole();
-      return await this.#conclude();
+      for (let repairs = 0; ; repairs++) {
+        await this.#untilWhole();
+        const result = await this.#conclude(repairs);
+        if (result !== null) return result;
+      }
     } finally {
       this.#digests?.close();
       await this.#settle();
@@ -231,7 +240,7 @@ export class Fetch {
         continue;
       }
       try {
-        const opened = await mirror.session.open(startByte, null, signal);
+        const opened = await this.#openImpatiently(mirror, startByte, signal);
         const contradiction = contradictionOf(opened.facts, this.#task.promised ?? null, this.#task.options.checksum);
         if (contradiction === null) return { mirror, opened };
         opened.discard();
@@ -241,6 +250,21 @@ export class Fetch {
         if (startByte > 0 && error instanceof FlotillaError && error.code === 'content_changed') startByte = 0;
         else await sleep(this.#clock, this.#waitForMirror(mirror, error), signal);
       }
+    }
+  }
+
+  /** While others were not asked yet, nobody waits long for one. */
+  async #openImpatiently(mirror: Mirror, startByte: number, signal: AbortSignal): Promise<OpenedRange> {
+    if (!this.#mirrors.hasFresh(mirror)) return mirror.session.open(startByte, null, signal);
+    const late = new AbortController();
+    const timer = this.#clock.setTimer(firstAnswerMs, () => {
+      const message = `${mirror.name} did not begin to answer within ${firstAnswerMs / 1000} s.`;
+      late.abort(new FlotillaError('timed_out', message));
+    });
+    try {
+      return await mirror.session.open(startByte, null, AbortSignal.any([signal, late.signal]));
+    } finally {
+      timer.cancel();
     }
   }
 
@@ -271,6 +295,8 @@ export class Fetch {
     if (restarts > 0) this.#mostAllowed = 1;
     this.#place = await this.#task.place(facts);
     this.#bestBytes = this.#place.ranges.sizeBytes;
+    const pieces = this.#task.promised?.pieces ?? null;
+    this.#pieces = pieces === null ? null : new PieceLedger(pieces);
     this.#followDigests();
     this.#durableAtMs = this.#clock.mono();
     this.#undurableBytes = 0;
@@ -472,6 +498,7 @@ export class Fetch {
     const useful = chunk.length > room ? chunk.subarray(0, Math.max(0, room)) : chunk;
     part.writeAt(useful, lane.position);
     ranges.add(lane.position, lane.position + useful.length);
+    this.#pieces?.record(lane.mirror, lane.position, lane.position + useful.length);
     lane.position += useful.length;
     lane.lastByteMs = nowMs;
     lane.meter.add(useful.length);
@@ -659,7 +686,8 @@ export class Fetch {
       });
   }
 
-  async #conclude(): Promise<FetchResult> {
+  /** Checks every promise; null when bad pieces were taken back and have to be fetched again. */
+  async #conclude(repairs: number): Promise<FetchResult | null> {
     const { part } = this.#place as Place;
     const facts = this.#facts as SourceFacts;
     const sizeBytes = this.#sizeBytes as number;
@@ -668,12 +696,43 @@ export class Fetch {
       throw new FlotillaError('checksum_mismatch', `The file is not what was promised: ${contradiction} It was not kept.`);
     part.setSize(sizeBytes);
     const [digests] = await Promise.all([(this.#digests as FileDigests).finish(sizeBytes), part.flush()]);
-    const verifiedAgainst = verifyDigests(this.#promises(), digests);
+    const { verifiedAgainst, mismatch } = tryVerify(this.#promises(), digests);
+    if ((mismatch !== null || verifiedAgainst.length === 0) && (await this.#takeBackBadPieces(mismatch, repairs))) return null;
+    if (mismatch !== null) throw mismatch;
     const mirrors = this.#mirrors.all
       .filter(({ mostLanes }) => mostLanes > 0)
       .map(({ name, fetchedBytes, mostLanes }) => ({ mirror: name, fetchedBytes, connections: mostLanes }));
     const connections = this.#mostLanes;
     return { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes: this.#fetchedBytes, connections, mirrors };
+  }
+
+  /** Finds the pieces that are not what was promised and forgets them, and leaves out who sent them. False: all are right. */
+  async #takeBackBadPieces(mismatch: FlotillaError | null, repairs: number): Promise<boolean> {
+    const place = this.#place as Place;
+    const pieces = this.#pieces;
+    if (pieces === null) return false;
+    const { algorithm, lengthBytes } = pieces.promised;
+    const bad = pieces.findBad(
+      await this.#task.digester.digestPieces(place.path, algorithm, lengthBytes),
+      this.#sizeBytes as number,
+    );
+    if (bad.length === 0) return false;
+    const message = `${bad.length === 1 ? 'A piece' : `${bad.length} pieces`} of the file did not have the promised ${algorithm}.`;
+    if (repairs === maxRepairs) throw mismatch ?? new FlotillaError('checksum_mismatch', `${message} It was not kept.`);
+    for (const mirror of pieces.guiltyOf(bad))
+      if (!mirror.isDropped && this.#mirrors.usableCount > 1)
+        this.#drop(mirror, 'it sent bytes that do not have the promised digest.');
+    this.#task.note({ kind: 'restarted', message: `${message} Fetching that again.` });
+    const gone = new RangeSet(bad);
+    place.ranges = new RangeSet(place.ranges.toArray().flatMap(([start, end]) => gone.missing(start, end)));
+    pieces.forget(bad);
+    await this.#flushing;
+    await place.journal.markDurable(place.ranges);
+    this.#bestBytes = place.ranges.sizeBytes;
+    this.#ended = false;
+    this.#followDigests();
+    this.#digests?.advance(place.ranges.contiguousEnd(0));
+    return true;
   }
 
   /** Whatever happened: what is there is flushed and written down, and nothing stays open. */
@@ -720,6 +779,15 @@ export class Fetch {
 /** Faults of our own side, which no other connection heals. */
 function isLocal(error: FlotillaError): boolean {
   return error.code === 'no_space' || error.code === 'not_writable';
+}
+
+function tryVerify(promised: Digest[], computed: Digest[]): { verifiedAgainst: Digest[]; mismatch: FlotillaError | null } {
+  try {
+    return { verifiedAgainst: verifyDigests(promised, computed), mismatch: null };
+  } catch (error) {
+    if (error instanceof FlotillaError) return { verifiedAgainst: [], mismatch: error };
+    throw error;
+  }
 }
 
 /** Failures that speak of the file, not of the server's health: another mirror's file may be the one we fetch. */

@@ -106,8 +106,10 @@ test('others agree only when one that is ready has shown the file', () => {
   other.validator = validator;
   assert.ok(mirrors.othersAgree(link, 0));
   assert.ok(!mirrors.othersAgree(other, 0));
+  assert.ok(mirrors.hasFresh(link));
   mirrors.setAside(other, gone, 0, 0);
   assert.ok(!mirrors.othersAgree(link, 0));
+  assert.ok(!mirrors.hasFresh(link));
 });
 
 test('a dropped mirror is never chosen again, until the file is another one', () => {

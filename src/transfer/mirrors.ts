@@ -135,6 +135,11 @@ export class Mirrors {
     return this.#all.some((other) => other !== mirror && other.validator !== null && isReady(other, nowMs));
   }
 
+  /** Is there another that has not failed since it last worked, if it ever did? */
+  hasFresh(than: Mirror): boolean {
+    return this.#all.some((other) => other !== than && !other.isDropped && other.failures === 0);
+  }
+
   isAnyReady(nowMs: number): boolean {
     return this.#all.some((mirror) => isReady(mirror, nowMs));
   }

@@ -5,7 +5,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import fs from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import type { DigestAlgorithm } from '#core/resolution.ts';
+import type { Digest, DigestAlgorithm } from '#core/resolution.ts';
 import type { DigestAnswer, DigestCommand } from './digests.ts';
 
 const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
@@ -18,7 +18,8 @@ parentPort?.on('message', (command: DigestCommand) => {
     const answer = obey(command);
     if (answer !== null) parentPort?.postMessage(answer);
   } catch (error) {
-    if (command.kind === 'finish') parentPort?.postMessage({ id: command.id, error: String(error) } satisfies DigestAnswer);
+    if (command.kind === 'finish' || command.kind === 'pieces')
+      parentPort?.postMessage({ id: command.id, error: String(error) } satisfies DigestAnswer);
     else failures.set(command.id, String(error));
   }
 });
@@ -29,6 +30,7 @@ function obey(command: DigestCommand): DigestAnswer | null {
     jobs.set(command.id, { descriptor: fs.openSync(command.path, 'r'), position: 0, hashes });
     return null;
   }
+  if (command.kind === 'pieces') return { id: command.id, digests: digestPieces(command) };
   const job = jobs.get(command.id);
   const failure = failures.get(command.id);
   if (command.kind === 'close') failures.delete(command.id);
@@ -53,4 +55,29 @@ function obey(command: DigestCommand): DigestAnswer | null {
   jobs.delete(command.id);
   fs.closeSync(job.descriptor);
   return { id: command.id, digests };
+}
+
+function digestPieces({ path, algorithm, lengthBytes }: DigestCommand & { kind: 'pieces' }): Digest[] {
+  const descriptor = fs.openSync(path, 'r');
+  try {
+    const digests: Digest[] = [];
+    let hash = createHash(algorithm.replace('sha-', 'sha'));
+    let inPiece = 0;
+    const finishPiece = () => {
+      digests.push({ algorithm, hex: hash.digest('hex') });
+      hash = createHash(algorithm.replace('sha-', 'sha'));
+      inPiece = 0;
+    };
+    for (;;) {
+      const count = fs.readSync(descriptor, buffer, 0, Math.min(buffer.length, lengthBytes - inPiece), null);
+      if (count === 0) break;
+      hash.update(buffer.subarray(0, count));
+      inPiece += count;
+      if (inPiece === lengthBytes) finishPiece();
+    }
+    if (inPiece > 0) finishPiece();
+    return digests;
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }

@@ -7,6 +7,7 @@ import type { Digest, DigestAlgorithm } from '#core/resolution.ts';
 export type DigestCommand =
   | { kind: 'open'; id: number; path: string; algorithms: DigestAlgorithm[] }
   | { kind: 'advance' | 'finish'; id: number; endByte: number }
+  | { kind: 'pieces'; id: number; path: string; algorithm: DigestAlgorithm; lengthBytes: number }
   | { kind: 'close'; id: number };
 export type DigestAnswer = { id: number; digests?: Digest[]; error?: string };
 
@@ -43,6 +44,15 @@ export class DigestThread implements Digester {
         }),
       close: () => this.#send({ kind: 'close', id }),
     };
+  }
+
+  async digestPieces(path: string, algorithm: DigestAlgorithm, lengthBytes: number): Promise<string[]> {
+    const id = ++this.#lastId;
+    const digests = await new Promise<Digest[]>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#send({ kind: 'pieces', id, path, algorithm, lengthBytes });
+    });
+    return digests.map(({ hex }) => hex);
   }
 
   close(): void {
