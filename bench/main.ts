@@ -129,8 +129,8 @@ function report(tables: string): string {
 ${new Date().toISOString().slice(0, 10)} · ${versions.join(' · ')} · ${availableParallelism()} CPUs · medians of ${rounds} alternating
 rounds after one to warm up · servers on loopback, files in ${memory}.
 Every result was compared with the original by SHA-256 after the clock had stopped. A ratio is Flotilla divided by the peer;
-**bold** is the one the bar is about. Flotilla makes a SHA-256 of everything for its receipt, also where nobody asked for a
-check; the peers do not. \`npm run bench -- ${name} --write\` makes this page.
+**bold** is the one the bar is about. Flotilla is told to leave out the
+SHA-256 it makes by default wherever the peers make none, but for the case that says so; \`NOTES.md\` reads the results. \`npm run bench -- ${name} --write\` makes this page.
 
 ${tables}`;
 }

@@ -10,7 +10,7 @@ import { makeCertificate } from '#testing/serve-nginx.ts';
 import { freePort, releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createEgress, type Lookup, refusedRangeOf } from './egress.ts';
 
-/** What must not be reached, as SAFE.md lists it; written a second time so that a range lost from the code is noticed. */
+/** What must not be reached, from the IANA special-purpose registries; written a second time so that a range lost from the code is noticed. */
 const ranges4 = [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24'],
   ...['192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24'],
