@@ -338,4 +338,12 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     }
     assert.equal((await first.client.getStats()).workersOnline, 1, 'the first one is well');
   });
+
+  test('an address range that is none is refused in a sentence, before anything is made', async (t) => {
+    const data = join(tempFolder(t), 'data');
+    const run = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0', '--net-allow', 'nonsense']);
+    const { code } = await run.exited;
+    assert.match(run.stderr, /"nonsense" is not an address range\. It looks like/);
+    assert.deepEqual([code, existsSync(data)], [2, false]);
+  });
 });

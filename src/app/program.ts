@@ -66,6 +66,9 @@ export async function runProgram(args: string[]): Promise<number> {
     .addOption(new Option('--port <port>', 'port of page and API (FLOTILLA_PORT, 3568)').argParser(wholeNumber(0, 65535)))
     .option('--host <address>', 'address to listen on (FLOTILLA_HOST, 127.0.0.1)')
     .option('--downloads <folder>', 'where finished files go, at the first start (FLOTILLA_DOWNLOADS)')
+    .option('--net-allow <ranges>', 'refused address ranges that downloads may reach all the same (FLOTILLA_NET_ALLOW)')
+    .option('--allowed-hosts <names>', 'further names under which people reach this server (FLOTILLA_ALLOWED_HOSTS)')
+    .option('--trusted-proxies <ranges>', 'proxies whose X-Forwarded headers count (FLOTILLA_TRUSTED_PROXIES)')
     .action(async (options) => {
       const { runServe } = await import('./serve.ts');
       exitCode = await runServe(options);

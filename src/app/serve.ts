@@ -15,6 +15,7 @@ import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment } from './config.ts';
 import { startEmbeddedWorker } from './embedded-worker.ts';
+import { openGate } from './outlet.ts';
 import { type ServeOptions, serveConfig } from './serve-config.ts';
 
 const sweepMs = 1000;
@@ -25,6 +26,8 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
   const options = serveConfig(flags, environment);
   const log = (message: string) => process.stderr.write(`${new Date(clock.now()).toISOString()} ${message}\n`);
 
+  // The worker makes its own in its thread; a range that is none is told of here, before anything is opened.
+  openGate(options.netAllow);
   await files.makeFolder(options.data);
   const store = await openSqliteStore(join(options.data, 'flotilla.db'), { clock });
   const control = await createControl({

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type Scope, tempFolder } from '#testing/temp.ts';
+import { serveConfig } from './serve-config.ts';
+
+/** The environment that names a configuration file with this text. */
+function withFile(t: Scope, text: string, more: Record<string, string> = {}) {
+  const path = join(tempFolder(t), 'flotilla.yaml');
+  writeFileSync(path, text);
+  return { FLOTILLA_CONFIG: path, ...more };
+}
+
+test('a flag comes before the environment, which comes before the file, which comes before the default', (t) => {
+  const env = withFile(t, 'port: 1\nhost: file.example\nnetAllow: [10.0.0.0/8]\n', {
+    FLOTILLA_PORT: '2',
+    FLOTILLA_HOST: 'env.example',
+  });
+  const options = serveConfig({ port: 3 }, env);
+  assert.deepEqual(
+    [options.port, options.host, options.netAllow, options.allowedHosts],
+    [3, 'env.example', ['10.0.0.0/8'], []],
+  );
+  assert.equal(serveConfig({}, env).port, 2);
+  assert.equal(serveConfig({}, withFile(t, '')).port, 3568);
+});
+
+test('lists are separated by commas in flags and variables', (t) => {
+  const env = withFile(t, '', { FLOTILLA_ALLOWED_HOSTS: 'a.example, b.example' });
+  const { allowedHosts, netAllow } = serveConfig({ netAllow: '127.0.0.0/8,fd00::/8' }, env);
+  assert.deepEqual(
+    [allowedHosts, netAllow],
+    [
+      ['a.example', 'b.example'],
+      ['127.0.0.0/8', 'fd00::/8'],
+    ],
+  );
+});
+
+const refusals: [text: string, env: Record<string, string>, sentence: RegExp][] = [
+  ['prot: 1\n', {}, /unknown option prot/],
+  ['port: many\n', {}, /port: /],
+  ['', { FLOTILLA_BOOTSTRAP_TOKEN: 'short' }, /bootstrapToken: /],
+  ['- a list\n', {}, /is not a YAML list of options/],
+];
+for (const [text, env, sentence] of refusals) {
+  test(`${JSON.stringify(text)} with ${Object.keys(env)} is refused with a sentence`, (t) => {
+    assert.throws(() => serveConfig({}, withFile(t, text, env)), { code: 'link_invalid', message: sentence });
+  });
+}
+
+test('a configuration file that was named must be there', () => {
+  assert.throws(() => serveConfig({}, { FLOTILLA_CONFIG: '/nowhere/flotilla.yaml' }), /cannot be read/);
+});
