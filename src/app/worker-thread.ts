@@ -6,6 +6,8 @@ import { taskKinds } from '#core/protocol.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sourceOf, sources } from '#sources/index.ts';
+import { Room } from '#transfer/room.ts';
+import { allocate } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
@@ -14,11 +16,19 @@ import { Worker } from '#worker/worker.ts';
 import { openGate } from './outlet.ts';
 import { callThrough, type PortMessage } from './port-calls.ts';
 
-export type WorkerThreadData = { dataFolder: string; netAllow: string[] };
+export type WorkerThreadData = {
+  /** Holds the worker's identity. */
+  dataFolder: string;
+  scratchFolder: string;
+  netAllow: string[];
+  /** null: as `Room` chooses. */
+  keepFreeBytes: number | null;
+  preallocate: boolean;
+};
 
 if (parentPort === null) throw new Error('this file is the entry of a thread');
 const port = parentPort;
-const { dataFolder, netAllow } = workerData as WorkerThreadData;
+const { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate } = workerData as WorkerThreadData;
 const tell = (told: string, text?: string) =>
   port.postMessage({ told, ...(text !== undefined && { text }) } satisfies PortMessage);
 
@@ -30,10 +40,12 @@ const parts = {
   random,
   files,
   digester,
+  room: new Room(files, clock, keepFreeBytes),
+  ...(preallocate ? { allocate } : {}),
   sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
   sourceOf,
   destinationOf,
-  scratch: new Scratch(files, join(dataFolder, 'scratch')),
+  scratch: new Scratch(files, scratchFolder),
 };
 const worker = new Worker(callThrough(port), parts, {
   hello: {

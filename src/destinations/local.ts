@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { copyFile, link, mkdir, open, readFile, rm, stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { type DestinationTest, defineDestination, type ScratchFile } from '#core/destination.ts';
@@ -94,7 +94,9 @@ async function deliveredBefore(file: ScratchFile): Promise<string | null> {
 
 /** Gives the file its final name, complete from the first moment; a taken name gets ` (1)`. */
 async function place(folder: string, file: ScratchFile, signal: AbortSignal): Promise<string> {
-  const from = (await sameDisk(folder, file.scratchPath)) ? file.scratchPath : await copyBeside(folder, file, signal);
+  const from = (await systemFiles.sharesDisk(file.scratchPath, folder))
+    ? file.scratchPath
+    : await copyBeside(folder, file, signal);
   const draft = from === file.scratchPath ? null : from;
   for (let number = 0; ; number++) {
     const path = insideRoot(folder, numberedName(safeName(file.path), number));
@@ -119,35 +121,12 @@ async function linkNew(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Can both share the bytes? Tried, because mounts and file systems without hard links look alike from outside. */
-async function sameDisk(folder: string, scratchPath: string): Promise<boolean> {
-  const trial = join(folder, `.flotilla-${process.pid}-${(await stat(scratchPath)).ino}.link`);
-  try {
-    await rm(trial, { force: true });
-    await link(scratchPath, trial);
-    await unlink(trial);
-    return true;
-  } catch (error) {
-    if (['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      return false;
-    throw error;
-  }
-}
-
 /** Copies to a hidden name in the target folder, flushed; returns its path. */
 async function copyBeside(folder: string, file: ScratchFile, signal: AbortSignal): Promise<string> {
   const draft = join(folder, `.flotilla-${(await stat(file.scratchPath)).ino}-${file.index}.part`);
   await systemFiles.writeText(file.notePath, JSON.stringify({ path: draft, draft } satisfies Note));
-  try {
-    signal.throwIfAborted();
-    await copyFile(file.scratchPath, draft, fs.constants.COPYFILE_FICLONE);
-    const handle = await open(draft, 'r+');
-    await handle.sync().finally(() => handle.close());
-    return draft;
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
+  await systemFiles.copy(file.scratchPath, draft, signal);
+  return draft;
 }
 
 async function isSameFile(path: string, scratchPath: string): Promise<boolean> {

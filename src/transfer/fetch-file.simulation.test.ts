@@ -15,6 +15,7 @@ import { MemoryFiles } from '#testing/memory-files.ts';
 import { Fetch } from './fetch-file.ts';
 import { type Found, Journal, journalSuffix } from './journal.ts';
 import { openPlace } from './place.ts';
+import { Room } from './room.ts';
 
 const runs = Number(process.env.FLOTILLA_SEEDS ?? 150);
 const firstSeed = Number(process.env.FLOTILLA_SEED ?? Math.floor(Math.random() * 1e9));
@@ -53,7 +54,7 @@ async function simulate(seed: number): Promise<void> {
       return;
     }
     if (ended === 'killed') {
-      files = files.crash({ power: chance(0.5) });
+      files = files.crash(chance(0.5) ? { power: true } : { power: false, random });
       await checkJournal(server, files);
     }
   }
@@ -63,6 +64,7 @@ async function simulate(seed: number): Promise<void> {
 /** Runs a fetch until it ends, or until it is killed after `patienceMs`. */
 async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, random: Random, patienceMs: number | null) {
   let found: Found | null = await Journal.find(files, path + journalSuffix);
+  const share = new Room(files, clock, 0).share();
   // A killed program's connections end with it.
   const life = new AbortController();
   const fetch = new Fetch({
@@ -84,7 +86,7 @@ async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, ran
     place(facts) {
       const earlier = found;
       found = null;
-      return openPlace(files, path, '/scratch', link.href, facts, earlier);
+      return openPlace(files, { path, folder: '/scratch', link: link.href, facts, found: earlier, share });
     },
     note() {},
   });

@@ -742,7 +742,7 @@ export class Fetch {
     const place = this.#place as Place;
     try {
       // The bytes of an old version are of no use to anybody.
-      if (this.#fatal instanceof Changed) await place.journal.remove();
+      if (this.#fatal instanceof Changed) await place.journal.forget();
       else if (!this.#isWhole() && this.#undurableBytes > 0) {
         await place.part.flush();
         await place.journal.markDurable(place.ranges);

@@ -5,6 +5,8 @@ import type { Files } from '#core/files.ts';
 import type { Claim, ConnectionProgress, Outcome } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
+import type { RangeSet } from '#lib/ranges.ts';
+import type { Room } from '#transfer/room.ts';
 import type { Scratch } from './scratch.ts';
 
 /** What a worker is made of; everything that touches the outside is passed in. */
@@ -13,6 +15,15 @@ export type WorkerParts = {
   random: Random;
   files: Files;
   digester: Digester;
+  room: Room;
+  /** Takes the whole room of a file on the disk now; absent: it is taken bit by bit. See `Opening.allocate`. */
+  allocate?(
+    path: string,
+    ranges: RangeSet,
+    sizeBytes: number,
+    signal: AbortSignal,
+    tell: (message: string) => void,
+  ): Promise<void>;
   sources: SourceContext;
   /** Throws `scheme_unknown`. */
   sourceOf(link: URL): Source;

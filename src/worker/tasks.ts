@@ -26,6 +26,7 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
   const url = parseLink(link);
   const source = parts.sourceOf(url);
   const path = await scratch.partPath(downloadId, 0);
+  const share = parts.room.share();
   let found: Found | null = await Journal.find(files, path + journalSuffix);
   const fetch = new Fetch({
     clock,
@@ -47,7 +48,11 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
     place(facts) {
       const earlier = found;
       found = null;
-      return openPlace(files, path, scratch.root, downloadId, facts, earlier);
+      const opening = { path, folder: scratch.root, link: downloadId, facts, found: earlier, share };
+      const { allocate } = parts;
+      if (allocate === undefined) return openPlace(files, opening);
+      const tell = (message: string) => note('fetching', message);
+      return openPlace(files, { ...opening, allocate: (...room) => allocate(...room, signal, tell) });
     },
     note: ({ kind, message }) => note(kind === 'connections' || kind === 'mirror' ? 'fetching' : kind, message),
   });
@@ -57,7 +62,7 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
     const connections = progress.connections.map(({ mirror: _, ...connection }) => connection);
     return { phase: whole ? 'verify' : 'fetch', ...progress, connections, ranges: thinOut(progress.ranges) };
   });
-  const result = await fetch.run(signal);
+  const result = await fetch.run(AbortSignal.any([signal, share.full])).finally(() => share.release());
   const resolution = resolutionOf(source.kind, url, options.name, result);
   const { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes, connections } = result;
   const { finalUrl, validator } = facts;
