@@ -7,6 +7,7 @@ import { type DestinationTest, defineDestination, type ScratchFile } from '#core
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { insideRoot, numberedName, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
+import { formatBytes } from '#lib/format.ts';
 import { explain, flushFolder, systemFiles } from '#wire/system.ts';
 
 const options = z.strictObject({
@@ -98,6 +99,7 @@ async function place(folder: string, file: ScratchFile, signal: AbortSignal): Pr
     ? file.scratchPath
     : await copyBeside(folder, file, signal);
   const draft = from === file.scratchPath ? null : from;
+  if (file.modifiedAtMs !== undefined) await systemFiles.setModified(from, file.modifiedAtMs);
   for (let number = 0; ; number++) {
     const path = insideRoot(folder, numberedName(safeName(file.path), number));
     if ((await systemFiles.sizeOf(path)) !== null) continue;
@@ -123,6 +125,11 @@ async function linkNew(from: string, to: string): Promise<boolean> {
 
 /** Copies to a hidden name in the target folder, flushed; returns its path. */
 async function copyBeside(folder: string, file: ScratchFile, signal: AbortSignal): Promise<string> {
+  const { freeBytes } = await systemFiles.space(folder);
+  if (freeBytes < file.sizeBytes) {
+    const sizes = `${formatBytes(freeBytes)} free, ${formatBytes(file.sizeBytes)} still to come`;
+    throw new FlotillaError('no_space', `${folder} is full: ${sizes}. Free some space, then go on.`);
+  }
   const draft = join(folder, `.flotilla-${(await stat(file.scratchPath)).ino}-${file.index}.part`);
   await systemFiles.writeText(file.notePath, JSON.stringify({ path: draft, draft } satisfies Note));
   await systemFiles.copy(file.scratchPath, draft, signal);

@@ -3,7 +3,7 @@ import { parseLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
 import { requestFor } from '#core/request.ts';
-import type { Resolution } from '#core/resolution.ts';
+import { modifiedAt, type Resolution } from '#core/resolution.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult } from '#transfer/fetch-task.ts';
@@ -67,10 +67,20 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
   const resolution = resolutionOf(source.kind, url, options.name, result);
   const { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes, connections } = result;
   const { finalUrl, validator } = facts;
+  const atMs = options.remoteTime ? modifiedAt(validator) : null;
   return {
     kind: 'fetched',
     resolution,
-    files: [{ index: 0, path: resolution.name, sizeBytes, digests, verifiedAgainst }],
+    files: [
+      {
+        index: 0,
+        path: resolution.name,
+        sizeBytes,
+        digests,
+        verifiedAgainst,
+        ...(atMs === null ? {} : { modifiedAtMs: atMs }),
+      },
+    ],
     facts: { finalUrl, validator, fetchedBytes, connections },
   };
 };
