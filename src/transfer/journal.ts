@@ -5,6 +5,7 @@
  * - written: these ranges were handed to the system. True as long as the machine has not been switched off since, which
  *   the boot id tells; so a kill -9 costs next to nothing.
  */
+import { FlotillaError } from '#core/errors.ts';
 import type { Files, PartFile } from '#core/files.ts';
 import { type Digest, sameVersion, type Validator } from '#core/resolution.ts';
 import { crc32 } from '#lib/crc32.ts';
@@ -48,6 +49,7 @@ export class Journal {
   #file: PartFile | null = null;
   #lengthBytes = 0;
   #isThere: boolean;
+  #claimedBytes = 0;
 
   private constructor(files: Files, path: string, version: Version, bootId: string | null, isThere: boolean) {
     this.#files = files;
@@ -99,23 +101,43 @@ export class Journal {
 
   /** These ranges are in the page cache. Cheap; before the first durable mark it does nothing. */
   markWritten(ranges: RangeSet): void {
-    if (this.#bootId !== null && this.#file !== null) this.#append(this.#file, { kind: 'written', ranges: ranges.toArray() });
+    const file = this.#file;
+    if (this.#bootId === null || file === null) return;
+    try {
+      this.#append(file, { kind: 'written', ranges: ranges.toArray() });
+      this.#claimedBytes = ranges.sizeBytes;
+    } catch (error) {
+      this.#forgive(error, ranges);
+    }
   }
 
   /** These ranges are on the disk; call it after the flush that began when they were written. */
   async markDurable(ranges: RangeSet): Promise<void> {
-    if (this.#file === null || this.#lengthBytes > longBytes) {
-      await this.#rewrite(ranges);
-    } else {
-      this.#append(this.#file, { kind: 'durable', ranges: ranges.toArray() });
-      await this.#file.flush();
+    try {
+      if (this.#file === null || this.#lengthBytes > longBytes) {
+        await this.#rewrite(ranges);
+      } else {
+        this.#append(this.#file, { kind: 'durable', ranges: ranges.toArray() });
+        await this.#file.flush();
+      }
+      this.#claimedBytes = ranges.sizeBytes;
+    } catch (error) {
+      if (this.#file === null) throw error;
+      this.#forgive(error, ranges);
     }
+  }
+
+  /** On a full disk an old mark that claims less is true too, and the file itself may have its room already. */
+  #forgive(error: unknown, ranges: RangeSet): void {
+    const isFull = error instanceof FlotillaError && error.code === 'no_space';
+    if (!isFull || ranges.sizeBytes < this.#claimedBytes) throw error;
   }
 
   /** Nothing of what it said is true any more. Call it before the bytes go: it is on the disk when the call returns. */
   markGone(): void {
     if (this.#file === null) return;
     this.#append(this.#file, { kind: 'durable', ranges: [] });
+    this.#claimedBytes = 0;
     this.#file.flushNow();
   }
 
