@@ -19,8 +19,6 @@ export interface Files {
   copy(from: string, to: string, signal: AbortSignal): Promise<void>;
   /** A missing one is fine. After a power cut it may be there again. */
   remove(path: string): Promise<void>;
-  /** Not even a power cut brings it back. */
-  removeDurably(path: string): Promise<void>;
   /** Removes a folder with all that is in it; a missing one is fine. */
   removeFolder(path: string): Promise<void>;
   makeFolder(path: string): Promise<void>;

@@ -197,11 +197,6 @@ export class MemoryFiles implements Files {
     if (!this.#isGone) this.#name(path, null);
   }
 
-  async removeDurably(path: string): Promise<void> {
-    await this.remove(path);
-    this.#flushFolder();
-  }
-
   async removeFolder(): Promise<void> {}
   async makeFolder(): Promise<void> {}
 

@@ -1,6 +1,6 @@
 /**
  * The real fetch, the real journal and the real plan on connections, files and a clock that exist only here. Each seed is one
- * world: speeds, silences, resets, refusals, lies, changes of content, kills and power cuts. Whatever happens, what comes out
+ * world: speeds, silences, resets, refusals, lies, changes of content, full disks, kills and power cuts. Whatever happens, what comes out
  * is one version of the file, whole; and what a journal claims after a crash was really there.
  */
 import assert from 'node:assert/strict';
@@ -42,7 +42,10 @@ async function simulate(seed: number): Promise<void> {
   let files = new MemoryFiles();
   for (let start = 0; start < 40; start++) {
     const patience = chance(0.3) && start < 8 ? 200 + (random.u32() % 8000) : null;
-    const ended = await runOnce(server, files, clock, random, patience);
+    files.capacityBytes = Number.MAX_SAFE_INTEGER;
+    const fullAtMs = chance(0.15) && start < 8 ? stepMs * (random.u32() % 60) : null;
+    const ended = await runOnce(server, files, clock, random, patience, fullAtMs);
+    if (fullAtMs !== null && ended === 'failed') await checkJournal(server, files);
     if (ended === 'whole') {
       const bytes = files.bytesOf(path);
       assert.equal(
@@ -61,8 +64,15 @@ async function simulate(seed: number): Promise<void> {
   assert.fail('it never came to an end');
 }
 
-/** Runs a fetch until it ends, or until it is killed after `patienceMs`. */
-async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, random: Random, patienceMs: number | null) {
+/** Runs a fetch until it ends, or until it is killed after `patienceMs`. At `fullAtMs` the disk has next to no room any more. */
+async function runOnce(
+  server: Server,
+  files: MemoryFiles,
+  clock: FakeClock,
+  random: Random,
+  patienceMs: number | null,
+  fullAtMs: number | null,
+) {
   let found: Found | null = await Journal.find(files, path + journalSuffix);
   const share = new Room(files, clock, 0).share();
   // A killed program's connections end with it.
@@ -104,6 +114,7 @@ async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, ran
       life.abort(new FlotillaError('refused', 'It was killed.'));
       return 'killed';
     }
+    if (passedMs === fullAtMs) files.capacityBytes = files.usedBytes + (random.u32() % 50_000);
     assert.ok(passedMs < 3_600_000, `an hour passed, and ${fetch.progress().doneBytes} bytes are there`);
     await settle();
     clock.advance(stepMs);

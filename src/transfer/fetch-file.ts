@@ -589,7 +589,7 @@ export class Fetch {
     await marks.rest();
     try {
       // The bytes of an old version are of no use to anybody.
-      if (this.#fatal instanceof Changed) await place.journal.forget();
+      if (this.#fatal instanceof Changed) place.journal.markGone();
       else if (!this.#isWhole()) await marks.conclude();
     } catch {
       // The disk that failed us once may fail here again; the earlier marks stay true.

@@ -163,13 +163,6 @@ export class Journal {
     this.#isThere = false;
   }
 
-  /** The bytes are of no use any more, and will be overwritten: not even a power cut may bring the journal back. */
-  async forget(): Promise<void> {
-    this.close();
-    if (this.#isThere) await this.#files.removeDurably(this.#path);
-    this.#isThere = false;
-  }
-
   close(): void {
     this.#file?.close();
     this.#file = null;

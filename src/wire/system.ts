@@ -116,10 +116,6 @@ export const systemFiles: Files = {
   async remove(path) {
     await rm(path, { force: true });
   },
-  async removeDurably(path) {
-    await rm(path, { force: true });
-    await flushFolder(dirname(path));
-  },
   async removeFolder(path) {
     await rm(path, { recursive: true, force: true });
   },
