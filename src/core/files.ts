@@ -13,6 +13,8 @@ export interface Files {
    * Both lie on one file system.
    */
   claimName(from: string, to: string): Promise<boolean>;
+  /** Likewise for many at once, with one flush for each folder; what went wrong with one says nothing of the others. */
+  claimNames(moves: { from: string; to: string }[]): Promise<(boolean | Error)[]>;
   /** Can a file in that folder share the bytes of this one, so that `claimName` works? */
   sharesDisk(path: string, folder: string): Promise<boolean>;
   /** Copies to a name that is replaced, and flushes. What is half copied when it fails is removed. */

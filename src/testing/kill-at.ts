@@ -1,22 +1,34 @@
 /**
  * Loaded into a program before its own code (`NODE_OPTIONS=--import=…`): kills it with SIGKILL at a chosen moment, which
- * `FLOTILLA_TEST_KILL_AT` names: `before` or `after`, a function of `fs.promises`, and how the last path given to it ends.
+ * `FLOTILLA_TEST_KILL_AT` names: `before` or `after`, a function of `fs` or `fs.promises`, and how the last path given to it ends.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-const [when, name, ending = ''] = (process.env.FLOTILLA_TEST_KILL_AT ?? '').split(' ');
-const calls = fs.promises as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-const original = name === undefined ? undefined : calls[name];
+const [when, name = '', ending = ''] = (process.env.FLOTILLA_TEST_KILL_AT ?? '').split(' ');
 
-if (name !== undefined && original !== undefined) {
-  calls[name] = async (...args) => {
+type Call = (...args: unknown[]) => unknown;
+
+function watch(calls: Record<string, Call>, call: string): void {
+  const original = calls[call];
+  if (original === undefined) return;
+  calls[call] = (...args) => {
     const path = args.filter((arg) => typeof arg === 'string' && arg.startsWith('/')).at(-1) as string | undefined;
-    const isMoment = path?.endsWith(ending) ?? false;
-    if (isMoment && when === 'before') process.kill(process.pid, 'SIGKILL');
-    const result = await original(...args);
-    if (isMoment) process.kill(process.pid, 'SIGKILL');
+    const die = () => {
+      if (path?.endsWith(ending)) process.kill(process.pid, 'SIGKILL');
+    };
+    if (when === 'before') die();
+    const result = original(...args);
+    if (when === 'after') {
+      if (result instanceof Promise) return result.finally(die);
+      die();
+    }
     return result;
   };
+}
+
+if (name !== '') {
+  watch(fs.promises as unknown as Record<string, Call>, name);
+  watch(fs as unknown as Record<string, Call>, `${name}Sync`);
   syncBuiltinESMExports();
 }

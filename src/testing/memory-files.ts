@@ -191,6 +191,10 @@ export class MemoryFiles implements Files {
     await part.flush();
   }
 
+  async claimNames(moves: { from: string; to: string }[]): Promise<(boolean | Error)[]> {
+    return Promise.all(moves.map(({ from, to }) => this.claimName(from, to)));
+  }
+
   async remove(path: string): Promise<void> {
     if (!this.#names.has(path)) return;
     this.#step(`remove ${path}`);
