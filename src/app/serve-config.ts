@@ -12,8 +12,10 @@ const serveOptions = z.strictObject({
   scratch: z.string().describe('Folder of unfinished files; it belongs to this server alone.'),
   preallocate: onOff('Take the whole room of a file on the disk before its first byte.'),
   keepFree: z
-    .union([z.int().min(0), z.string().transform(parseBytes).pipe(z.number('It must be a size, such as 2G.'))])
-    .nullable()
+    .preprocess(
+      (given) => (typeof given === 'string' ? (parseBytes(given) ?? given) : given),
+      z.int('It must be a size, such as 2G.').min(0).nullable(),
+    )
     .default(null)
     .describe('Room that is left on the disk of unfinished files; 64M, but at most 1 %, when not given.'),
   host: z.string().default('127.0.0.1').describe('Address to listen on.'),

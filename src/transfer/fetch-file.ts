@@ -459,6 +459,8 @@ export class Fetch {
     // Bytes flowed on this connection: the fault came in the middle, and going on at once is the best answer.
     if (gotBytes && this.#lanes.size > 0 && error.code !== 'stalled') return;
     if (gotBytes && this.#patience.forgives()) return;
+    // The last one was turned away too: the server itself is away, and none of them was one too many.
+    if (!gotBytes && error.code !== 'busy') this.#mirrors.liftCeiling(mirror);
     try {
       this.#patience.waitFor(this.#waitForMirror(mirror, error));
     } catch (final) {
