@@ -15,6 +15,7 @@ import { Patience } from './patience.ts';
 import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
 import { pickStretch } from './plan.ts';
+import { Toll } from './toll.ts';
 import { contradictionOf, tryVerify } from './verify.ts';
 
 const tickMs = 250;
@@ -54,6 +55,7 @@ export class Fetch {
   #fatal: unknown = null;
   #serverResumes = true;
 
+  #limitedAtMs = Number.NEGATIVE_INFINITY;
   #fetchedBytes = 0;
   #mostLanes = 0;
   #wake: () => void = () => {};
@@ -138,7 +140,7 @@ export class Fetch {
   async #openFirst(firstByte: number, signal: AbortSignal): Promise<{ mirror: Mirror; opened: OpenedRange }> {
     for (let startByte = firstByte; ; ) {
       // There is one after every wait; only a clock that fires early makes us look again.
-      const mirror = this.#mirrors.choose(this.#clock.mono(), 1);
+      const mirror = this.#mirrors.choose(this.#clock.mono(), 1, true);
       if (mirror === null) {
         await sleep(this.#clock, tickMs, signal);
         continue;
@@ -258,13 +260,15 @@ export class Fetch {
     this.#mirrors.raiseCeilings(nowMs);
     if (!this.#patience.isOver(nowMs)) return;
     if (!this.#serverResumes || this.#sizeBytes === null) {
-      const mirror = this.#lanes.size === 0 ? this.#mirrors.choose(nowMs, 1) : null;
+      const mirror = this.#lanes.size === 0 ? this.#mirrors.choose(nowMs, 1, true) : null;
       if (mirror !== null) this.#startOver(mirror);
       return;
     }
     this.#measureMirrors(nowMs);
     while (this.#lanes.size < this.#mostAllowed) {
-      const mirror = this.#mirrors.choose(nowMs, Math.max(1, Math.floor(this.#mostAllowed / 2)));
+      const mostTrials = Math.max(1, Math.floor(this.#mostAllowed / 2));
+      // As long as some work, none takes a stretch and then waits for its turn at the host.
+      const mirror = this.#mirrors.choose(nowMs, mostTrials, this.#lanes.size === 0);
       if (mirror === null) return;
       const lanes = [...this.#lanes].filter((lane) => lane.endByte !== null);
       const pick = pickStretch(this.#gaps(), this.#workingView(lanes, mirror, nowMs), {
@@ -335,6 +339,8 @@ export class Fetch {
       position: startByte,
       endByte,
       startedMs: nowMs,
+      toll: null,
+      isHeld: false,
       lastByteMs: null,
       meter: new SpeedMeter(nowMs),
       control: new AbortController(),
@@ -360,22 +366,26 @@ export class Fetch {
         throw error;
       }
     }
-    lane.lastByteMs = this.#clock.mono();
-    await opened.pour((chunk) => this.#take(lane, chunk), lane.control.signal, this.#mostBytes());
+    const nowMs = this.#clock.mono();
+    // It may have waited long for its turn at the host.
+    if (first === null) Object.assign(lane, { startedMs: nowMs, meter: new SpeedMeter(nowMs) });
+    lane.lastByteMs = nowMs;
+    const limiters = this.#task.limitersOf(URL.parse(opened.facts.finalUrl)?.hostname ?? '');
+    const toll = new Toll(limiters, this);
+    lane.toll = toll;
+    lane.control.signal.addEventListener('abort', () => toll.leave(), { once: true });
+    const mostBytes = limiters.length === 0 ? undefined : () => toll.mostBytes();
+    try {
+      await opened.pour((chunk) => this.#take(lane, toll, chunk), lane.control.signal, mostBytes);
+    } finally {
+      toll.leave();
+    }
     if (lane.endByte === null) {
       this.#sizeBytes = lane.position;
       this.#ended = true;
     } else if (lane.position < lane.endByte && lane.position === lane.startByte) {
       throw new FlotillaError('truncated', 'The server sent nothing of the part it was asked for.');
     }
-  }
-
-  /** Under a limit chunks are small, else every connection would have half a second's worth or more in hand at once. */
-  #mostBytes(): number | undefined {
-    const { limiters, options } = this.#task;
-    if (limiters.length === 0) return undefined;
-    const bytesPerSecond = Math.min(...limiters.map((limiter) => limiter.bytesPerSecond));
-    return Math.min(512 * 1024, Math.max(4096, Math.round(bytesPerSecond / (20 * options.connections))));
   }
 
   /** Is this answer of the version we began with, and does it begin where we asked? */
@@ -391,7 +401,7 @@ export class Fetch {
   }
 
   /** Bytes have arrived: they go to their place at once, and only then they count. */
-  #take(lane: Lane, chunk: Uint8Array): boolean | Promise<boolean> {
+  #take(lane: Lane, toll: Toll, chunk: Uint8Array): boolean | Promise<boolean> {
     const { part, ranges } = this.#place as Place;
     const nowMs = this.#clock.mono();
     this.#fetchedBytes += chunk.length;
@@ -408,9 +418,14 @@ export class Fetch {
     this.#digests?.advance(ranges.contiguousEnd(0));
     (this.#marks as Marks).count(useful.length);
     this.#patience.reached(ranges.sizeBytes);
-    if (isDone(lane)) return false;
-    const waitMs = Math.max(0, ...this.#task.limiters.map((limiter) => limiter.take(chunk.length, nowMs)));
-    return waitMs < 1 ? true : sleep(this.#clock, waitMs, lane.control.signal).then(() => true);
+    const paid = toll.pay(chunk.length);
+    if (paid === null) return !isDone(lane);
+    lane.isHeld = true;
+    return paid.then(() => {
+      lane.isHeld = false;
+      lane.lastByteMs = this.#clock.mono();
+      return !isDone(lane);
+    });
   }
 
   #laneEnded(lane: Lane, error: unknown): void {
@@ -497,14 +512,15 @@ export class Fetch {
 
   #tick(): void {
     const nowMs = this.#clock.mono();
-    this.#moveSlowest(nowMs);
+    if (this.#isLimited()) this.#limitedAtMs = nowMs;
+    else this.#moveSlowest(nowMs);
+    this.#giveWay();
     for (const lane of this.#lanes) {
-      if (lane.lastByteMs === null) continue;
+      if (lane.lastByteMs === null || lane.isHeld) continue;
       const silentMs = nowMs - lane.lastByteMs;
       const trickles =
         this.#serverResumes &&
-        nowMs - lane.startedMs > this.#task.options.stallMs &&
-        this.#task.limiters.length === 0 &&
+        nowMs - Math.max(lane.startedMs, this.#limitedAtMs) > this.#task.options.stallMs &&
         lane.meter.bytesPerSecond(nowMs) < trickleBytesPerSecond;
       if (silentMs > this.#task.options.stallMs || trickles) {
         const seconds = Math.round(this.#task.options.stallMs / 1000);
@@ -514,9 +530,23 @@ export class Fetch {
     (this.#marks as Marks).tick();
   }
 
+  /** How fast connections are says nothing about their servers then. */
+  #isLimited(): boolean {
+    return [...this.#lanes].some(({ toll }) => toll?.isInForce);
+  }
+
+  /** Somebody else waits for a host where we have several connections: one a tick ends, and its stretch is taken up by others. */
+  #giveWay(): void {
+    for (const mirror of this.#mirrors.all) {
+      if (mirror.session.room?.() !== 'wanted') continue;
+      const lanes = [...this.#lanes].filter((lane) => lane.mirror === mirror && lane.toll !== null && !isDone(lane));
+      if (lanes.length > 1) lanes.at(-1)?.control.abort(new Moved());
+    }
+  }
+
   /** With every connection taken, one that crawls gives way to one on a much faster mirror; one a tick, to see what it does. */
   #moveSlowest(nowMs: number): void {
-    if (this.#lanes.size < this.#mostAllowed || this.#mirrors.all.length === 1 || this.#task.limiters.length > 0) return;
+    if (this.#lanes.size < this.#mostAllowed || this.#mirrors.all.length === 1) return;
     if (!this.#serverResumes) return;
     let slowest: Lane | null = null;
     let slowestSpeed = 0;

@@ -40,7 +40,8 @@ export type FetchTask = FetchPorts & {
   options: FetchOptions;
   /** Where an earlier run stopped, when that is known before the server was asked. */
   firstByte: number;
-  limiters: Limiter[];
+  /** The limits for what comes from that host, those that are not in force just now too. */
+  limitersOf(host: string): readonly Limiter[];
   /** Says where the bytes go, once the server has said what they are. Called again when the content changed meanwhile. */
   place(facts: SourceFacts): Promise<Place>;
   note(note: FetchNote): void;
