@@ -5,6 +5,7 @@ import type { ControlPlane, TaskProgress } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
+import type { UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
 
 /** What a person asks for when adding a link. */
@@ -45,6 +46,8 @@ export type Settings = {
   /** In the limited hours of the timetable, if it is less than the limit. */
   limitedBytesPerSecond: number;
 };
+
+export type LimitedUser = { id: string; name: string; role: UserRole } & UserLimits;
 
 export type WorkerRow = {
   id: string;
@@ -114,6 +117,9 @@ export interface Control extends ControlPlane {
   /** The time zone that the timetable is read in. */
   readonly timeZone: string;
   changeSettings(change: Partial<Settings>): Promise<Settings>;
+  users(): Promise<LimitedUser[]>;
+  /** Throws `not_found`. */
+  changeUserLimits(id: string, change: Partial<UserLimits>): Promise<LimitedUser>;
 
   workers(): Promise<WorkerRow[]>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;

@@ -20,6 +20,7 @@ import { note, report } from './report.ts';
 import { changeSettings, readSettings } from './settings.ts';
 import { readLink, submit, submitMany } from './submit.ts';
 import { createSweep } from './sweep.ts';
+import { changeUserLimits, listUsers } from './user-limits.ts';
 import { createPresence, listWorkers, register } from './workers.ts';
 
 export type ControlOptions = {
@@ -121,6 +122,8 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     settings: () => store.read(readSettings),
     timeZone,
     changeSettings: (wanted) => changeSettings(parts, wanted),
+    users: () => listUsers(parts),
+    changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
     totals: (ownerId) => totalsOf(parts, ownerId),

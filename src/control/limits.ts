@@ -61,6 +61,6 @@ export async function limitsOf(parts: Parts, tx: Transaction, workerId: string, 
 }
 
 function limitOfAll({ limitBytesPerSecond, limitedBytesPerSecond }: Settings, speed: HourSpeed): number | null {
-  if (speed === 'full') return limitBytesPerSecond;
+  if (speed !== 'limited') return limitBytesPerSecond;
   return Math.min(limitBytesPerSecond ?? Number.POSITIVE_INFINITY, limitedBytesPerSecond);
 }
