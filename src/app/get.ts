@@ -86,7 +86,7 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
 /** Long lists take the shorter way first; what is left of them waits for the ordinary one. */
 async function getList(run: Run, signal: AbortSignal): Promise<void> {
   const { context, request, folder, options, screen } = run;
-  if (options.limitRate !== undefined || run.waiting.isEmpty) return;
+  if (isLimited(options) || run.waiting.isEmpty) return;
   const release = run.waiting.hold();
   const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
     own === folder && mirrors.length === 0 && promised === null && !run.leftBehind.has(leftKey(folder, showLink(link)));
@@ -187,6 +187,11 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
   for (const path of documents) await wantListed(run, await readDocumentFile(path), null);
   return run;
+}
+
+/** Then every file takes the ordinary way, which keeps to the limits. */
+function isLimited({ limitRate, limitHost, limitEach, hostConnections }: GetOptions): boolean {
+  return [limitRate, limitHost, limitEach, hostConnections].some((limit) => limit !== undefined);
 }
 
 function limitsOf({ limitRate, limitHost, hostConnections }: GetOptions): SharedLimits {
