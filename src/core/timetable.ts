@@ -17,8 +17,8 @@ export function speedAt(timetable: Timetable | null, timeMs: number, timeZone: s
 
 const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 
-/** `day` counts from Monday. */
-function hourOfWeek(timeMs: number, timeZone: string): { day: number; hour: number } {
+/** What the clock on the wall shows; `day` counts from Monday. */
+export function hourOfWeek(timeMs: number, timeZone: string): { day: number; hour: number } {
   const format = new Intl.DateTimeFormat('en-US', { timeZone, weekday: 'short', hour: 'numeric', hourCycle: 'h23' });
   const parts = Object.fromEntries(format.formatToParts(timeMs).map(({ type, value }) => [type, value]));
   return { day: days.indexOf(parts.weekday ?? ''), hour: Number(parts.hour) };
