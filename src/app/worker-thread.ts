@@ -6,6 +6,7 @@ import { taskKinds } from '#core/protocol.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sourceOf, sources } from '#sources/index.ts';
+import { SharedLimits } from '#transfer/shared-limits.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
@@ -33,6 +34,7 @@ const parts = {
   sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
   sourceOf,
   destinationOf,
+  limits: new SharedLimits(clock),
   scratch: new Scratch(files, join(dataFolder, 'scratch')),
 };
 const worker = new Worker(callThrough(port), parts, {

@@ -5,6 +5,7 @@ import type { Files } from '#core/files.ts';
 import type { Claim, ConnectionProgress, Outcome } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
+import type { SharedLimits } from '#transfer/shared-limits.ts';
 import type { Scratch } from './scratch.ts';
 
 /** What a worker is made of; everything that touches the outside is passed in. */
@@ -19,6 +20,7 @@ export type WorkerParts = {
   /** Throws `unsupported`. */
   destinationOf(kind: string): Destination;
   scratch: Scratch;
+  limits: SharedLimits;
 };
 
 /** How far a running task is. */
