@@ -6,6 +6,7 @@ import { exitCodeOf, exitCodeOfAll, exitCodes } from '#cli/exit-codes.ts';
 import { blockScreen, type GetItem, type GetScreen, jsonScreen, plainScreen, type Terminal } from '#cli/get-screen.ts';
 import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
+import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { insideRoot, nameFromLink } from '#core/names.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
@@ -21,6 +22,7 @@ import type { Found } from '#transfer/journal.ts';
 import { findLeftBehind, type LeftBehind } from '#transfer/left-behind.ts';
 import type { Opening } from '#transfer/place.ts';
 import { type Need, Room, type Share } from '#transfer/room.ts';
+import { SharedLimits } from '#transfer/shared-limits.ts';
 import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
@@ -41,6 +43,9 @@ export type GetOptions = {
   checksum?: string;
   mirror?: string[];
   limitRate?: number;
+  limitHost?: number;
+  limitEach?: number;
+  hostConnections?: number;
   maxTries: number;
   stallTimeout: number;
   json?: boolean;
@@ -92,7 +97,7 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
 /** Long lists take the shorter way first; what is left of them waits for the ordinary one. */
 async function getList(run: Run, signal: AbortSignal): Promise<void> {
   const { context, request, folder, options, screen } = run;
-  const isUnusual = options.limitRate !== undefined || run.scratch !== null || options.remoteTime || options.preallocate;
+  const isUnusual = isLimited(options) || run.scratch !== null || options.remoteTime || options.preallocate;
   if (isUnusual || run.waiting.isEmpty) return;
   const release = run.waiting.hold();
   const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
@@ -137,7 +142,7 @@ type Run = {
   context: SourceContext;
   request: RequestOptions;
   digester: DigestThread;
-  limiters: Limiter[];
+  limits: SharedLimits;
   screen: GetScreen;
   /** Every download that the screen knows. */
   items: GetItem[];
@@ -194,7 +199,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     request,
     digester: new DigestThread(),
-    limiters: options.limitRate === undefined ? [] : [new Limiter(options.limitRate, clock.mono())],
+    limits: limitsOf(options),
     screen: chooseScreen(options),
     items: [],
     waiting: new WorkQueue(),
@@ -207,6 +212,18 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
   for (const path of documents) await wantListed(run, await readDocumentFile(path), null);
   return run;
+}
+
+/** Then every file takes the ordinary way, which keeps to the limits. */
+function isLimited({ limitRate, limitHost, limitEach, hostConnections }: GetOptions): boolean {
+  return [limitRate, limitHost, limitEach, hostConnections].some((limit) => limit !== undefined);
+}
+
+function limitsOf({ limitRate, limitHost, hostConnections }: GetOptions): SharedLimits {
+  const limits = new SharedLimits(clock);
+  const hosts = [{ host: '*', bytesPerSecond: limitHost ?? null, connections: hostConnections ?? null }];
+  limits.apply({ ...noLimits, bytesPerSecond: limitRate ?? null, hosts });
+  return limits;
 }
 
 function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
@@ -425,6 +442,10 @@ async function fetchOnce(
 ): Promise<FetchResult> {
   const { screen, options } = run;
   const { link, item, mirrors, promised, typed } = wanted;
+  const beganMs = clock.mono();
+  const limits = run.limits.begin(item.link, '', (message) => screen.note(item, message));
+  const each = new Limiter(clock, options.limitEach ?? null);
+  const context = { ...run.context, hosts: limits.hosts };
   const fetch: Fetch = new Fetch({
     clock,
     random,
@@ -432,9 +453,9 @@ async function fetchOnce(
     link,
     mirrors,
     ...(promised === null ? {} : { promised }),
-    openSession: (server) => sourceOf(server).openSession(run.context, server, requestFor(run.request, typed, server)),
+    openSession: (server) => sourceOf(server).openSession(context, server, requestFor(run.request, typed, server)),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-    limiters: run.limiters,
+    limitersOf: (host) => [...limits.limitersOf(host), each],
     options: {
       connections: options.connections,
       maxTries: options.maxTries,
@@ -444,6 +465,7 @@ async function fetchOnce(
       alwaysSha256: options.digest,
     },
     note: ({ message }) => screen.note(item, message),
+    ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
     async place(facts) {
       if (promised === null && isMetalinkAnswer(facts)) throw new MetalinkFound();
       const allocate: Opening['allocate'] = (...room) =>
@@ -463,6 +485,7 @@ async function fetchOnce(
     return await fetch.run(signal);
   } finally {
     clearInterval(ticker);
+    limits.end();
   }
 }
 
@@ -492,6 +515,11 @@ function beginUnfinished(run: Run, { link, folder, name }: Wanted): Unfinished {
     { files, digester: run.digester, taken: run.names, leftBehind },
     { link, identity, folder, scratch, name },
   );
+}
+
+/** With FLOTILLA_DEBUG set every decision is told, on standard error. */
+function sayDebug({ name }: GetItem, line: string, passedMs: number): void {
+  process.stderr.write(`debug ${(passedMs / 1000).toFixed(3)} ${name}: ${line}\n`);
 }
 
 /** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */

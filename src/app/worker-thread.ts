@@ -7,6 +7,7 @@ import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sourceOf, sources } from '#sources/index.ts';
 import { Room } from '#transfer/room.ts';
+import { SharedLimits } from '#transfer/shared-limits.ts';
 import { allocate } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
@@ -45,6 +46,7 @@ const parts = {
   sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
   sourceOf,
   destinationOf,
+  limits: new SharedLimits(clock),
   scratch: new Scratch(files, scratchFolder),
 };
 const worker = new Worker(callThrough(port), parts, {

@@ -3,7 +3,15 @@ import type { Settings } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import type { Parts } from './parts.ts';
 
-const defaultSettings: Settings = { parallelDownloads: 3, connections: 8, maxTries: 5 };
+const defaultSettings: Settings = {
+  parallelDownloads: 3,
+  connections: 8,
+  maxTries: 5,
+  limitBytesPerSecond: null,
+  hostRules: [],
+  timetable: null,
+  limitedBytesPerSecond: 1024 * 1024,
+};
 
 const key = 'settings';
 

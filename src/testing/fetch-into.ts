@@ -24,6 +24,9 @@ export type FetchIntoOptions = Partial<FetchOptions> & {
   request?: RequestOptions;
   mirrors?: string[];
   promised?: Promised;
+  /** Gets the fetch just before it runs. */
+  begun?(fetch: Fetch): void;
+  debug?(line: string): void;
 };
 
 export type Fetched = FetchResult & { bytes: Buffer; notes: FetchNote[] };
@@ -36,6 +39,8 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
     connectTimeoutMs = 3000,
     mirrors = [],
     promised,
+    begun,
+    debug,
     request = {},
     ...fetchOptions
   } = options;
@@ -49,7 +54,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
   const share = new Room(systemFiles, systemClock, 0).share();
   let found: Found | null = await Journal.find(systemFiles, path + journalSuffix);
   try {
-    const result = await new Fetch({
+    const fetch = new Fetch({
       clock: systemClock,
       random: systemRandom,
       digester,
@@ -58,7 +63,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       openSession: (of) => source.openSession(context, of, requestFor(request, link, of)),
       ...(promised ? { promised } : {}),
       firstByte: (found?.ranges ?? new RangeSet()).contiguousEnd(0),
-      limiters: [],
+      limitersOf: () => [],
       options: {
         connections: 4,
         maxTries: 2,
@@ -74,7 +79,10 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
         return openPlace(systemFiles, { path, folder, link: url, facts, found: earlier, share });
       },
       note: (note) => notes.push(note),
-    }).run(signal);
+      ...(debug ? { debug } : {}),
+    });
+    begun?.(fetch);
+    const result = await fetch.run(signal);
     const bytes = readFileSync(path);
     if (
       createHash('sha256').update(bytes).digest('hex') !== result.digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex

@@ -84,7 +84,7 @@ async function runOnce(
     link,
     openSession: () => server.session(life.signal),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-    limiters: [],
+    limitersOf: () => [],
     options: {
       connections: 1 + (random.u32() % 8),
       maxTries: 5,

@@ -223,7 +223,7 @@ async function run(
       link,
       openSession: session,
       firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-      limiters: [],
+      limitersOf: () => [],
       options: {
         connections: 3,
         maxTries: 5,

@@ -7,6 +7,7 @@ import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
 import type { RangeSet } from '#lib/ranges.ts';
 import type { Room } from '#transfer/room.ts';
+import type { SharedLimits } from '#transfer/shared-limits.ts';
 import type { Scratch } from './scratch.ts';
 
 /** What a worker is made of; everything that touches the outside is passed in. */
@@ -30,6 +31,7 @@ export type WorkerParts = {
   /** Throws `unsupported`. */
   destinationOf(kind: string): Destination;
   scratch: Scratch;
+  limits: SharedLimits;
 };
 
 /** How far a running task is. */

@@ -4,7 +4,6 @@ import { nameFromLink, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
 import { requestFor } from '#core/request.ts';
 import { modifiedAt, type Resolution } from '#core/resolution.ts';
-import { Limiter } from '#lib/limiter.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
@@ -17,27 +16,35 @@ const stallMs = 30_000;
 const longestWaitMs = 10_000;
 const defaultConnections = 8;
 
-export const runProbe: RunTask<'probe'> = async ({ link, options }, { parts, signal }) => {
+export const runProbe: RunTask<'probe'> = async ({ taskId, link, options }, { parts, signal, note }) => {
   const url = parseLink(link);
-  return { kind: 'resolved', resolution: await parts.sourceOf(url).probe(parts.sources, url, options.request ?? {}, signal) };
+  const limits = parts.limits.begin(taskId, '', (message) => note('waiting', message));
+  const context = { ...parts.sources, hosts: limits.hosts };
+  try {
+    return { kind: 'resolved', resolution: await parts.sourceOf(url).probe(context, url, options.request ?? {}, signal) };
+  } finally {
+    limits.end();
+  }
 };
 
-export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, { parts, signal, show, note }) => {
+export const runFetch: RunTask<'fetch'> = async ({ downloadId, ownerId, link, options }, { parts, signal, show, note }) => {
   const { clock, random, files, digester, scratch } = parts;
   const url = parseLink(link);
   const source = parts.sourceOf(url);
   const path = await scratch.partPath(downloadId, 0);
   const share = parts.room.share();
   let found: Found | null = await Journal.find(files, path + journalSuffix);
+  const limits = parts.limits.begin(downloadId, ownerId, (message) => note('waiting', message));
+  const context = { ...parts.sources, hosts: limits.hosts };
   const fetch = new Fetch({
     clock,
     random,
     digester,
     link: url,
     openSession: (server) =>
-      parts.sourceOf(server).openSession(parts.sources, server, requestFor(options.request ?? {}, url, server)),
+      parts.sourceOf(server).openSession(context, server, requestFor(options.request ?? {}, url, server)),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-    limiters: options.limitBytesPerSecond === undefined ? [] : [new Limiter(options.limitBytesPerSecond, clock.mono())],
+    limitersOf: limits.limitersOf,
     options: {
       connections: options.connections ?? defaultConnections,
       maxTries,
@@ -63,7 +70,10 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
     const connections = progress.connections.map(({ mirror: _, ...connection }) => connection);
     return { phase: whole ? 'verify' : 'fetch', ...progress, connections, ranges: thinOut(progress.ranges) };
   });
-  const result = await fetch.run(AbortSignal.any([signal, share.full])).finally(() => share.release());
+  const result = await fetch.run(AbortSignal.any([signal, share.full])).finally(() => {
+    share.release();
+    limits.end();
+  });
   const resolution = resolutionOf(source.kind, url, options.name, result);
   const { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes, connections } = result;
   const { finalUrl, validator } = facts;

@@ -1,10 +1,13 @@
+import { noLimits } from '#core/limits.ts';
 import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } from '#core/protocol.ts';
 import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from '../change.ts';
 import type { Settings } from '../control.ts';
+import { limitsOf, speedNow } from '../limits.ts';
 import type { Parts } from '../parts.ts';
 import { readSettings } from '../settings.ts';
 import { requireWorker } from '../workers.ts';
+import { countFetches } from './crowd.ts';
 import { handleFailure } from './failures.ts';
 import { dropTask } from './tasks.ts';
 
@@ -27,25 +30,69 @@ export async function claim(parts: Parts, request: ClaimRequest, signal: AbortSi
 }
 
 async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise<Claim[]> {
-  const { worker, claims, lookRoom } = await parts.store.write(async (tx) => {
+  const { worker, claims, lookRoom, settings } = await parts.store.write(async (tx) => {
     const worker = await requireWorker(parts, tx, workerId);
     const settings = await readSettings(tx);
     // Somebody sits before the screen and waits for a look, so looks have their room before any other probe.
     const lookRoom = worker.kinds.includes('probe') ? Math.min(room.probe, parts.probes.waitingCount(worker.schemes)) : 0;
     const claims: Claim[] = [];
     for (const kind of kindOrder.filter((kind) => worker.kinds.includes(kind))) {
-      const limit = Math.min(room[kind] - (kind === 'probe' ? lookRoom : 0), await roomFor(tx, kind, settings));
-      const tasks = limit > 0 ? await tx.tasks.ready({ kind, workerId, schemes: worker.schemes, limit }) : [];
-      for (const task of tasks) claims.push(...(await claimTask(parts, tx, task, worker, settings)));
+      const limit = room[kind] - (kind === 'probe' ? lookRoom : 0);
+      if (kind === 'fetch') claims.push(...(await claimFetches(parts, tx, limit, worker, settings)));
+      else {
+        const tasks = limit > 0 ? await tx.tasks.ready({ kind, workerId, schemes: worker.schemes, limit }) : [];
+        for (const task of tasks) claims.push(...(await claimTask(parts, tx, task, worker, settings)));
+      }
     }
-    return { worker, claims, lookRoom };
+    return { worker, claims, lookRoom, settings };
   });
-  return [...parts.probes.take(workerId, worker.schemes, lookRoom), ...claims];
+  return [...parts.probes.take(workerId, worker.schemes, lookRoom), ...(await withLimits(parts, workerId, settings, claims))];
 }
 
 /** Fetching is what loads machines and servers, so only that is limited for all workers together. */
-async function roomFor(tx: Transaction, kind: TaskKind, settings: Settings): Promise<number> {
-  return kind === 'fetch' ? settings.parallelDownloads - (await tx.tasks.countLeased('fetch')) : Number.POSITIVE_INFINITY;
+async function claimFetches(
+  parts: Parts,
+  tx: Transaction,
+  limit: number,
+  worker: WorkerRecord,
+  settings: Settings,
+): Promise<Claim[]> {
+  if (speedNow(parts, settings) === 'stopped') return [];
+  const crowd = await countFetches(tx, settings);
+  const claims: Claim[] = [];
+  for (;;) {
+    const room = Math.min(limit - claims.length, settings.parallelDownloads - crowd.count());
+    if (room <= 0) return claims;
+    const [exceptHosts, exceptOwners] = [crowd.fullHosts(), crowd.fullOwners()];
+    const query = {
+      kind: 'fetch',
+      workerId: worker.id,
+      schemes: worker.schemes,
+      limit: room,
+      exceptHosts,
+      exceptOwners,
+    } as const;
+    const tasks = await tx.tasks.ready(query);
+    let isAnySkipped = false;
+    for (const task of tasks) {
+      if (crowd.isFull(task)) {
+        isAnySkipped = true;
+        continue;
+      }
+      const claimed = await claimTask(parts, tx, task, worker, settings);
+      if (claimed.length > 0) crowd.add(task);
+      claims.push(...claimed);
+    }
+    // Others may have the room of those that were skipped; each round there is one host or owner less to look at.
+    if (!isAnySkipped) return claims;
+  }
+}
+
+/** Known only now, for what was just begun counts too. */
+async function withLimits(parts: Parts, workerId: string, settings: Settings, claims: Claim[]): Promise<Claim[]> {
+  if (!claims.some(({ kind }) => kind === 'fetch')) return claims;
+  const limits = await parts.store.read((tx) => limitsOf(parts, tx, workerId, settings));
+  return claims.map((claim) => (claim.kind === 'fetch' ? { ...claim, limits } : claim));
 }
 
 /** Empty when there is nothing to do about it after all. */
@@ -64,8 +111,10 @@ async function claimTask(
   }
   const epoch = Math.max(task.epoch + 1, parts.firstEpoch);
   await tx.tasks.update(task.id, { status: 'leased', epoch, workerId: worker.id, leasedAtMs: parts.clock.now() });
-  const { id: taskId, kind, downloadId, ownerId } = task;
-  tx.afterCommit(() => parts.leases.begin({ taskId, epoch, workerId: worker.id, kind, downloadId, ownerId, order: null }));
+  const { id: taskId, kind, downloadId, ownerId, host } = task;
+  const limitBytesPerSecond = download?.options.limitBytesPerSecond ?? null;
+  const lease = { taskId, epoch, workerId: worker.id, kind, downloadId, ownerId, order: null, host, limitBytesPerSecond };
+  tx.afterCommit(() => parts.leases.begin(lease));
   return [{ taskId, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
 }
 
@@ -93,7 +142,8 @@ async function start(
     const message = `Worker ${worker.name} fetches it.`;
     const fields = { phase: 'fetch', startedAtMs } as const;
     await changeState(parts, tx, download, 'fetch_started', fields, { name: 'download.started', message, data });
-    return { kind: 'fetch', downloadId, link, options, resolution: download.resolution };
+    const { ownerId, resolution } = download;
+    return { kind: 'fetch', downloadId, ownerId, link, options, resolution, limits: noLimits };
   }
   const destination = await tx.destinations.get(download.destinationId);
   const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
