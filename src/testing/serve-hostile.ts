@@ -389,6 +389,8 @@ class Hostile implements HostileServer {
     const connection = this.connectionCount;
     this.sockets.add(socket);
     socket.setNoDelay(true);
+    // Each wait listens for the end of the connection.
+    socket.setMaxListeners(0);
     socket.once('close', () => this.sockets.delete(socket));
     // A client that goes away in the middle is the normal case here.
     socket.on('error', () => {});
