@@ -7,6 +7,7 @@ import type { ByteSession, SourceFacts } from '#core/source.ts';
 import type { Limiter } from '#lib/limiter.ts';
 import type { Range } from '#lib/ranges.ts';
 import type { Place } from './place.ts';
+import type { HostMemory } from './ramp.ts';
 
 export type FetchOptions = {
   /** Most connections at once. */
@@ -40,11 +41,15 @@ export type FetchTask = FetchPorts & {
   options: FetchOptions;
   /** Where an earlier run stopped, when that is known before the server was asked. */
   firstByte: number;
+  /** How many connections hosts were found to reward; what is learned goes there too. */
+  hosts?: HostMemory;
   /** The limits for what comes from that host, those that are not in force just now too. */
   limitersOf(host: string): readonly Limiter[];
   /** Says where the bytes go, once the server has said what they are. Called again when the content changed meanwhile. */
   place(facts: SourceFacts): Promise<Place>;
   note(note: FetchNote): void;
+  /** Told every decision, for those who look for the reason of something strange. */
+  debug?(line: string): void;
 };
 
 export type FetchResult = {
@@ -66,6 +71,8 @@ export type FetchProgress = {
   speedBytesPerSecond: number;
   connections: ConnectionOfFetch[];
   ranges: Range[];
+  /** Which server brought which bytes, when there are several. */
+  stretches: { mirror: string; ranges: Range[] }[];
 };
 
 export type ConnectionOfFetch = {
