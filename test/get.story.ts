@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { namesIn } from '#testing/fetch-into.ts';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
 import { type Behaviour, type HostileParams, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
-import { sampleBytes } from '#testing/serve-nginx.ts';
+import { sampleBytes, sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import { serveHttpProxy } from '#testing/serve-tunnels.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 
@@ -440,9 +440,10 @@ describe('flotilla get', { concurrency: 3 }, () => {
   ] as const) {
     test(`--limit-rate is kept within 6 % over ${connections} connections`, async (t) => {
       const rate = mebibytes * 1024 * 1024;
-      const large = await serveHostile(t, { body: sampleBytes(rate * 4, 5) });
+      const nginx = await serveNginx(t);
+      sampleFile(nginx.folder, 'large.bin', rate * 4, 5);
       const limit = ['--limit-rate', `${mebibytes}M`, '-x', connections];
-      const [seconds = 0] = secondsOf(await get(t, tempFolder(t), large.url('plain'), '--json', ...limit));
+      const [seconds = 0] = secondsOf(await get(t, tempFolder(t), `${nginx.origin}/large.bin`, '--json', ...limit));
       isAtSpeed(rate * 4, seconds, rate);
     });
   }

@@ -33,6 +33,7 @@ export const api = {
 
   list: (query: { cursor?: string; limit?: number }, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
   get: (id: string) => client.getDownload({ params: { id } }),
+  change: (id: string, body: T.ChangeDownload) => client.changeDownload({ params: { id }, body }),
   pause: (id: string) => client.pauseDownload({ params: { id } }),
   resume: (id: string) => client.resumeDownload({ params: { id } }),
   retry: (id: string) => client.retryDownload({ params: { id } }),
