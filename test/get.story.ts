@@ -59,6 +59,12 @@ describe('flotilla get', { concurrency: 3 }, () => {
     ['a senseless checksum', ['--checksum', 'abc', 'http://127.0.0.1/'], 2, /is not a checksum/],
     ['a list that is not there', ['-i', '/nowhere/list'], 2, /list \/nowhere\/list cannot be read/],
     ['a header that is ours', ['-H', 'Range: bytes=0-1', 'http://127.0.0.1/'], 2, /header Range decides how the bytes travel/],
+    [
+      'a form',
+      ['--method', 'POST', 'http://127.0.0.1/'],
+      2,
+      /only sends GET, because sending a form again .* copy the final link/,
+    ],
     ['two logins', ['--user', 'a:b', '--bearer', 'c', 'http://127.0.0.1/'], 2, /one login only/],
     ['one name for two links', ['-o', 'x', 'http://127.0.0.1/', 'http://127.0.0.1/'], 2, /belong to a single link/],
     [
@@ -129,6 +135,8 @@ describe('flotilla get', { concurrency: 3 }, () => {
     ['status', { status: 502 }, 5, /has a problem of its own \(502\)/],
     ['always-503', {}, 5, /is busy \(503\)/],
     ['status', { status: 418 }, 6, /answered 418/],
+    ['status', { status: 405, allow: 'POST, HEAD' }, 6, /only takes POST at this link \(405\), which Flotilla does not send/],
+    ['status', { status: 405 }, 6, /does not let this link be fetched \(405\)\. Open the page in a browser/],
     ['redirect-loop', {}, 6, /redirects more than 10 times/],
     ['redirect-endless', {}, 6, /redirects more than 10 times/],
     ['redirect-to-file-scheme', {}, 6, /redirects to something that is not a web address/],

@@ -44,6 +44,9 @@ export async function runProgram(args: string[]): Promise<number> {
     .option('--no-digest', 'compute no SHA-256 when none was promised')
     .option('--json', 'one JSON event per line on standard output')
     .option('-q, --quiet', 'only errors and results');
+  for (const flag of ['--method <method>', '--data <text>', '--form <field>']) {
+    get.addOption(new Option(flag).hideHelp().argParser(refusePost));
+  }
   addRequestFlags(get).action(async (urls: string[], options) => {
     const { runGet } = await import('./get.ts');
     exitCode = await runGet(urls, options);
@@ -105,6 +108,13 @@ function addRequestFlags(command: Command): Command {
     .option('--ca <file>', "authorities to trust besides the system's (PEM)")
     .option('--cert <file>', "certificate that we show to the link's own origin (PEM)")
     .option('--key <file>', 'private key of that certificate (PEM)');
+}
+
+/** People know these flags from other programs: they are told what to do instead. */
+function refusePost(): never {
+  throw new InvalidArgumentError(
+    'Flotilla only sends GET, because sending a form again after a fault may order or change something twice. Open the page in a browser and copy the final link.',
+  );
 }
 
 function collect(text: string, earlier: string[] = []): string[] {

@@ -263,7 +263,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
   function refusal(url: URL, head: HttpHead): FlotillaError {
     const retryAfter = field(head, 'retry-after');
     const retryAfterMs = retryAfter === null ? null : parseRetryAfterMs(retryAfter, context.clock.now());
-    return refusalOf(url, head.status, retryAfterMs);
+    return head.status === 405 ? wrongMethod(url, head) : refusalOf(url, head.status, retryAfterMs);
   }
 
   return {
@@ -354,6 +354,15 @@ function digestsOf(head: HttpHead): Digest[] {
   if (field(head, 'content-encoding') !== null) return [];
   const whole = head.status === 200 ? parseReprDigest(field(head, 'content-digest') ?? '') : [];
   return [...parseReprDigest(field(head, 'repr-digest') ?? ''), ...whole, ...parseOldDigest(field(head, 'digest') ?? '')];
+}
+
+/** RFC 9110 section 15.5.6: the answer names the methods that would do. */
+function wrongMethod(url: URL, head: HttpHead): FlotillaError {
+  const takesPost = /\bPOST\b/i.test(field(head, 'allow') ?? '');
+  const why = takesPost
+    ? 'only takes POST at this link (405), which Flotilla does not send, because sending a form again after a fault may order or change something twice'
+    : 'does not let this link be fetched (405)';
+  return new FlotillaError('refused', `${url.host} ${why}. Open the page in a browser and copy the final link.`);
 }
 
 function refusalOf(url: URL, status: number, retryAfterMs: number | null): FlotillaError {
