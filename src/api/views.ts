@@ -16,7 +16,7 @@ export async function viewDownload(control: Control, stored: Download): Promise<
   const { options, failure } = stored;
   return {
     id: stored.id,
-    link: showLink(stored.link),
+    link: stored.link,
     kind: stored.kind,
     name: stored.name,
     state: stored.state,
@@ -47,7 +47,6 @@ export function viewReceipt({ facts, workerId, workerName, ...proof }: Receipt):
   return {
     ...proof,
     files: proof.files.map((file) => ({ ...file, sha256: sha256Of(file) })),
-    link: showLink(proof.link),
     finalUrl: showLink(facts.finalUrl),
     validator: facts.validator,
     fetchedBytes: facts.fetchedBytes,

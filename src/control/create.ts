@@ -1,6 +1,7 @@
 import type { Clock } from '#core/clock.ts';
 import type { Download } from '#core/download.ts';
 import type { Random } from '#core/random.ts';
+import type { Sealer } from '#core/secrets.ts';
 import type { Store, StoredDownload, Transaction } from '#core/store.ts';
 import { act, cancel, change, pause, remove, resume, retry } from './actions.ts';
 import type { Control } from './control.ts';
@@ -17,6 +18,7 @@ import { claim } from './queue/schedule.ts';
 import { createWaits } from './queue/waits.ts';
 import { createWakeUps } from './queue/wake-ups.ts';
 import { note, report } from './report.ts';
+import { sealOpenSecrets } from './secrets-at-rest.ts';
 import { changeSettings, readSettings } from './settings.ts';
 import { readLink, submit, submitMany } from './submit.ts';
 import { createSweep } from './sweep.ts';
@@ -27,6 +29,8 @@ export type ControlOptions = {
   clock: Clock;
   random: Random;
   log?: Log;
+  /** For what only workers may know. */
+  sealer: Sealer;
   /** What the sources of this program take, with the colon. */
   schemes: string[];
   /** Stored at the first start, when there is no destination yet. */
@@ -42,7 +46,7 @@ const firstEpochKey = 'firstEpoch';
  * belongs to whoever opened it.
  */
 export async function createControl(options: ControlOptions): Promise<Control> {
-  const { store, clock, random, schemes, leaseSeconds = 30, log = () => {} } = options;
+  const { store, clock, random, sealer, schemes, leaseSeconds = 30, log = () => {} } = options;
   const newId = createIdMaker(clock, random);
   const firstEpoch = await store.write((tx) => prepareStore(tx, options, newId));
   const parts: Parts = {
@@ -50,6 +54,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     clock,
     random,
     log,
+    sealer,
     newId,
     schemes,
     leaseSeconds,
@@ -138,12 +143,13 @@ export async function createControl(options: ControlOptions): Promise<Control> {
 /** The first start makes the default destination; every start makes epochs that were never used (L1). */
 async function prepareStore(
   tx: Transaction,
-  { defaultDestination, clock }: ControlOptions,
+  { defaultDestination, clock, sealer }: ControlOptions,
   newId: () => string,
 ): Promise<number> {
   if ((await tx.destinations.list()).length === 0) {
     await tx.destinations.put({ id: newId(), ...defaultDestination, isDefault: true });
   }
+  await sealOpenSecrets({ sealer }, tx);
   const before = Number((await tx.meta.get(firstEpochKey)) ?? 0);
   const firstEpoch = Math.max(before + 1, Math.floor(clock.now() / 1000));
   await tx.meta.put(firstEpochKey, String(firstEpoch));
@@ -171,6 +177,7 @@ function toDownload(stored: StoredDownload): Download {
     fetched: _f,
     delivered: _d,
     isErased: _e,
+    secrets: _s,
     ...download
   } = stored;
   return download;

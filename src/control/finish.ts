@@ -1,6 +1,5 @@
 import type { Failure } from '#core/errors.ts';
 import { FlotillaError } from '#core/errors.ts';
-import { showLink } from '#core/link.ts';
 import { safeName } from '#core/names.ts';
 import type { DeliveredFile, FetchedFile, FinishRequest, Outcome, TaskKind } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
@@ -14,6 +13,7 @@ import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
 import { handleFailure } from './queue/failures.ts';
 import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
+import { forgetSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
 
 /** How often, and how long, erasing is tried again: a destination that is away for a day is given up. */
@@ -156,7 +156,13 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
     tx,
     download,
     'completed',
-    { delivered: receipt.files, failure: null, doneBytes: receipt.sizeBytes, sizeBytes: receipt.sizeBytes },
+    {
+      ...(await forgetSecrets(tx, download)),
+      delivered: receipt.files,
+      failure: null,
+      doneBytes: receipt.sizeBytes,
+      sizeBytes: receipt.sizeBytes,
+    },
     { name: 'download.delivered', message: `Delivered and proven: ${where}.`, data: { location: files[0]?.location ?? null } },
     { name: 'download.completed', message: 'Completed.', data: { sizeBytes: receipt.sizeBytes } },
   );
@@ -246,7 +252,7 @@ async function makeReceipt(
   });
   return {
     downloadId: download.id,
-    link: showLink(download.link),
+    link: download.link,
     facts: fetched.facts,
     files: proven,
     sizeBytes: totalBytes(proven) ?? 0,

@@ -28,6 +28,8 @@ export const statesOfFilter: Record<ListFilter, readonly DownloadState[]> = {
 /** What the person asked for; absent is "not given". */
 export type DownloadOptions = {
   name?: string;
+  /** Other links to the same bytes. */
+  mirrors?: string[];
   checksum?: Digest;
   connections?: number;
   limitBytesPerSecond?: number;
@@ -39,7 +41,7 @@ export type DownloadOptions = {
 export type Download = {
   id: string;
   ownerId: string;
-  /** Whole link, with its secrets: only for the owner's worker. People see `showLink(link)`. */
+  /** As `showLink` shows it: a password in it is only for the owner's worker. */
   link: string;
   kind: string | null;
   name: string;

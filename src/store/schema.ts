@@ -47,6 +47,8 @@ export type Schema = {
     seenAtMs: number;
   };
   downloads: DownloadsTable;
+  /** What is only read when the work on a download begins: the list does not carry it. */
+  attachments: { downloadId: string; kind: string; body: string };
   tasks: {
     id: string;
     downloadId: string;
@@ -120,6 +122,7 @@ type DownloadsTable = {
   fetched: string | null;
   delivered: string | null;
   isErased: number;
+  secrets: string;
 };
 
 export type NewRow<Table extends keyof Schema> = Insertable<Schema[Table]>;

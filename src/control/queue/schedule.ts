@@ -1,8 +1,11 @@
+import type { DownloadOptions } from '#core/download.ts';
+import type { Failure } from '#core/errors.ts';
 import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } from '#core/protocol.ts';
 import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from '../change.ts';
 import type { Settings } from '../control.ts';
 import type { Parts } from '../parts.ts';
+import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { readSettings } from '../settings.ts';
 import { requireWorker } from '../workers.ts';
 import { handleFailure } from './failures.ts';
@@ -81,19 +84,34 @@ async function start(
   settings: Settings,
 ): Promise<Work | null> {
   const data = { workerId: worker.id, workerName: worker.name };
-  const { id: downloadId, link } = download;
-  const options = { connections: settings.connections, ...download.options };
+  const { id: downloadId } = download;
+  const wish = task.kind === 'deliver' ? null : await recallWish(parts, tx, download);
+  const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
+    return { link, options: { connections: settings.connections, ...options } };
+  };
+  const startedAtMs = download.startedAtMs ?? parts.clock.now();
   if (task.kind === 'probe') {
     const message = `Worker ${worker.name} looks at the link.`;
-    await changeState(parts, tx, download, 'probe_started', { phase: 'probe' }, { name: 'download.started', message, data });
-    return { kind: 'probe', downloadId, link, options };
+    const started = await changeState(
+      parts,
+      tx,
+      download,
+      'probe_started',
+      { phase: 'probe' },
+      { name: 'download.started', message, data },
+    );
+    return wish === null
+      ? giveUp(parts, tx, task, started, secretsGone(download))
+      : { kind: 'probe', downloadId, ...asked(wish) };
   }
-  const startedAtMs = download.startedAtMs ?? parts.clock.now();
   if (task.kind === 'fetch') {
     const message = `Worker ${worker.name} fetches it.`;
     const fields = { phase: 'fetch', startedAtMs } as const;
-    await changeState(parts, tx, download, 'fetch_started', fields, { name: 'download.started', message, data });
-    return { kind: 'fetch', downloadId, link, options, resolution: download.resolution };
+    const happening = { name: 'download.started', message, data } as const;
+    const started = await changeState(parts, tx, download, 'fetch_started', fields, happening);
+    return wish === null
+      ? giveUp(parts, tx, task, started, secretsGone(download))
+      : { kind: 'fetch', downloadId, ...asked(wish), resolution: download.resolution };
   }
   const destination = await tx.destinations.get(download.destinationId);
   const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
@@ -103,11 +121,13 @@ async function start(
     message,
     data: { ...data, destinationId: download.destinationId },
   });
-  if (destination === null || download.fetched === null) {
-    await handleFailure(parts, tx, task, started, destinationGone, download.doneBytes);
-    return null;
-  }
+  if (destination === null || download.fetched === null) return giveUp(parts, tx, task, started, destinationGone);
   return { kind: 'deliver', downloadId, files: filesToDeliver(download), destination: grant(destination) };
+}
+
+async function giveUp(parts: Parts, tx: Transaction, task: TaskRow, started: StoredDownload, failure: Failure): Promise<null> {
+  await handleFailure(parts, tx, task, started, failure, started.doneBytes);
+  return null;
 }
 
 const destinationGone = {
