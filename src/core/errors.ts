@@ -55,6 +55,11 @@ export class FlotillaError extends Error {
   }
 }
 
+/** Faults of our own side, which no other connection or server heals. */
+export function isLocal(error: FlotillaError): boolean {
+  return error.code === 'no_space' || error.code === 'not_writable';
+}
+
 /** A failure as data: what crosses the worker protocol, the database and the API. */
 export type Failure = { code: ErrorCode; message: string; retry: Retry; retryAfterMs: number | null };
 

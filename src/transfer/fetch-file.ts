@@ -1,93 +1,23 @@
 /** Fetches one file over as many connections as help. The ranges on disk are the truth; everything else follows from them. */
 import { type Clock, sleep } from '#core/clock.ts';
-import type { Digester, FileDigests } from '#core/digester.ts';
-import { FlotillaError, toFailure } from '#core/errors.ts';
+import type { FileDigests } from '#core/digester.ts';
+import { FlotillaError, isLocal } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
-import type { Random } from '#core/random.ts';
-import { type Digest, type PieceDigests, sameVersion } from '#core/resolution.ts';
-import type { ByteSession, OpenedRange, SourceFacts } from '#core/source.ts';
-import { backoffMs } from '#lib/backoff.ts';
-import type { Limiter } from '#lib/limiter.ts';
+import { type Digest, sameVersion } from '#core/resolution.ts';
+import type { OpenedRange, SourceFacts } from '#core/source.ts';
 import { type Range, RangeSet } from '#lib/ranges.ts';
 import { SpeedMeter } from '#lib/speed.ts';
+import type { FetchProgress, FetchResult, FetchTask } from './fetch-task.ts';
+import { Changed, hasShownSpeed, isDone, type Lane, Moved } from './lane.ts';
+import { Marks } from './marks.ts';
 import { type Mirror, Mirrors } from './mirrors.ts';
+import { Patience } from './patience.ts';
 import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
 import { pickStretch } from './plan.ts';
-import { verifyDigests } from './verify.ts';
-
-export type FetchOptions = {
-  /** Most connections at once. */
-  connections: number;
-  /** Tries without a new byte before a passing fault is final. */
-  maxTries: number;
-  /** A connection that is silent, or nearly so, for this long is cut. */
-  stallMs: number;
-  /** A server that asks for a longer wait ends the fetch with `busy`; whoever called knows better what to do meanwhile. */
-  longestWaitMs: number;
-  checksum: Digest | null;
-  /** Compute SHA-256 although nobody promised one. */
-  alwaysSha256: boolean;
-};
-
-export type FetchPorts = { clock: Clock; random: Random; digester: Digester };
-
-/** What people may want to know while it happens. */
-export type FetchNote = { kind: 'waiting' | 'restarted' | 'connections' | 'mirror'; message: string };
-
-/** What somebody else than the server says about the file. A mirror that says otherwise is left out. */
-export type Promised = { sizeBytes: number | null; digests: Digest[]; pieces?: PieceDigests | null };
-
-export type FetchTask = FetchPorts & {
-  link: URL;
-  /** Other links to the same bytes. */
-  mirrors?: URL[];
-  /** Called once for each server that is asked; the fetch closes what it opened. */
-  openSession(link: URL): ByteSession;
-  promised?: Promised;
-  options: FetchOptions;
-  /** Where an earlier run stopped, when that is known before the server was asked. */
-  firstByte: number;
-  limiters: Limiter[];
-  /** Says where the bytes go, once the server has said what they are. Called again when the content changed meanwhile. */
-  place(facts: SourceFacts): Promise<Place>;
-  note(note: FetchNote): void;
-};
-
-export type FetchResult = {
-  facts: SourceFacts;
-  sizeBytes: number;
-  digests: Digest[];
-  verifiedAgainst: Digest[];
-  /** Bytes that came over the network, useful or not. */
-  fetchedBytes: number;
-  /** Most connections that were at work at once. */
-  connections: number;
-  /** The servers that brought bytes, the link's first. */
-  mirrors: { mirror: string; fetchedBytes: number; connections: number }[];
-};
-
-export type FetchProgress = {
-  doneBytes: number;
-  sizeBytes: number | null;
-  speedBytesPerSecond: number;
-  connections: ConnectionOfFetch[];
-  ranges: Range[];
-};
-
-type ConnectionOfFetch = {
-  /** The server it goes to, for people. */
-  mirror: string;
-  startByte: number;
-  position: number;
-  endByte: number | null;
-  speedBytesPerSecond: number;
-};
+import { contradictionOf, tryVerify } from './verify.ts';
 
 const tickMs = 250;
-const markBytes = 2 * 1024 * 1024;
-const durableMs = 5000;
-const durableBytes = 256 * 1024 * 1024;
 /** Below this a second connection costs more than it brings. */
 const leastStretchBytes = 512 * 1024;
 /** Slower than this for `stallMs` counts as stalled. */
@@ -97,30 +27,8 @@ const maxRestarts = 3;
 const firstAnswerMs = 5000;
 /** Rounds of fetching bad pieces again. */
 const maxRepairs = 4;
-/** A connection shows after this long what it can do. */
-const measuredMs = 1000;
 /** What is done sooner than this stays where it is. */
 const worthMovingMs = 2000;
-
-/** One connection and the stretch it works on. */
-type Lane = {
-  mirror: Mirror;
-  startByte: number;
-  position: number;
-  /** Falls when another connection takes the back part over; null when only the end of the stream tells. */
-  endByte: number | null;
-  startedMs: number;
-  /** When bytes arrived last, or could have begun to; null until the server has answered. */
-  lastByteMs: number | null;
-  meter: SpeedMeter;
-  control: AbortController;
-};
-
-/** The content is another than when we began, or than on the other mirrors. */
-class Changed extends Error {}
-
-/** A connection is better spent on another mirror. */
-class Moved extends Error {}
 
 /**
  * One fetch. `run` is called once; it resolves with every byte flushed and every promise checked. When it rejects, what
@@ -133,26 +41,21 @@ export class Fetch {
   readonly #mirrors = new Mirrors();
   readonly #links = new Set<string>();
   readonly #meter: SpeedMeter;
+  readonly #patience: Patience;
   #facts: SourceFacts | null = null;
   #place: Place | null = null;
+  #marks: Marks | null = null;
   #digests: FileDigests | null = null;
   #pieces: PieceLedger<Mirror> | null = null;
   #sizeBytes: number | null = null;
   #ended = false;
 
   #mostAllowed: number;
-  #tries = 0;
-  #bestBytes = 0;
-  #notBeforeMs = 0;
   #fatal: unknown = null;
   #serverResumes = true;
 
   #fetchedBytes = 0;
   #mostLanes = 0;
-  #unmarkedBytes = 0;
-  #undurableBytes = 0;
-  #durableAtMs = 0;
-  #flushing: Promise<void> | null = null;
   #wake: () => void = () => {};
 
   constructor(task: FetchTask) {
@@ -160,6 +63,7 @@ export class Fetch {
     this.#clock = task.clock;
     this.#mostAllowed = task.options.connections;
     this.#meter = new SpeedMeter(task.clock.mono());
+    this.#patience = new Patience(task.options, task.clock, task.random, task.note);
   }
 
   progress(): FetchProgress {
@@ -294,12 +198,11 @@ export class Fetch {
     // Servers that disagree among themselves look like changing content; one connection sees one of them.
     if (restarts > 0) this.#mostAllowed = 1;
     this.#place = await this.#task.place(facts);
-    this.#bestBytes = this.#place.ranges.sizeBytes;
+    this.#marks = new Marks(this.#place, this.#clock, (error) => this.#end(error));
+    this.#patience.beginAt(this.#place.ranges.sizeBytes);
     const pieces = this.#task.promised?.pieces ?? null;
     this.#pieces = pieces === null ? null : new PieceLedger(pieces);
     this.#followDigests();
-    this.#durableAtMs = this.#clock.mono();
-    this.#undurableBytes = 0;
     this.#ended = false;
     this.#digests?.advance(this.#place.ranges.contiguousEnd(0));
   }
@@ -353,7 +256,7 @@ export class Fetch {
   #startLanes(): void {
     const nowMs = this.#clock.mono();
     this.#mirrors.raiseCeilings(nowMs);
-    if (nowMs < this.#notBeforeMs) return;
+    if (!this.#patience.isOver(nowMs)) return;
     if (!this.#serverResumes || this.#sizeBytes === null) {
       const mirror = this.#lanes.size === 0 ? this.#mirrors.choose(nowMs, 1) : null;
       if (mirror !== null) this.#startOver(mirror);
@@ -412,8 +315,7 @@ export class Fetch {
   #startOver(mirror: Mirror): void {
     const place = this.#place as Place;
     if (place.ranges.sizeBytes > 0) {
-      place.ranges = new RangeSet();
-      place.journal.markGone();
+      (this.#marks as Marks).restart();
       place.part.setSize(0);
       if (this.#sizeBytes !== null) place.part.setSize(this.#sizeBytes);
       this.#followDigests();
@@ -504,14 +406,9 @@ export class Fetch {
     lane.meter.add(useful.length);
     this.#meter.add(useful.length);
     this.#digests?.advance(ranges.contiguousEnd(0));
-    this.#undurableBytes += useful.length;
-    this.#unmarkedBytes += useful.length;
-    if (this.#unmarkedBytes >= markBytes) this.#markWritten();
-    if (ranges.sizeBytes > this.#bestBytes) {
-      this.#bestBytes = ranges.sizeBytes;
-      this.#tries = 0;
-    }
-    if (lane.endByte !== null && lane.position >= lane.endByte) return false;
+    (this.#marks as Marks).count(useful.length);
+    this.#patience.reached(ranges.sizeBytes);
+    if (isDone(lane)) return false;
     const waitMs = Math.max(0, ...this.#task.limiters.map((limiter) => limiter.take(chunk.length, nowMs)));
     return waitMs < 1 ? true : sleep(this.#clock, waitMs, lane.control.signal).then(() => true);
   }
@@ -519,7 +416,7 @@ export class Fetch {
   #laneEnded(lane: Lane, error: unknown): void {
     this.#lanes.delete(lane);
     lane.mirror.lanes--;
-    const finished = lane.endByte !== null && lane.position >= lane.endByte;
+    const finished = isDone(lane);
     // All it should have brought was taken over before it said a word: somebody else is asked first from now on.
     if (error !== null && finished && lane.lastByteMs === null && lane.mirror.lanes === 0) this.#blameSilence(lane.mirror);
     if (error !== null && !finished && this.#fatal === null && !this.#isWhole()) this.#laneFailed(lane, error);
@@ -529,7 +426,7 @@ export class Fetch {
   #blameSilence(mirror: Mirror): void {
     if (this.#mirrors.usableCount === 1) return;
     const failure = new FlotillaError('timed_out', `${mirror.name} did not answer in time.`);
-    this.#mirrors.setAside(mirror, failure, this.#clock.mono(), this.#chance());
+    this.#mirrors.setAside(mirror, failure, this.#clock.mono(), this.#patience.chance());
   }
 
   /** One connection failed. As long as others work, that is no failure of the file. */
@@ -561,14 +458,9 @@ export class Fetch {
     }
     // Bytes flowed on this connection: the fault came in the middle, and going on at once is the best answer.
     if (gotBytes && this.#lanes.size > 0 && error.code !== 'stalled') return;
-    if (gotBytes && this.#tries === 0) {
-      this.#tries = 1;
-      this.#notBeforeMs = nowMs + 100;
-      return;
-    }
+    if (gotBytes && this.#patience.forgives()) return;
     try {
-      const waitMs = this.#waitForMirror(mirror, error);
-      if (waitMs > 0) this.#notBeforeMs = nowMs + waitMs;
+      this.#patience.waitFor(this.#waitForMirror(mirror, error));
     } catch (final) {
       this.#end(final);
     }
@@ -583,37 +475,17 @@ export class Fetch {
   /** This mirror failed: how long until somebody can be asked, 0 when others are ready. Throws when the failure is final. */
   #waitForMirror(mirror: Mirror, error: unknown): number {
     if (this.#mirrors.usableCount === 1 || !(error instanceof FlotillaError) || isLocal(error))
-      return this.#waitBeforeNextTry(error);
+      return this.#patience.afterFailure(error);
     const nowMs = this.#clock.mono();
     const isNews = mirror.failures === 0;
-    this.#mirrors.setAside(mirror, error, nowMs, this.#chance());
+    this.#mirrors.setAside(mirror, error, nowMs, this.#patience.chance());
     if (this.#lanes.size > 0 || this.#mirrors.isAnyReady(nowMs)) {
       const message = `${mirror.name} is set aside for a while: ${error.message}`;
       if (isNews) this.#task.note({ kind: 'mirror', message });
       return 0;
     }
-    const waitMs = this.#waitBeforeNextTry(this.#mirrors.mostHopeful() ?? error);
+    const waitMs = this.#patience.afterFailure(this.#mirrors.mostHopeful() ?? error);
     this.#mirrors.callBack(nowMs + waitMs);
-    return waitMs;
-  }
-
-  #chance(): number {
-    return this.#task.random.u32() / 2 ** 32;
-  }
-
-  /** How long to wait after a failure; throws it when it is final. */
-  #waitBeforeNextTry(error: unknown): number {
-    const { retry, retryAfterMs, message } = toFailure(error);
-    const { maxTries, longestWaitMs } = this.#task.options;
-    this.#tries++;
-    const patient = (retryAfterMs ?? 0) <= longestWaitMs;
-    if (!(error instanceof FlotillaError) || retry === 'never' || isLocal(error) || this.#tries >= maxTries || !patient)
-      throw error;
-    const waitMs = Math.max(retryAfterMs ?? 0, backoffMs(this.#tries, 600, 60_000, this.#chance()));
-    this.#task.note({
-      kind: 'waiting',
-      message: `${message} Try ${this.#tries + 1} of ${maxTries} in ${(waitMs / 1000).toFixed(1)} s.`,
-    });
     return waitMs;
   }
 
@@ -639,8 +511,7 @@ export class Fetch {
         lane.control.abort(new FlotillaError('stalled', `The server sent next to nothing for ${seconds} s.`));
       }
     }
-    if (this.#unmarkedBytes > 0) this.#markWritten();
-    if (nowMs - this.#durableAtMs >= durableMs || this.#undurableBytes >= durableBytes) this.#markDurable();
+    (this.#marks as Marks).tick();
   }
 
   /** With every connection taken, one that crawls gives way to one on a much faster mirror; one a tick, to see what it does. */
@@ -659,31 +530,6 @@ export class Fetch {
     }
     if (slowest !== null && this.#mirrors.hasMuchFaster(slowest.mirror, slowestSpeed, nowMs))
       slowest.control.abort(new Moved());
-  }
-
-  #markWritten(): void {
-    const { journal, ranges } = this.#place as Place;
-    journal.markWritten(ranges);
-    this.#unmarkedBytes = 0;
-    if (this.#undurableBytes >= durableBytes) this.#markDurable();
-  }
-
-  /** Flushes in the background; the next one waits for it. An error of the disk ends the fetch. */
-  #markDurable(): void {
-    if (this.#flushing !== null || this.#undurableBytes === 0) return;
-    const place = this.#place as Place;
-    const { part, journal, ranges } = place;
-    const snapshot = new RangeSet(ranges.toArray());
-    this.#undurableBytes = 0;
-    this.#durableAtMs = this.#clock.mono();
-    this.#flushing = part
-      .flush()
-      // Unless all of it went meanwhile, because the server cannot continue.
-      .then(() => (place.ranges === ranges ? journal.markDurable(snapshot) : undefined))
-      .catch((error) => this.#end(error))
-      .finally(() => {
-        this.#flushing = null;
-      });
   }
 
   /** Checks every promise; null when bad pieces were taken back and have to be fetched again. */
@@ -724,11 +570,11 @@ export class Fetch {
         this.#drop(mirror, 'it sent bytes that do not have the promised digest.');
     this.#task.note({ kind: 'restarted', message: `${message} Fetching that again.` });
     const gone = new RangeSet(bad);
-    place.ranges = new RangeSet(place.ranges.toArray().flatMap(([start, end]) => gone.missing(start, end)));
     pieces.forget(bad);
-    await this.#flushing;
-    await place.journal.markDurable(place.ranges);
-    this.#bestBytes = place.ranges.sizeBytes;
+    await (this.#marks as Marks).takeBack(
+      new RangeSet(place.ranges.toArray().flatMap(([start, end]) => gone.missing(start, end))),
+    );
+    this.#patience.beginAt(place.ranges.sizeBytes);
     this.#ended = false;
     this.#followDigests();
     this.#digests?.advance(place.ranges.contiguousEnd(0));
@@ -738,15 +584,13 @@ export class Fetch {
   /** Whatever happened: what is there is flushed and written down, and nothing stays open. */
   async #settle(): Promise<void> {
     await this.#allLanesEnd();
-    await this.#flushing;
     const place = this.#place as Place;
+    const marks = this.#marks as Marks;
+    await marks.rest();
     try {
       // The bytes of an old version are of no use to anybody.
       if (this.#fatal instanceof Changed) await place.journal.remove();
-      else if (!this.#isWhole() && this.#undurableBytes > 0) {
-        await place.part.flush();
-        await place.journal.markDurable(place.ranges);
-      }
+      else if (!this.#isWhole()) await marks.conclude();
     } catch {
       // The disk that failed us once may fail here again; the earlier marks stay true.
     } finally {
@@ -758,8 +602,7 @@ export class Fetch {
   async #allLanesEnd(): Promise<void> {
     for (const lane of this.#lanes) {
       // One that has all its bytes ends by itself, and its connection stays warm.
-      const isDone = lane.endByte !== null && lane.position >= lane.endByte;
-      if (!isDone || this.#fatal !== null) lane.control.abort(this.#fatal ?? new Error('the file is whole'));
+      if (!isDone(lane) || this.#fatal !== null) lane.control.abort(this.#fatal ?? new Error('the file is whole'));
     }
     while (this.#lanes.size > 0) await this.#nextChange();
   }
@@ -776,41 +619,7 @@ export class Fetch {
   }
 }
 
-/** Faults of our own side, which no other connection heals. */
-function isLocal(error: FlotillaError): boolean {
-  return error.code === 'no_space' || error.code === 'not_writable';
-}
-
-function tryVerify(promised: Digest[], computed: Digest[]): { verifiedAgainst: Digest[]; mismatch: FlotillaError | null } {
-  try {
-    return { verifiedAgainst: verifyDigests(promised, computed), mismatch: null };
-  } catch (error) {
-    if (error instanceof FlotillaError) return { verifiedAgainst: [], mismatch: error };
-    throw error;
-  }
-}
-
 /** Failures that speak of the file, not of the server's health: another mirror's file may be the one we fetch. */
 function isAboutFile({ code }: FlotillaError): boolean {
   return code === 'content_changed' || code === 'range_ignored';
-}
-
-/** One that is being cut or is done shows nothing any more. */
-function hasShownSpeed({ startedMs, startByte, position, endByte, control }: Lane, nowMs: number): boolean {
-  const isAtWork = !control.signal.aborted && (endByte === null || position < endByte);
-  return isAtWork && position > startByte && nowMs - startedMs >= measuredMs;
-}
-
-/** In what a server's answer contradicts a promise, as a sentence; null when it does not. Weak digests prove nothing. */
-function contradictionOf(facts: SourceFacts, promised: Promised | null, checksum: Digest | null): string | null {
-  const sizeBytes = promised?.sizeBytes ?? null;
-  if (sizeBytes !== null && facts.sizeBytes !== null && facts.sizeBytes !== sizeBytes)
-    return `its file has ${facts.sizeBytes} bytes instead of ${sizeBytes}.`;
-  const digests = [...(promised?.digests ?? []), ...(checksum ? [checksum] : [])];
-  for (const { algorithm, hex } of digests) {
-    if (algorithm !== 'sha-256' && algorithm !== 'sha-512') continue;
-    const other = facts.digests.find((digest) => digest.algorithm === algorithm && digest.hex !== hex.toLowerCase());
-    if (other !== undefined) return `its file has another ${algorithm}.`;
-  }
-  return null;
 }

@@ -1,5 +1,7 @@
 import { FlotillaError } from '#core/errors.ts';
 import type { Digest } from '#core/resolution.ts';
+import type { SourceFacts } from '#core/source.ts';
+import type { Promised } from './fetch-task.ts';
 
 /**
  * Compares what was promised with what arrived and returns the promises that were kept.
@@ -19,4 +21,31 @@ export function verifyDigests(promised: Digest[], computed: Digest[]): Digest[] 
     if (!kept.some(({ algorithm }) => algorithm === promise.algorithm)) kept.push(promise);
   }
   return kept;
+}
+
+/** Likewise, with the mismatch as a value. */
+export function tryVerify(
+  promised: Digest[],
+  computed: Digest[],
+): { verifiedAgainst: Digest[]; mismatch: FlotillaError | null } {
+  try {
+    return { verifiedAgainst: verifyDigests(promised, computed), mismatch: null };
+  } catch (error) {
+    if (error instanceof FlotillaError) return { verifiedAgainst: [], mismatch: error };
+    throw error;
+  }
+}
+
+/** In what a server's answer contradicts a promise, as a sentence; null when it does not. Weak digests prove nothing. */
+export function contradictionOf(facts: SourceFacts, promised: Promised | null, checksum: Digest | null): string | null {
+  const sizeBytes = promised?.sizeBytes ?? null;
+  if (sizeBytes !== null && facts.sizeBytes !== null && facts.sizeBytes !== sizeBytes)
+    return `its file has ${facts.sizeBytes} bytes instead of ${sizeBytes}.`;
+  const digests = [...(promised?.digests ?? []), ...(checksum ? [checksum] : [])];
+  for (const { algorithm, hex } of digests) {
+    if (algorithm !== 'sha-256' && algorithm !== 'sha-512') continue;
+    const other = facts.digests.find((digest) => digest.algorithm === algorithm && digest.hex !== hex.toLowerCase());
+    if (other !== undefined) return `its file has another ${algorithm}.`;
+  }
+  return null;
 }

@@ -1,0 +1,36 @@
+/** One connection, and the stretch of the file that it works on. */
+import type { SpeedMeter } from '#lib/speed.ts';
+import type { Mirror } from './mirrors.ts';
+
+export type Lane = {
+  mirror: Mirror;
+  startByte: number;
+  position: number;
+  /** Falls when another connection takes the back part over; null when only the end of the stream tells. */
+  endByte: number | null;
+  startedMs: number;
+  /** When bytes arrived last, or could have begun to; null until the server has answered. */
+  lastByteMs: number | null;
+  meter: SpeedMeter;
+  control: AbortController;
+};
+
+/** A connection shows after this long what it can do. */
+const measuredMs = 1000;
+
+/** The content is another than when we began, or than on the other mirrors. */
+export class Changed extends Error {}
+
+/** The connection is better spent elsewhere. */
+export class Moved extends Error {}
+
+/** Has it brought all that it should? */
+export function isDone({ position, endByte }: Lane): boolean {
+  return endByte !== null && position >= endByte;
+}
+
+/** One that is being cut or is done shows nothing any more. */
+export function hasShownSpeed(lane: Lane, nowMs: number): boolean {
+  const isAtWork = !lane.control.signal.aborted && !isDone(lane);
+  return isAtWork && lane.position > lane.startByte && nowMs - lane.startedMs >= measuredMs;
+}
