@@ -115,6 +115,67 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     assert.doesNotMatch(serving.process.stdout + serving.process.stderr, /hidden-/);
   });
 
+  test('a dead link is fetched from its mirrors, each of which passes the gate', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const mirrors = [server.url('plain', {}, 'mirrored.bin'), 'http://169.254.169.254/mirrored.bin'];
+    const { id } = await add(serving, server.url('404', {}, 'mirrored.bin'), { mirrors });
+    const finished = await untilState(serving, id, 'completed');
+    assert.deepEqual(finished.mirrors, mirrors);
+    assert.ok(readFileSync(join(downloadsOf(data), 'mirrored.bin')).equals(body));
+    const timeline = JSON.stringify(await serving.client.listDownloadEvents({ params: { id } }));
+    assert.match(timeline, /set aside for a while: There is nothing at/);
+  });
+
+  test('a Metalink document, behind a link or uploaded, becomes its files, and bad bytes are found by their pieces', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const lengthBytes = 8 * MiB;
+    const pieces = Array.from({ length: body.length / lengthBytes }, (_, index) => {
+      const piece = body.subarray(index * lengthBytes, (index + 1) * lengthBytes);
+      return `<hash>${createHash('sha1').update(piece).digest('hex')}</hash>`;
+    }).join('');
+    const file = (name: string, links: string[]) => {
+      const urls = links.map((url, index) => `<url priority="${index + 1}">${url}</url>`).join('');
+      const promises = `<size>${body.length}</size><hash type="sha-256">${sha256}</hash><pieces length="${lengthBytes}" type="sha-1">${pieces}</pieces>`;
+      return `<file name="${name}">${promises}${urls}</file>`;
+    };
+    const wrong = server.url('wrong-bytes', {}, 'x.bin');
+    const good = () => server.url('plain', {}, 'x.bin');
+    const files = file('sub/a.bin', [server.url('404'), good()]) + file('b.bin', [wrong, good()]);
+    const document = `<metalink xmlns="urn:ietf:params:xml:ns:metalink">${files}</metalink>`;
+    const site = await serveHostile(t, { body: Buffer.from(document), contentType: 'application/metalink4+xml' });
+    const look = await serving.client.probeLink({ body: { url: site.url('plain', {}, 'all') } });
+    assert.deepEqual([look.kind, look.files.map(({ path }) => path)], ['metalink', ['sub/a.bin', 'b.bin']]);
+
+    const listing = site.url('plain', {}, 'all');
+    const request = { headers: [{ name: 'X-Key', value: 'hidden-key' }] };
+    const { id } = await add(serving, listing, { request });
+    const untilAll = async (count: number) => {
+      await until(async () => (await serving.client.getStats()).completedTotal === count, `${count} are completed`, 40);
+    };
+    await untilAll(2);
+    assert.deepEqual(delivered(data), ['b.bin', 'sub']);
+    for (const path of ['sub/a.bin', 'b.bin']) assert.ok(readFileSync(join(downloadsOf(data), path)).equals(body), path);
+    const receipt = await serving.client.getReceipt({ params: { id } });
+    assert.partialDeepStrictEqual(receipt.files, [
+      { path: 'sub/a.bin', verifiedAgainst: [{ algorithm: 'sha-256', hex: sha256 }] },
+    ]);
+    assert.ok(site.requestsOf(listing).every(({ headers }) => headers['x-key'] === 'hidden-key'));
+    assert.ok(
+      server.requestsOf(wrong).every(({ headers }) => headers['x-key'] === undefined),
+      'the others are not told',
+    );
+
+    const { items } = await serving.client.addMany({ body: { metalink: document } });
+    assert.deepEqual(
+      items.map(({ download }) => download?.name),
+      ['a.bin', 'b.bin'],
+    );
+    await untilAll(4);
+    assert.deepEqual(namesIn(join(downloadsOf(data), 'sub')), ['a (1).bin', 'a.bin']);
+  });
+
   test('a link becomes a file with a receipt, and the stream tells every step', async (t) => {
     const data = tempFolder(t);
     const serving = await serve(t, data);

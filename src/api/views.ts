@@ -31,6 +31,7 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     resumable: stored.resolution?.resumable ?? null,
     destinationId: stored.destinationId,
     location: proof?.files[0]?.location ?? null,
+    mirrors: options.mirrors ?? [],
     checksum: options.checksum ?? null,
     connections: options.connections ?? null,
     limitBytesPerSecond: options.limitBytesPerSecond ?? null,

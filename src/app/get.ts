@@ -8,6 +8,7 @@ import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Files } from '#core/files.ts';
 import { parseLink, showLink } from '#core/link.ts';
+import { checkListedWishes, type ListedFile, promisedOf } from '#core/listing.ts';
 import { insideRoot, nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
@@ -18,9 +19,10 @@ import { Fetch } from '#transfer/fetch-file.ts';
 import type { Promised } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace, type Place } from '#transfer/place.ts';
+import { readListing } from '#transfer/read-listing.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
-import { isMetalink, isMetalinkName, readMetalink } from '#wire/metalink.ts';
+import { isMetalinkName, metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, wantsColour } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
@@ -45,8 +47,6 @@ export type GetOptions = {
 
 /** A server that asks for more patience than this in the foreground ends the download. */
 const longestWaitMs = 120_000;
-/** A larger one is refused; no more than this of it is read. */
-const maxMetalinkBytes = 4 * 1024 * 1024;
 
 export async function runGet(urls: string[], options: GetOptions): Promise<number> {
   const texts = [...urls, ...(options.input === undefined ? [] : await readList(options.input))];
@@ -143,7 +143,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     exitCodesSeen: [],
   };
   for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
-  for (const path of documents) await wantListed(run, await readDocumentFile(path), null);
+  for (const path of documents) await wantListed(run, metalink.read(await readDocumentFile(path)), null);
   return run;
 }
 
@@ -163,24 +163,19 @@ function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
 }
 
 /** Every file that a Metalink document lists, from all its mirrors, in the folders it names below the chosen one. */
-async function wantListed(run: Run, document: Uint8Array, typed: URL | null): Promise<void> {
+async function wantListed(run: Run, listed: ListedFile[], typed: URL | null): Promise<void> {
   const { output, checksum } = run.options;
-  const listed = readMetalink(document);
-  if (listed.length > 1 && (output !== undefined || checksum !== undefined)) {
-    const message = `--output and --checksum belong to a single file, and the Metalink document lists ${listed.length}.`;
-    throw new FlotillaError('link_invalid', message);
-  }
+  checkListedWishes(listed, { isNamed: output !== undefined || checksum !== undefined, hasMirrors: false });
   const scanned = new Set([run.folder]);
-  for (const { path, sizeBytes, digests, pieces, links } of listed) {
-    const parts = path.split('/');
+  for (const file of listed) {
+    const parts = file.path.split('/');
     const name = output ?? (parts.pop() as string);
     const folder = output === undefined && parts.length > 0 ? insideRoot(run.folder, parts.join('/')) : run.folder;
     await files.makeFolder(folder);
     if (!scanned.has(folder)) for (const [key, left] of await findLeftBehind(folder)) run.leftBehind.set(key, left);
     scanned.add(folder);
-    const [link, ...mirrors] = links as [URL, ...URL[]];
-    // The strongest digest says all that the weaker ones could.
-    want(run, { link, folder, name, mirrors, promised: { sizeBytes, digests: digests.slice(0, 1), pieces }, typed });
+    const [link, ...mirrors] = file.links.map(parseLink) as [URL, ...URL[]];
+    want(run, { link, folder, name, mirrors, promised: promisedOf(file), typed });
   }
 }
 
@@ -197,29 +192,8 @@ async function readDocumentFile(path: string): Promise<Uint8Array> {
   }
 }
 
-async function readDocument(run: Run, link: URL, signal: AbortSignal): Promise<Uint8Array> {
-  const session = sourceOf(link).openSession(run.context, link, run.request);
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  try {
-    const opened = await session.open(0, null, signal);
-    await opened.pour((chunk) => {
-      chunks.push(Uint8Array.from(chunk));
-      sizeBytes += chunk.length;
-      return sizeBytes <= maxMetalinkBytes;
-    }, signal);
-  } finally {
-    session.close();
-  }
-  return Buffer.concat(chunks);
-}
-
 /** The link leads to a Metalink document: not it is wanted, but what it lists. */
 class MetalinkFound extends Error {}
-
-function isMetalinkAnswer({ mediaType, suggestedName }: SourceFacts): boolean {
-  return isMetalink(mediaType) || isMetalinkName(suggestedName ?? '');
-}
 
 type LeftBehind = { path: string; journal: Found };
 
@@ -305,7 +279,7 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
       },
       note: ({ message }) => screen.note(item, message),
       async place(facts) {
-        if (promised === null && isMetalinkAnswer(facts)) throw new MetalinkFound();
+        if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
         const place = await unfinished.place(facts);
         item.name = unfinished.name;
         item.sizeBytes = facts.sizeBytes;
@@ -349,12 +323,10 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
 /** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */
 async function openMetalink(run: Run, { link, item, mirrors }: Wanted, signal: AbortSignal): Promise<unknown> {
   try {
-    if (mirrors.length > 0)
-      throw new FlotillaError(
-        'link_invalid',
-        'The link leads to a Metalink document, which names its own mirrors: leave --mirror out.',
-      );
-    await wantListed(run, await readDocument(run, link, signal), link);
+    const session = sourceOf(link).openSession(run.context, link, run.request);
+    const listed = await readListing(session, metalink, signal);
+    checkListedWishes(listed, { isNamed: false, hasMirrors: mirrors.length > 0 });
+    await wantListed(run, listed, link);
     run.items.splice(run.items.indexOf(item), 1);
     return null;
   } catch (error) {

@@ -11,6 +11,7 @@ import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sources } from '#sources/index.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
+import { metalink } from '#wire/metalink.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
@@ -54,6 +55,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
       webRoot: join(import.meta.dirname, '../../web/dist'),
       openContent,
       destinations: desk,
+      listings: metalink,
     },
   });
   // Before anybody can call: it also makes the owner of what the bootstrap token adds.

@@ -8,6 +8,7 @@ import { destinationOf } from '#destinations/index.ts';
 import { sourceOf, sources } from '#sources/index.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
+import { metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { Scratch } from '#worker/scratch.ts';
 import { Worker } from '#worker/worker.ts';
@@ -33,6 +34,7 @@ const parts = {
   sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
   sourceOf,
   destinationOf,
+  listings: metalink,
   scratch: new Scratch(files, join(dataFolder, 'scratch')),
 };
 const worker = new Worker(callThrough(port), parts, {

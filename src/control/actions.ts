@@ -163,6 +163,8 @@ async function changeWish(
   if (before === null && request === undefined) throw new FlotillaError('refused', secretsGone(download).message);
   before ??= withoutSecrets(download);
   const wish = { link: before.link, options: changeOptions(before.options, wishes) };
+  // A new request belongs to the link as it is now.
+  if (request !== undefined) delete wish.options.requestOrigin;
   wish.options.mirrors = wish.options.mirrors?.map((mirror) => readLink(parts, mirror).href);
   const parted = partSecrets(wish);
   if (parted.secrets === null) await tx.attachments.remove(id, 'secrets');

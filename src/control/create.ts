@@ -12,6 +12,7 @@ import { clearHistory, removeMany, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createLeases, takeOverLease } from './leases.ts';
 import { countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
+import { submissionsOf } from './listed.ts';
 import type { Log, Parts } from './parts.ts';
 import { createProbes } from './probes.ts';
 import { claim } from './queue/schedule.ts';
@@ -81,6 +82,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     submit: (ownerId, submission, key) => one(submit(parts, ownerId, submission, key)),
     async submitMany(ownerId, submissions, key) {
       const added = await submitMany(parts, ownerId, submissions, key);
+      return added.map((result) => ('problem' in result ? result : toDownload(result)));
+    },
+    async submitListed(ownerId, listed, wishes, key) {
+      const added = await submitMany(parts, ownerId, submissionsOf(listed, wishes, null), key);
       return added.map((result) => ('problem' in result ? result : toDownload(result)));
     },
     async get(ownerId, id) {

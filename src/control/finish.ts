@@ -7,6 +7,7 @@ import type { ResolvedFile } from '#core/resolution.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { settleListed } from './listed.ts';
 import type { Parts } from './parts.ts';
 import { lostTask } from './probes.ts';
 import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
@@ -90,8 +91,9 @@ async function settleResolved(
   tx: Transaction,
   task: TaskRow,
   download: StoredDownload,
-  { resolution }: Of<'resolved'>,
-) {
+  { resolution, listed }: Of<'resolved'>,
+): Promise<void> {
+  if (listed !== undefined) return settleListed(parts, tx, task, download, listed);
   const name = download.options.name ?? safeName(resolution.name);
   const { kind } = resolution;
   const sizeBytes = totalBytes(resolution.files);
@@ -166,6 +168,7 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
     { name: 'download.delivered', message: `Delivered and proven: ${where}.`, data: { location: files[0]?.location ?? null } },
     { name: 'download.completed', message: 'Completed.', data: { sizeBytes: receipt.sizeBytes } },
   );
+  await tx.attachments.remove(download.id);
   await tx.receipts.put(receipt);
   await tx.totals.add(download.ownerId, { completedTotal: 1, fetchedBytesTotal: receipt.facts.fetchedBytes });
   await dropTask(parts, tx, task);

@@ -93,7 +93,7 @@ export function createProbes(parts: () => Parts): Probes {
           look.workerId = workerId;
           const { taskId, epoch, link, request } = look;
           leases.begin({ taskId, epoch, workerId, kind: 'probe', downloadId: null, ownerId: null, order: null });
-          return { taskId, epoch, leaseSeconds, kind: 'probe', downloadId: null, link, options: { request } };
+          return { taskId, epoch, leaseSeconds, kind: 'probe', downloadId: null, link, options: { request }, mayList: true };
         });
     },
     finish({ taskId, epoch, workerId, outcome }) {

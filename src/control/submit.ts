@@ -22,14 +22,14 @@ import { partSecrets, sealSecrets } from './secrets-at-rest.ts';
 export const submissionLifetimeMs = 24 * 60 * 60_000;
 
 /** A new download with what belongs to it. */
-type New = { download: StoredDownload; attachments: AttachmentRow[] };
+export type New = { download: StoredDownload; attachments: AttachmentRow[] };
 type Prepared = New | { problem: string };
 type Added = StoredDownload | { problem: string };
 
 /** Adds one link. Throws `link_invalid` or `scheme_unknown` with a sentence. */
 export async function submit(parts: Parts, ownerId: string, submission: Submission, key?: string): Promise<StoredDownload> {
   // Thrown here with its code; below, among many, only the sentence counts.
-  readLink(parts, submission.link);
+  for (const link of [submission.link, ...(submission.options.mirrors ?? [])]) readLink(parts, link);
   const [added] = await submitMany(parts, ownerId, [submission], key);
   if (added === undefined || 'problem' in added) throw new FlotillaError('refused', added?.problem ?? 'Nothing was added.');
   return added;
@@ -61,13 +61,13 @@ export function submitMany(parts: Parts, ownerId: string, submissions: Submissio
   });
 }
 
-async function insert(parts: Parts, tx: Transaction, added: New[]): Promise<void> {
+export async function insert(parts: Parts, tx: Transaction, added: New[], message = 'Added.'): Promise<void> {
   if (added.length === 0) return;
   const downloads = added.map(({ download }) => download);
   const tasks: TaskRow[] = downloads.filter(({ state }) => state === 'queued').map((one) => newTask(parts, one, 'probe'));
   const events: NewEvent[] = downloads.flatMap((one) => {
     const data = { name: one.name, link: one.link };
-    const queued = downloadEvent(parts, one, 'download.queued', 'Added.', data);
+    const queued = downloadEvent(parts, one, 'download.queued', message, data);
     return one.state === 'paused'
       ? [queued, downloadEvent(parts, one, 'download.paused', 'Added without starting.')]
       : [queued];
@@ -88,8 +88,16 @@ function prepare(parts: Parts, ownerId: string, submission: Submission, destinat
   }
 }
 
-function makeDownload(parts: Parts, ownerId: string, submission: Submission, destinationId: string): New {
+/** Under the id of an earlier one when there is one. Throws `link_invalid` or `scheme_unknown`. */
+export function makeDownload(
+  parts: Parts,
+  ownerId: string,
+  submission: Submission,
+  destinationId: string,
+  id = parts.newId(),
+): New {
   const link = readLink(parts, submission.link);
+  const { promised } = submission;
   const { name, mirrors, ...wishes } = submission.options;
   const whole: DownloadOptions = {
     ...wishes,
@@ -99,7 +107,6 @@ function makeDownload(parts: Parts, ownerId: string, submission: Submission, des
   const { link: shownLink, options, secrets } = partSecrets({ link: link.href, options: whole });
   const nowMs = parts.clock.now();
   const isPaused = submission.paused === true;
-  const id = parts.newId();
   const download: StoredDownload = {
     id,
     ownerId,
@@ -113,7 +120,7 @@ function makeDownload(parts: Parts, ownerId: string, submission: Submission, des
     options,
     destinationId,
     resolution: null,
-    sizeBytes: null,
+    sizeBytes: promised?.sizeBytes ?? null,
     doneBytes: 0,
     attempt: 1,
     failure: null,
@@ -130,7 +137,9 @@ function makeDownload(parts: Parts, ownerId: string, submission: Submission, des
     isErased: false,
     secrets: secrets === null ? 'none' : 'sealed',
   };
-  return { download, attachments: secrets === null ? [] : [sealSecrets(parts, id, secrets)] };
+  const attachments: AttachmentRow[] = secrets === null ? [] : [sealSecrets(parts, id, secrets)];
+  if (promised !== undefined) attachments.push({ downloadId: id, kind: 'promised', body: JSON.stringify(promised) });
+  return { download, attachments };
 }
 
 /** Throws `link_invalid` or `scheme_unknown`. */

@@ -31,10 +31,14 @@ export type DownloadOptions = {
   /** Other links to the same bytes. */
   mirrors?: string[];
   checksum?: Digest;
+  /** Safe folders below the destination's, as a document that lists the file names them. */
+  folder?: string;
   connections?: number;
   limitBytesPerSecond?: number;
   /** May hold secrets: goes to the worker, and never into an answer. */
   request?: RequestOptions;
+  /** The origin that what is secret in the request belongs to; the link's own when absent. */
+  requestOrigin?: string;
 };
 
 /** The aggregate people see. Times are milliseconds since 1970; null is "not yet" or "not known". */

@@ -4,6 +4,7 @@
  */
 import type { DownloadOptions, Phase } from './download.ts';
 import type { Failure } from './errors.ts';
+import type { ListedFile, Promised } from './listing.ts';
 import type { Digest, Resolution, Validator } from './resolution.ts';
 
 /** probe: look at the link · fetch: bytes into scratch, verified · deliver: scratch to destination, proven · erase: delivered files go. */
@@ -60,8 +61,23 @@ export type FetchFacts = {
 };
 
 export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
-  | { kind: 'probe'; downloadId: string | null; link: string; options: DownloadOptions }
-  | { kind: 'fetch'; downloadId: string; link: string; options: DownloadOptions; resolution: Resolution | null }
+  | {
+      kind: 'probe';
+      downloadId: string | null;
+      link: string;
+      options: DownloadOptions;
+      /** A link to a document that lists files stands for those files. */
+      mayList: boolean;
+    }
+  | {
+      kind: 'fetch';
+      downloadId: string;
+      link: string;
+      options: DownloadOptions;
+      resolution: Resolution | null;
+      /** What a document that lists the file says about it. */
+      promised: Promised | null;
+    }
   | { kind: 'deliver'; downloadId: string; files: FetchedFile[]; destination: DestinationGrant }
   | { kind: 'erase'; downloadId: string; files: DeliveredFile[]; destination: DestinationGrant }
 );
@@ -104,7 +120,8 @@ export type NoteRequest = {
 };
 
 export type Outcome =
-  | { kind: 'resolved'; resolution: Resolution }
+  /** `listed`: the link leads to a document that lists these files. */
+  | { kind: 'resolved'; resolution: Resolution; listed?: ListedFile[] }
   | { kind: 'fetched'; resolution: Resolution; files: FetchedFile[]; facts: FetchFacts }
   | { kind: 'delivered'; files: DeliveredFile[] }
   | { kind: 'erased' }

@@ -198,8 +198,8 @@ export interface DownloadRows {
   removeMany(ids: string[]): Promise<void>;
 }
 
-/** `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it. */
-export type AttachmentKind = 'secrets' | 'unsealed';
+/** `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON. */
+export type AttachmentKind = 'secrets' | 'unsealed' | 'promised';
 export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: string };
 
 /** What belongs to a download and is only read when the work on it begins. It goes with the download. */

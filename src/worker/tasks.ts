@@ -1,15 +1,18 @@
 /** One function for each kind of task. */
+import type { DownloadOptions } from '#core/download.ts';
+import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
-import { requestFor } from '#core/request.ts';
+import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace } from '#transfer/place.ts';
-import { idleState, type RunTask, type TaskState } from './parts.ts';
+import { readListing } from '#transfer/read-listing.ts';
+import { idleState, type RunTask, type TaskState, type WorkerParts } from './parts.ts';
 
 /** Tries inside one task; the schedule of longer waits is the control plane's. */
 const maxTries = 3;
@@ -17,12 +20,53 @@ const stallMs = 30_000;
 const longestWaitMs = 10_000;
 const defaultConnections = 8;
 
-export const runProbe: RunTask<'probe'> = async ({ link, options }, { parts, signal }) => {
-  const url = parseLink(link);
-  return { kind: 'resolved', resolution: await parts.sourceOf(url).probe(parts.sources, url, options.request ?? {}, signal) };
+/** So long one link may take to answer while another one could. */
+const firstAnswerMs = 5000;
+
+export const runProbe: RunTask<'probe'> = async ({ link, options, mayList }, { parts, signal }) => {
+  const { url, resolution } = await probeAny([link, ...(options.mirrors ?? [])].map(parseLink), options, parts, signal);
+  if (!mayList || !parts.listings.isOne(resolution.mediaType, resolution.name)) return { kind: 'resolved', resolution };
+  const session = parts.sourceOf(url).openSession(parts.sources, url, requestTo(url, link, options));
+  const listed = await readListing(session, parts.listings, signal);
+  const files = listed.map(({ path, sizeBytes }) => ({ path, sizeBytes }));
+  return { kind: 'resolved', resolution: { ...resolution, kind: parts.listings.kind, files }, listed };
 };
 
-export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, { parts, signal, show, note }) => {
+/** The first of these links that answers, asked in turn; what the first one says when none does. */
+async function probeAny(
+  links: URL[],
+  options: DownloadOptions,
+  { sources, sourceOf }: WorkerParts,
+  signal: AbortSignal,
+): Promise<{ url: URL; resolution: Resolution }> {
+  const [first] = links as [URL, ...URL[]];
+  let failure: unknown;
+  for (const url of links) {
+    const late = new AbortController();
+    const timer = sources.clock.setTimer(firstAnswerMs, () => {
+      const message = `${url.host} did not begin to answer within ${firstAnswerMs / 1000} s.`;
+      if (url !== links.at(-1)) late.abort(new FlotillaError('timed_out', message));
+    });
+    try {
+      const request = requestTo(url, first.href, options);
+      const resolution = await sourceOf(url).probe(sources, url, request, AbortSignal.any([signal, late.signal]));
+      return { url, resolution };
+    } catch (error) {
+      signal.throwIfAborted();
+      failure ??= error;
+    } finally {
+      timer.cancel();
+    }
+  }
+  throw failure;
+}
+
+/** How that server is asked: what is secret goes to the origin that it was given for. */
+function requestTo(server: URL, link: string, { request = {}, requestOrigin = link }: DownloadOptions): RequestOptions {
+  return requestFor(request, new URL(requestOrigin), server);
+}
+
+export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options, promised }, { parts, signal, show, note }) => {
   const { clock, random, files, digester, scratch } = parts;
   const url = parseLink(link);
   const source = parts.sourceOf(url);
@@ -33,8 +77,9 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options }, 
     random,
     digester,
     link: url,
-    openSession: (server) =>
-      parts.sourceOf(server).openSession(parts.sources, server, requestFor(options.request ?? {}, url, server)),
+    mirrors: (options.mirrors ?? []).map(parseLink),
+    ...(promised === null ? {} : { promised }),
+    openSession: (server) => parts.sourceOf(server).openSession(parts.sources, server, requestTo(server, link, options)),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limiters: options.limitBytesPerSecond === undefined ? [] : [new Limiter(options.limitBytesPerSecond, clock.mono())],
     options: {

@@ -3,6 +3,7 @@ import { scopes } from '#core/access.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
+import { mostMirrors } from '#core/listing.ts';
 import { checkRequest } from '#core/request.ts';
 
 const timeMs = z.int().describe('Milliseconds since 1970-01-01 UTC.');
@@ -92,6 +93,14 @@ export const request = z
   })
   .meta({ id: 'RequestOptions', description: 'How the link is asked for. Write-only: no answer shows it.' });
 
+const mirrors = z
+  .array(z.string().max(8192))
+  .max(mostMirrors)
+  .optional()
+  .describe(
+    'Other links to the same file. The fastest do the work; what is secret still goes to the origin of the link alone.',
+  );
+
 /** How the person wants it; shared by adding one and adding many. */
 const wishes = {
   destinationId: z.string().optional().describe('Where the finished file goes; the default destination when absent.'),
@@ -105,6 +114,7 @@ export const addDownload = z
   .strictObject({
     url: z.string().max(8192).describe('The link.'),
     name: z.string().min(1).max(255).optional().describe('Name of the finished file; the one the server suggests when absent.'),
+    mirrors,
     checksum: digest.optional().describe('The finished file must have this digest.'),
     ...wishes,
   })
@@ -114,18 +124,33 @@ export const addMany = z
   .strictObject({
     links: z
       .array(
-        z.strictObject({ url: z.string().max(8192), name: z.string().min(1).max(255).optional(), checksum: digest.optional() }),
+        z.strictObject({
+          url: z.string().max(8192),
+          name: z.string().min(1).max(255).optional(),
+          mirrors,
+          checksum: digest.optional(),
+        }),
       )
       .min(1)
-      .max(5000),
+      .max(5000)
+      .optional(),
+    metalink: z
+      .string()
+      .max(1024 * 1024)
+      .optional()
+      .describe(
+        'Text of a Metalink document (version 3 or 4): each file that it lists is added, with its mirrors and digests.',
+      ),
     ...wishes,
   })
+  .refine(({ links, metalink }) => (links === undefined) !== (metalink === undefined), 'Give either links or a metalink.')
   .meta({ id: 'AddMany' });
 
 export const changeDownload = z
   .strictObject({
     name: z.string().min(1).max(255).optional(),
     destinationId: z.string().optional(),
+    mirrors: mirrors.nullable(),
     checksum: digest.nullable().optional(),
     connections: z.int().min(1).max(32).nullable().optional(),
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),
@@ -151,6 +176,7 @@ export const download = z
     resumable: z.boolean().nullable(),
     destinationId: z.string(),
     location: z.string().nullable().describe('Where the finished file is, once delivered.'),
+    mirrors: z.array(z.string()).describe('Without passwords.'),
     checksum: digest.nullable(),
     connections: z.int().nullable(),
     limitBytesPerSecond: z.int().nullable(),

@@ -9,6 +9,7 @@ import type { DeliveredFile } from '#core/protocol.ts';
 import type { Store } from '#core/store.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { releaseAfter, type Scope as TestScope } from '#testing/temp.ts';
+import { metalink } from '#wire/metalink.ts';
 import { createSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock, systemRandom } from '#wire/system.ts';
@@ -79,6 +80,7 @@ export async function startApi(
         test: async () => [{ step: 'write', ok: true, message: null }],
         freeBytes: async () => 1000,
       },
+      listings: metalink,
       ...options,
     },
   });

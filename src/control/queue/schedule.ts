@@ -1,5 +1,6 @@
 import type { DownloadOptions } from '#core/download.ts';
 import type { Failure } from '#core/errors.ts';
+import type { Promised } from '#core/listing.ts';
 import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } from '#core/protocol.ts';
 import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from '../change.ts';
@@ -102,7 +103,7 @@ async function start(
     );
     return wish === null
       ? giveUp(parts, tx, task, started, secretsGone(download))
-      : { kind: 'probe', downloadId, ...asked(wish) };
+      : { kind: 'probe', downloadId, ...asked(wish), mayList: (await promisedOf(tx, downloadId)) === null };
   }
   if (task.kind === 'fetch') {
     const message = `Worker ${worker.name} fetches it.`;
@@ -111,7 +112,13 @@ async function start(
     const started = await changeState(parts, tx, download, 'fetch_started', fields, happening);
     return wish === null
       ? giveUp(parts, tx, task, started, secretsGone(download))
-      : { kind: 'fetch', downloadId, ...asked(wish), resolution: download.resolution };
+      : {
+          kind: 'fetch',
+          downloadId,
+          ...asked(wish),
+          resolution: download.resolution,
+          promised: await promisedOf(tx, downloadId),
+        };
   }
   const destination = await tx.destinations.get(download.destinationId);
   const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
@@ -137,12 +144,17 @@ const destinationGone = {
   retryAfterMs: null,
 } as const;
 
+/** null: no document lists it. */
+async function promisedOf(tx: Transaction, downloadId: string): Promise<Promised | null> {
+  const body = await tx.attachments.get(downloadId, 'promised');
+  return body === null ? null : JSON.parse(body);
+}
+
 /** The name may have been changed since the bytes came. */
-function filesToDeliver({ fetched, options }: StoredDownload): FetchedFile[] {
+function filesToDeliver({ fetched, options: { name, folder } }: StoredDownload): FetchedFile[] {
   const files = fetched?.files ?? [];
-  return files.length === 1 && options.name !== undefined
-    ? files.map((file) => ({ ...file, path: options.name ?? file.path }))
-    : files;
+  if (files.length > 1) return files;
+  return files.map((file) => ({ ...file, path: [...(folder === undefined ? [] : [folder]), name ?? file.path].join('/') }));
 }
 
 async function startErase(tx: Transaction, { downloadId, erase }: TaskRow): Promise<Work | null> {
