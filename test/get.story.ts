@@ -118,6 +118,24 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.ok(seen.at(-1)?.headers.authorization?.startsWith('Digest username="otto"'));
   });
 
+  test('--proxy-for sends what goes to a host through its proxy, and nothing else', async (t) => {
+    const folder = tempFolder(t);
+    const proxy = await serveHttpProxy(t);
+    const rules = ['--proxy-for', 'localhost=direct', '--proxy-for', `*=http://127.0.0.1:${proxy.port}`];
+    const straight = new URL(server.url('plain', {}, 'straight.bin'));
+    straight.hostname = 'localhost';
+    const through = server.url('plain', {}, 'through.bin');
+    const ran = await get(t, folder, ...rules, straight.href, through);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(namesIn(folder), ['straight.bin', 'through.bin']);
+    assert.ok(proxy.asked.length > 0 && proxy.asked.every((asked) => asked === `GET ${through}`), proxy.asked.join());
+    const probed = await start(t, ['probe', ...rules, through]);
+    assert.equal((await probed.exited).code, 0, probed.stderr);
+    const wrong = await get(t, folder, '--proxy-for', 'nonsense', through);
+    assert.match(wrong.stderr, /A proxy for a host looks like example\.org=socks5/);
+    assert.equal(wrong.code, 2);
+  });
+
   test('a server that is not there exits with 5 and a sentence', async (t) => {
     const folder = tempFolder(t);
     const port = await freePort();

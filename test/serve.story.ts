@@ -12,6 +12,7 @@ import { namesIn } from '#testing/fetch-into.ts';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { serveHttpProxy } from '#testing/serve-tunnels.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 
 const launcher = join(import.meta.dirname, '../flotilla');
@@ -113,6 +114,30 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     const withoutLink = { ...finished, link: '' };
     assert.doesNotMatch(JSON.stringify(withoutLink), /hidden-/);
     assert.doesNotMatch(serving.process.stdout + serving.process.stderr, /hidden-/);
+  });
+
+  test('the settings say which hosts are asked through which proxy', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const proxy = await serveHttpProxy(t, { login: { name: 'anna', password: 'hidden-key' } });
+    const proxies = [
+      { host: 'localhost', proxy: 'direct' },
+      { host: '*', proxy: `http://anna:hidden-key@127.0.0.1:${proxy.port}` },
+    ];
+    const changed = await serving.client.changeSettings({ body: { proxies } });
+    assert.doesNotMatch(JSON.stringify(changed), /hidden-key/);
+    const straight = new URL(server.url('plain', {}, 'straight.bin'));
+    straight.hostname = 'localhost';
+    const through = server.url('plain', {}, 'through.bin');
+    await serving.client.probeLink({ body: { url: through } });
+    for (const url of [straight.href, through]) await untilState(serving, (await add(serving, url)).id, 'completed');
+    assert.deepEqual(delivered(data), ['straight.bin', 'through.bin']);
+    assert.ok(proxy.asked.length >= 3 && proxy.asked.every((asked) => asked === `GET ${through}`), proxy.asked.join());
+    for (const name of namesIn(data).filter((one) => one.startsWith('flotilla.db'))) {
+      assert.ok(!readFileSync(join(data, name)).includes('hidden-key'), name);
+    }
+    const nonsense = serving.client.changeSettings({ body: { proxies: [{ host: 'http://x', proxy: 'direct' }] } });
+    await assert.rejects(nonsense, { status: 400, message: /"http:\/\/x" is not a host/ });
   });
 
   test('a dead link is fetched from its mirrors, each of which passes the gate', async (t) => {

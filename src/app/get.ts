@@ -10,9 +10,10 @@ import type { Files } from '#core/files.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { checkListedWishes, type ListedFile, promisedOf } from '#core/listing.ts';
 import { insideRoot, nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
+import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
-import type { SourceContext, SourceFacts } from '#core/source.ts';
+import type { ByteSession, SourceContext, SourceFacts } from '#core/source.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { sourceOf } from '#sources/index.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
@@ -26,7 +27,7 @@ import { isMetalinkName, metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, wantsColour } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
-import { type RequestFlags, readRequestFlags, typedProxy } from './request-flags.ts';
+import { type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 
 export type GetOptions = {
   dir: string;
@@ -81,6 +82,7 @@ type Run = {
   checksum: Digest | null;
   context: SourceContext;
   request: RequestOptions;
+  proxies: ProxyRule[];
   digester: DigestThread;
   limiters: Limiter[];
   screen: GetScreen;
@@ -123,9 +125,10 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   for (const link of [...links, ...mirrors]) sourceOf(link);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
   const request = await readRequestFlags(options);
+  const proxies = readProxyRules(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const opened = await rangesOfTypedHosts([...links, ...mirrors], typedProxy(request));
+  const opened = await rangesOfTypedHosts([...links, ...mirrors], (link) => typedProxy(link, request, proxies));
   const egress = openGate([...netAllow(environment), ...opened]);
   const run: Run = {
     options,
@@ -133,6 +136,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     checksum,
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     request,
+    proxies,
     digester: new DigestThread(),
     limiters: options.limitRate === undefined ? [] : [new Limiter(options.limitRate, clock.mono())],
     screen: chooseScreen(options),
@@ -177,6 +181,10 @@ async function wantListed(run: Run, listed: ListedFile[], typed: URL | null): Pr
     const [link, ...mirrors] = file.links.map(parseLink) as [URL, ...URL[]];
     want(run, { link, folder, name, mirrors, promised: promisedOf(file), typed });
   }
+}
+
+function openSession({ context, request, proxies }: Run, server: URL, typed: URL | null): ByteSession {
+  return sourceOf(server).openSession(context, server, proxied(requestFor(request, typed, server), server, proxies));
 }
 
 /** Is this the path of a Metalink document rather than a link? */
@@ -266,7 +274,7 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
       link,
       mirrors,
       ...(promised === null ? {} : { promised }),
-      openSession: (server) => sourceOf(server).openSession(run.context, server, requestFor(run.request, typed, server)),
+      openSession: (server) => openSession(run, server, typed),
       firstByte: found?.ranges.contiguousEnd(0) ?? 0,
       limiters: run.limiters,
       options: {
@@ -323,8 +331,7 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
 /** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */
 async function openMetalink(run: Run, { link, item, mirrors }: Wanted, signal: AbortSignal): Promise<unknown> {
   try {
-    const session = sourceOf(link).openSession(run.context, link, run.request);
-    const listed = await readListing(session, metalink, signal);
+    const listed = await readListing(openSession(run, link, link), metalink, signal);
     checkListedWishes(listed, { isNamed: false, hasMirrors: mirrors.length > 0 });
     await wantListed(run, listed, link);
     run.items.splice(run.items.indexOf(item), 1);

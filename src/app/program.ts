@@ -102,6 +102,11 @@ function addRequestFlags(command: Command): Command {
     .option('--user <name:password>', "login at the link's own origin: Basic, or Digest when the server asks for it")
     .option('--bearer <token>', "token for the link's own origin")
     .option('--proxy <link>', 'http://…, https://… or socks5://…, with name:password@ when it needs a login')
+    .option(
+      '--proxy-for <host=proxy>',
+      'the proxy for a host, *.host or *, unless --proxy is given; direct is none (repeatable)',
+      collect,
+    )
     .option('--interface <address>', 'own address that connections start from')
     .option('-4, --ipv4', 'only IPv4 addresses')
     .option('-6, --ipv6', 'only IPv6 addresses')

@@ -2,6 +2,7 @@ import type { Download, DownloadOptions, DownloadState, ListFilter } from '#core
 import type { FlotillaEvent } from '#core/event.ts';
 import type { ListedFile, Promised } from '#core/listing.ts';
 import type { ControlPlane, TaskProgress } from '#core/protocol.ts';
+import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
@@ -41,7 +42,13 @@ export type StoredDestination = {
   isDefault: boolean;
 };
 
-export type Settings = { parallelDownloads: number; connections: number; maxTries: number };
+export type Settings = {
+  parallelDownloads: number;
+  connections: number;
+  maxTries: number;
+  /** As people may see them. The first one that fits a host counts for it. */
+  proxies: ProxyRule[];
+};
 
 export type WorkerRow = {
   id: string;

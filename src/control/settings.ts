@@ -1,9 +1,10 @@
 import type { Transaction } from '#core/store.ts';
 import type { Settings } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
+import { keepProxies } from './kept-proxies.ts';
 import type { Parts } from './parts.ts';
 
-const defaultSettings: Settings = { parallelDownloads: 3, connections: 8, maxTries: 5 };
+const defaultSettings: Settings = { parallelDownloads: 3, connections: 8, maxTries: 5, proxies: [] };
 
 const key = 'settings';
 
@@ -14,7 +15,9 @@ export async function readSettings(tx: Transaction): Promise<Settings> {
 
 export function changeSettings(parts: Parts, change: Partial<Settings>): Promise<Settings> {
   return parts.store.write(async (tx) => {
-    const settings = { ...(await readSettings(tx)), ...change };
+    const before = await readSettings(tx);
+    const settings = { ...before, ...change };
+    if (change.proxies !== undefined) settings.proxies = await keepProxies(parts, tx, change.proxies, before.proxies);
     await tx.meta.put(key, JSON.stringify(settings));
     await recordEvents(parts, tx, [systemEvent(parts, 'settings.changed', 'Settings were changed.', settings)]);
     // More may run now.

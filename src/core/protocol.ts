@@ -5,6 +5,7 @@
 import type { DownloadOptions, Phase } from './download.ts';
 import type { Failure } from './errors.ts';
 import type { ListedFile, Promised } from './listing.ts';
+import type { ProxyRule } from './proxies.ts';
 import type { Digest, Resolution, Validator } from './resolution.ts';
 
 /** probe: look at the link · fetch: bytes into scratch, verified · deliver: scratch to destination, proven · erase: delivered files go. */
@@ -68,6 +69,7 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
       options: DownloadOptions;
       /** A link to a document that lists files stands for those files. */
       mayList: boolean;
+      proxies: ProxyRule[];
     }
   | {
       kind: 'fetch';
@@ -77,6 +79,7 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
       resolution: Resolution | null;
       /** What a document that lists the file says about it. */
       promised: Promised | null;
+      proxies: ProxyRule[];
     }
   | { kind: 'deliver'; downloadId: string; files: FetchedFile[]; destination: DestinationGrant }
   | { kind: 'erase'; downloadId: string; files: DeliveredFile[]; destination: DestinationGrant }

@@ -4,6 +4,7 @@ import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
+import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { Limiter } from '#lib/limiter.ts';
@@ -23,10 +24,11 @@ const defaultConnections = 8;
 /** So long one link may take to answer while another one could. */
 const firstAnswerMs = 5000;
 
-export const runProbe: RunTask<'probe'> = async ({ link, options, mayList }, { parts, signal }) => {
-  const { url, resolution } = await probeAny([link, ...(options.mirrors ?? [])].map(parseLink), options, parts, signal);
+export const runProbe: RunTask<'probe'> = async ({ link, options, mayList, proxies }, { parts, signal }) => {
+  const asked: Asked = { link, options, proxies };
+  const { url, resolution } = await probeAny([link, ...(options.mirrors ?? [])].map(parseLink), asked, parts, signal);
   if (!mayList || !parts.listings.isOne(resolution.mediaType, resolution.name)) return { kind: 'resolved', resolution };
-  const session = parts.sourceOf(url).openSession(parts.sources, url, requestTo(url, link, options));
+  const session = parts.sourceOf(url).openSession(parts.sources, url, requestTo(url, asked));
   const listed = await readListing(session, parts.listings, signal);
   const files = listed.map(({ path, sizeBytes }) => ({ path, sizeBytes }));
   return { kind: 'resolved', resolution: { ...resolution, kind: parts.listings.kind, files }, listed };
@@ -35,11 +37,10 @@ export const runProbe: RunTask<'probe'> = async ({ link, options, mayList }, { p
 /** The first of these links that answers, asked in turn; what the first one says when none does. */
 async function probeAny(
   links: URL[],
-  options: DownloadOptions,
+  asked: Asked,
   { sources, sourceOf }: WorkerParts,
   signal: AbortSignal,
 ): Promise<{ url: URL; resolution: Resolution }> {
-  const [first] = links as [URL, ...URL[]];
   let failure: unknown;
   for (const url of links) {
     const late = new AbortController();
@@ -48,7 +49,7 @@ async function probeAny(
       if (url !== links.at(-1)) late.abort(new FlotillaError('timed_out', message));
     });
     try {
-      const request = requestTo(url, first.href, options);
+      const request = requestTo(url, asked);
       const resolution = await sourceOf(url).probe(sources, url, request, AbortSignal.any([signal, late.signal]));
       return { url, resolution };
     } catch (error) {
@@ -61,12 +62,18 @@ async function probeAny(
   throw failure;
 }
 
-/** How that server is asked: what is secret goes to the origin that it was given for. */
-function requestTo(server: URL, link: string, { request = {}, requestOrigin = link }: DownloadOptions): RequestOptions {
-  return requestFor(request, new URL(requestOrigin), server);
+type Asked = { link: string; options: DownloadOptions; proxies: ProxyRule[] };
+
+/** How that server is asked: what is secret goes to the origin that it was given for, and each goes its own way. */
+function requestTo(server: URL, { link, options, proxies }: Asked): RequestOptions {
+  const { request = {}, requestOrigin = link } = options;
+  return proxied(requestFor(request, new URL(requestOrigin), server), server, proxies);
 }
 
-export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options, promised }, { parts, signal, show, note }) => {
+export const runFetch: RunTask<'fetch'> = async (
+  { downloadId, link, options, promised, proxies },
+  { parts, signal, show, note },
+) => {
   const { clock, random, files, digester, scratch } = parts;
   const url = parseLink(link);
   const source = parts.sourceOf(url);
@@ -79,7 +86,8 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, link, options, pr
     link: url,
     mirrors: (options.mirrors ?? []).map(parseLink),
     ...(promised === null ? {} : { promised }),
-    openSession: (server) => parts.sourceOf(server).openSession(parts.sources, server, requestTo(server, link, options)),
+    openSession: (server) =>
+      parts.sourceOf(server).openSession(parts.sources, server, requestTo(server, { link, options, proxies })),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limiters: options.limitBytesPerSecond === undefined ? [] : [new Limiter(options.limitBytesPerSecond, clock.mono())],
     options: {

@@ -4,6 +4,7 @@ import { downloadStates, listFilters, phases, queueReasons } from '#core/downloa
 import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
 import { mostMirrors } from '#core/listing.ts';
+import { checkProxyRule, mostProxyRules } from '#core/proxies.ts';
 import { checkRequest } from '#core/request.ts';
 
 const timeMs = z.int().describe('Milliseconds since 1970-01-01 UTC.');
@@ -51,6 +52,16 @@ export const resolution = z
   })
   .meta({ id: 'Resolution', description: 'What probing a link found.' });
 
+/** What the core refuses is refused at the door, in its words. */
+function addIssueOf(context: z.RefinementCtx, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+}
+
 /** Write-only: no answer shows it. */
 export const request = z
   .strictObject({
@@ -83,14 +94,7 @@ export const request = z
       .optional()
       .describe('Shown to the origin of the link in the TLS handshake (PEM).'),
   })
-  .superRefine((given, context) => {
-    try {
-      checkRequest(given);
-    } catch (error) {
-      if (!(error instanceof FlotillaError)) throw error;
-      context.addIssue({ code: 'custom', message: error.message });
-    }
-  })
+  .superRefine((given, context) => addIssueOf(context, () => checkRequest(given)))
   .meta({ id: 'RequestOptions', description: 'How the link is asked for. Write-only: no answer shows it.' });
 
 const mirrors = z
@@ -315,11 +319,22 @@ export const destinationTest = z
   .object({ ok: z.boolean(), steps: z.array(z.object({ step: z.string(), ok: z.boolean(), message: z.string().nullable() })) })
   .meta({ id: 'DestinationTest' });
 
+const proxyRule = z
+  .strictObject({
+    host: z.string().max(255).describe('example.org, *.example.org for it with everything below, or * for every host.'),
+    proxy: z
+      .string()
+      .max(2048)
+      .describe('http://…, https://…, socks5://… or direct. Its password is shown as ***, which leaves it as it is.'),
+  })
+  .superRefine((rule, context) => addIssueOf(context, () => checkProxyRule(rule)));
+
 export const settings = z
   .strictObject({
     parallelDownloads: z.int().min(1).max(64).describe('Downloads that are fetched at the same time.'),
     connections: z.int().min(1).max(32).describe('Connections a download opens when it does not say.'),
     maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
+    proxies: z.array(proxyRule).max(mostProxyRules).describe('Proxies by the host of a link; the first that fits counts.'),
   })
   .meta({ id: 'Settings' });
 

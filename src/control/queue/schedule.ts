@@ -5,6 +5,7 @@ import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } fro
 import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from '../change.ts';
 import type { Settings } from '../control.ts';
+import { recallProxies } from '../kept-proxies.ts';
 import type { Parts } from '../parts.ts';
 import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { readSettings } from '../settings.ts';
@@ -31,9 +32,10 @@ export async function claim(parts: Parts, request: ClaimRequest, signal: AbortSi
 }
 
 async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise<Claim[]> {
-  const { worker, claims, lookRoom } = await parts.store.write(async (tx) => {
+  const { worker, claims, lookRoom, proxies } = await parts.store.write(async (tx) => {
     const worker = await requireWorker(parts, tx, workerId);
-    const settings = await readSettings(tx);
+    const shown = await readSettings(tx);
+    const settings = { ...shown, proxies: await recallProxies(parts, tx, shown.proxies) };
     // Somebody sits before the screen and waits for a look, so looks have their room before any other probe.
     const lookRoom = worker.kinds.includes('probe') ? Math.min(room.probe, parts.probes.waitingCount(worker.schemes)) : 0;
     const claims: Claim[] = [];
@@ -42,9 +44,9 @@ async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise
       const tasks = limit > 0 ? await tx.tasks.ready({ kind, workerId, schemes: worker.schemes, limit }) : [];
       for (const task of tasks) claims.push(...(await claimTask(parts, tx, task, worker, settings)));
     }
-    return { worker, claims, lookRoom };
+    return { worker, claims, lookRoom, proxies: settings.proxies };
   });
-  return [...parts.probes.take(workerId, worker.schemes, lookRoom), ...claims];
+  return [...parts.probes.take(workerId, worker.schemes, lookRoom, proxies), ...claims];
 }
 
 /** Fetching is what loads machines and servers, so only that is limited for all workers together. */
@@ -88,7 +90,7 @@ async function start(
   const { id: downloadId } = download;
   const wish = task.kind === 'deliver' ? null : await recallWish(parts, tx, download);
   const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
-    return { link, options: { connections: settings.connections, ...options } };
+    return { link, options: { connections: settings.connections, ...options }, proxies: settings.proxies };
   };
   const startedAtMs = download.startedAtMs ?? parts.clock.now();
   if (task.kind === 'probe') {

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { FlotillaError } from '#core/errors.ts';
 import * as first from './0001-first.ts';
-import * as attachments from './0002-attachments.ts';
+import * as attachments from './0003-attachments.ts';
 
 type Migration = { name: string; up(db: Kysely<unknown>): Promise<void> };
 type MigrationsTable = { migrations: { name: string; atMs: number } };

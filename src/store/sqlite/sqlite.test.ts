@@ -112,7 +112,7 @@ test('secrets in a database of the first version move out of the downloads, and 
   await (await open(t, path)).close();
   const old = new DatabaseSync(path);
   old.exec(
-    "drop table attachments; alter table downloads drop column secrets; delete from migrations where name = '0002-attachments'",
+    "drop table attachments; alter table downloads drop column secrets; delete from migrations where name = '0003-attachments'",
   );
   const insert = old.prepare(`
     insert into downloads (id, ownerId, link, name, searchText, state, options, destinationId, doneBytes, attempt, createdAtMs,

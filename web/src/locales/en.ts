@@ -351,6 +351,10 @@ export const messages = {
   'setting.maxTriesHelp': 'How often a passing fault is tried before the download fails.',
   'setting.parallelDownloads': 'Downloads at the same time',
   'setting.parallelDownloadsHelp': 'The others wait in the queue.',
+  'setting.proxies': 'Proxies by host',
+  'setting.proxiesHelp':
+    'One a line: a host and its proxy. *.example.org is a host with everything below it, * every host, direct no proxy; the first that fits counts. A password shown as *** stays as it is.',
+  'setting.proxiesWrong': 'A line has a host and a proxy: example.org socks5://proxy.example:1080',
   'setting.range': 'A whole number from {least} to {most}.',
   'settings.appearance': 'Appearance',
   'settings.destinations': 'Destinations',

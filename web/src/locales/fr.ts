@@ -359,6 +359,10 @@ export const messages: Record<keyof typeof english, string> = {
   'setting.maxTriesHelp': 'Nombre d’essais lors d’une panne passagère avant l’échec du téléchargement.',
   'setting.parallelDownloads': 'Téléchargements simultanés',
   'setting.parallelDownloadsHelp': 'Les autres attendent leur tour.',
+  'setting.proxies': 'Proxys par hôte',
+  'setting.proxiesHelp':
+    'Un par ligne : un hôte et son proxy. *.example.org est un hôte avec tout ce qui est en dessous, * tous les hôtes, direct sans proxy ; le premier qui convient compte. Un mot de passe affiché *** reste tel quel.',
+  'setting.proxiesWrong': 'Une ligne contient un hôte et un proxy : example.org socks5://proxy.example:1080',
   'setting.range': 'Un nombre entier de {least} à {most}.',
   'settings.appearance': 'Apparence',
   'settings.destinations': 'Destinations',

@@ -361,6 +361,10 @@ export const messages: Record<keyof typeof english, string> = {
   'setting.maxTriesHelp': 'Сколько раз повторять при временном сбое, прежде чем загрузка не удастся.',
   'setting.parallelDownloads': 'Загрузок одновременно',
   'setting.parallelDownloadsHelp': 'Остальные ждут в очереди.',
+  'setting.proxies': 'Прокси по хостам',
+  'setting.proxiesHelp':
+    'По одному в строке: хост и его прокси. *.example.org — хост со всем, что под ним, * — все хосты, direct — без прокси; действует первый подходящий. Пароль, показанный как ***, остаётся прежним.',
+  'setting.proxiesWrong': 'В строке должны быть хост и прокси: example.org socks5://proxy.example:1080',
   'setting.range': 'Целое число от {least} до {most}.',
   'settings.appearance': 'Вид',
   'settings.destinations': 'Куда сохранять',

@@ -8,12 +8,14 @@ import type { Settings } from '../../types.ts';
 import { Field } from '../../ui/field.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { useT } from '../../words/words.ts';
+import { ProxySetting } from './proxies.tsx';
 
 const fields = [
   { name: 'parallelDownloads', most: 64 },
   { name: 'connections', most: 32 },
   { name: 'maxTries', most: 50 },
 ] as const satisfies { name: keyof Settings; most: number }[];
+type NumberName = (typeof fields)[number]['name'];
 
 export function General() {
   const settings = useQuery(settingsQuery);
@@ -24,12 +26,13 @@ export function General() {
       {fields.map(({ name, most }) => (
         <NumberSetting key={name} name={name} most={most} saved={settings.data[name]} />
       ))}
+      <ProxySetting saved={settings.data.proxies} />
     </div>
   );
 }
 
 /** Saves itself when it is left or Enter is pressed: no button that could be forgotten. */
-function NumberSetting({ name, most, saved }: { name: keyof Settings; most: number; saved: number }) {
+function NumberSetting({ name, most, saved }: { name: NumberName; most: number; saved: number }) {
   const t = useT();
   const { toasts } = useServices();
   const queries = useQueryClient();

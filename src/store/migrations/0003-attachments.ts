@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { showLink } from '#core/link.ts';
 
-export const name = '0002-attachments';
+export const name = '0003-attachments';
 
 type Old = { id: string; link: string; options: string; state: string; removedAtMs: number | null };
 type Tables = {
