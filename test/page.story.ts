@@ -142,8 +142,9 @@ describe('the page', { timeout: 120_000 }, () => {
   test('with the keyboard alone: a link that needs a login is asked for with it, and nobody sees it again', async () => {
     await page.keyboard.press('a');
     const link = files.url('digest-login', { user: 'otto', password: 'hidden word' }, 'locked.bin');
-    await page.keyboard.insertText(link);
     const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Links').waitFor();
+    await page.keyboard.insertText(link);
     await dialog.getByText(/wants a user name and a password/).waitFor();
     await tabTo('Request');
     await page.keyboard.press('Enter');
