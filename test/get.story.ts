@@ -50,6 +50,55 @@ describe('flotilla get', { concurrency: 3 }, () => {
   });
   const sentBytes = (url: string) => server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
 
+  test('a list of small files comes whole, whatever is odd among them', async (t) => {
+    const folder = tempFolder(t);
+    const small = await serveHostile(t, { body: body.subarray(0, 5000) });
+    const names = Array.from({ length: 60 }, (_, n) => `n${n}.bin`);
+    const odd = [
+      small.url('404', { times: 9 }, 'missing.bin'),
+      small.url('chunked', {}, 'chunked.bin'),
+      small.url('redirect', {}, 'moved.bin'),
+      small.url('truncated', { times: 2 }, 'cut.bin'),
+      small.url('503', {}, 'busy.bin'),
+      small.url('plain', {}, 'n7.bin'),
+    ];
+    const plainLinks = names.map((name) => small.url('plain', {}, name));
+    const links = [...plainLinks.slice(0, 30), ...odd, ...plainLinks.slice(30)];
+    const list = join(tempFolder(t), 'list.txt');
+    writeFileSync(list, links.join('\n'));
+    mkdirSync(join(folder, '.flotilla-999999999'));
+    const ran = await get(t, folder, '--json', '-i', list);
+    assert.equal(ran.code, 3, ran.stderr);
+    const expected = [...names, 'chunked.bin', 'moved.bin', 'cut.bin', 'busy.bin', 'n7 (1).bin'];
+    assert.deepEqual(namesIn(folder).sort(), expected.sort());
+    for (const name of expected) assert.ok(isWhole(join(folder, name), body.subarray(0, 5000)), name);
+    const ended = events(ran.stdout).filter(({ event }) => event === 'download.completed' || event === 'download.failed');
+    assert.equal(ended.length, links.length);
+    assert.equal(new Set(ended.map(({ link }) => link)).size, links.length);
+    assert.ok(ended.every(({ sha256: hex, event }) => event === 'download.failed' || /^[0-9a-f]{64}$/.test(String(hex))));
+  });
+
+  test('a long list killed in the middle shows no half file, and the next run cleans up', async (t) => {
+    const folder = tempFolder(t);
+    const small = await serveHostile(t, { body: body.subarray(0, 60_000) });
+    const links = Array.from({ length: 400 }, (_, n) => small.url('plain', {}, `n${n}.bin`));
+    const list = join(tempFolder(t), 'list.txt');
+    writeFileSync(list, links.join('\n'));
+    const run = await start(t, ['get', '-q', '-d', folder, '-i', list]);
+    while (namesIn(folder).every((name) => name.startsWith('.'))) await sleep(1);
+    run.kill('SIGKILL');
+    await run.exited;
+    for (const name of namesIn(folder)) {
+      if (!name.startsWith('.')) assert.ok(isWhole(join(folder, name), body.subarray(0, 60_000)), name);
+    }
+    const again = await get(t, folder, '-q', '-i', list);
+    assert.equal(again.code, 0, again.stderr);
+    assert.deepEqual(
+      namesIn(folder).filter((name) => name.startsWith('.')),
+      [],
+    );
+  });
+
   const badInputs: [name: string, args: string[], code: number, sentence: RegExp][] = [
     ['nothing', [], 2, /There is no link to get/],
     ['what is not a link', ['nonsense'], 2, /"nonsense" is not a link\. A link looks like/],
@@ -129,6 +178,10 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.equal(ran.code, 0, ran.stderr);
     assert.deepEqual(namesIn(folder), ['straight.bin', 'through.bin']);
     assert.ok(proxy.asked.length > 0 && proxy.asked.every((asked) => asked === `GET ${through}`), proxy.asked.join());
+    proxy.asked.length = 0;
+    const list = Array.from({ length: 20 }, (_, index) => server.url('plain', {}, `${index}.bin`));
+    assert.equal((await get(t, tempFolder(t), ...rules, ...list)).code, 0);
+    assert.deepEqual(new Set(proxy.asked), new Set(list.map((link) => `GET ${link}`)), 'a long list is no exception');
     const probed = await start(t, ['probe', ...rules, through]);
     assert.equal((await probed.exited).code, 0, probed.stderr);
     const wrong = await get(t, folder, '--proxy-for', 'nonsense', through);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { exitCodeOf, exitCodeOfAll, exitCodes } from '#cli/exit-codes.ts';
-import { blockScreen, type GetItem, type GetScreen, jsonScreen, plainScreen } from '#cli/get-screen.ts';
+import { blockScreen, type GetItem, type GetScreen, jsonScreen, plainScreen, type Terminal } from '#cli/get-screen.ts';
 import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Files } from '#core/files.ts';
@@ -15,6 +15,7 @@ import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { ByteSession, SourceContext, SourceFacts } from '#core/source.ts';
 import { Limiter } from '#lib/limiter.ts';
+import { WorkQueue } from '#lib/work-queue.ts';
 import { sourceOf } from '#sources/index.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { Promised } from '#transfer/fetch-task.ts';
@@ -26,6 +27,7 @@ import { createKeptConnections } from '#wire/kept-connections.ts';
 import { isMetalinkName, metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, wantsColour } from './config.ts';
+import { getSmall, type SmallOptions } from './get-small.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
 import { type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 
@@ -57,13 +59,15 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
   const ticker = setInterval(() => run.screen.tick(run.items), 250);
   try {
     const work = async () => {
-      for (let next = run.waiting.shift(); next !== undefined; next = run.waiting.shift()) {
-        if (stop.signal.aborted) return;
+      for (let next = await run.waiting.next(); next !== null && !stop.signal.aborted; next = await run.waiting.next()) {
+        // A Metalink document brings new work.
+        const release = run.waiting.hold();
         run.exitCodesSeen.push(await getOne(run, next, stop.signal));
+        release();
       }
     };
-    // A Metalink document brings new work when most of the others have gone home.
-    while (run.waiting.length > 0 && !stop.signal.aborted) await Promise.all(Array.from({ length: options.jobs }, work));
+    const shortWay = getList(run, stop.signal);
+    await Promise.all([shortWay, ...Array.from({ length: options.jobs }, work)]);
   } finally {
     clearInterval(ticker);
     unlisten();
@@ -73,6 +77,43 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
   const unfinished = run.items.some(({ state }) => state !== 'done' && state !== 'failed');
   run.screen.end(run.items, unfinished ? 'Stopped. What has arrived is kept: run the same command again to go on.' : null);
   return unfinished ? exitCodes.interrupted : exitCodeOfAll(run.exitCodesSeen);
+}
+
+/** Long lists take the shorter way first; what is left of them waits for the ordinary one. */
+async function getList(run: Run, signal: AbortSignal): Promise<void> {
+  const { context, request, proxies, folder, options, screen } = run;
+  if (options.limitRate !== undefined || run.waiting.isEmpty) return;
+  const release = run.waiting.hold();
+  const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
+    own === folder &&
+    proxied(request, link, proxies) === request &&
+    mirrors.length === 0 &&
+    promised === null &&
+    !run.leftBehind.has(leftKey(folder, showLink(link)));
+  const [plain, others] = partition(run.waiting.takeAll(), isPlain);
+  for (const wanted of others) run.waiting.add(wanted);
+  const small: SmallOptions<Wanted> = {
+    context,
+    request,
+    folder,
+    alwaysSha256: options.digest,
+    leave: (wanted) => run.waiting.add(wanted),
+    done({ item }, result) {
+      Object.assign(item, { state: 'done', doneBytes: result.sizeBytes });
+      screen.started(item, 0);
+      screen.done(item, result);
+      run.exitCodesSeen.push(exitCodes.ok);
+    },
+    failed({ item }, error) {
+      item.state = 'failed';
+      const failure = toFailure(error);
+      screen.failed(item, failure, false);
+      run.exitCodesSeen.push(exitCodeOf(failure.code));
+    },
+    isList: ({ mediaType, suggestedName }) => metalink.isOne(mediaType, suggestedName),
+  };
+  await getSmall(plain, small, signal);
+  release();
 }
 
 /** Everything that the downloads of one call share. */
@@ -89,7 +130,7 @@ type Run = {
   /** Every download that the screen knows. */
   items: GetItem[];
   /** Those that nobody has begun. */
-  waiting: Wanted[];
+  waiting: WorkQueue<Wanted>;
   /** What earlier runs left, by folder and link. */
   leftBehind: Map<string, LeftBehind[]>;
   /** Paths that downloads of this call are using. */
@@ -141,7 +182,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     limiters: options.limitRate === undefined ? [] : [new Limiter(options.limitRate, clock.mono())],
     screen: chooseScreen(options),
     items: [],
-    waiting: [],
+    waiting: new WorkQueue(),
     leftBehind: await findLeftBehind(folder),
     names: new Set(),
     exitCodesSeen: [],
@@ -163,7 +204,7 @@ function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
     connectionCount: 0,
   };
   run.items.push(item);
-  run.waiting.push({ ...wanted, item });
+  run.waiting.add({ ...wanted, item });
 }
 
 /** Every file that a Metalink document lists, from all its mirrors, in the folders it names below the chosen one. */
@@ -224,11 +265,31 @@ async function findLeftBehind(folder: string): Promise<Map<string, LeftBehind[]>
 }
 
 function chooseScreen({ json, quiet }: GetOptions): GetScreen {
-  const { stdout, stderr } = process;
+  const { isTTY } = process.stderr;
+  const [stdout, stderr] = [joined(process.stdout), joined(process.stderr)];
   if (json) return jsonScreen(stdout);
-  const redraws = stderr.isTTY && environment.TERM !== 'dumb' && !environment.CI;
+  const redraws = isTTY && environment.TERM !== 'dumb' && !environment.CI;
   if (quiet || !redraws) return plainScreen(stdout, stderr, quiet ?? false);
-  return blockScreen(stdout, stderr, wantsColour(environment, true), !stdout.isTTY);
+  return blockScreen(stdout, stderr, wantsColour(environment, true), !process.stdout.isTTY);
+}
+
+/** What is said in one go is written in one go: a thousand small files are done in a moment. */
+function joined(stream: NodeJS.WriteStream): Terminal {
+  let text = '';
+  const flush = () => {
+    const all = text;
+    text = '';
+    stream.write(all);
+  };
+  return {
+    get columns() {
+      return stream.columns;
+    },
+    write(more) {
+      if (text === '') queueMicrotask(flush);
+      text += more;
+    },
+  };
 }
 
 async function readList(path: string): Promise<string[]> {
@@ -433,4 +494,9 @@ const partSuffix = '.part';
 
 function isInUse(system: Files, journal: Found): boolean {
   return journal.processId !== null && system.isOtherProcess(journal.processId);
+}
+
+function partition<T>(items: T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  const { first = [], second = [] } = Object.groupBy(items, (item) => (isFirst(item) ? 'first' : 'second'));
+  return [first, second];
 }

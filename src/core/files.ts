@@ -13,6 +13,8 @@ export interface Files {
    * Both lie on one file system.
    */
   claimName(from: string, to: string): Promise<boolean>;
+  /** Likewise for many at once, with one flush for each folder; what went wrong with one says nothing of the others. */
+  claimNames(moves: { from: string; to: string }[]): Promise<(boolean | Error)[]>;
   remove(path: string): Promise<void>;
   /** Removes a folder with all that is in it; a missing one is fine. */
   removeFolder(path: string): Promise<void>;

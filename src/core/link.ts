@@ -20,6 +20,7 @@ export function parseLink(text: string): URL {
 
 /** The link as people and logs may see it: a password never shows, a user name stays. */
 export function showLink(link: string | URL): string {
+  if (link instanceof URL && link.password === '') return link.href;
   const url = URL.parse(String(link));
   if (url === null) return quote(String(link));
   if (url.password !== '') url.password = '***';

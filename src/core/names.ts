@@ -4,6 +4,9 @@ import { basename, extname, resolve, sep } from 'node:path';
 /** Longest file name that every common file system takes, in UTF-8 bytes. */
 export const maxNameBytes = 255;
 
+/** UTF-8 needs no more for each unit of a string. */
+const mostBytesPerUnit = 3;
+
 const reservedOnWindows = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)/i;
 // Control, bidi and zero-width characters can make one name look like another; lone surrogates are no text at all.
 const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u{fff9}-\u{fffb}\u{fffe}\u{ffff}]/gu;
@@ -13,6 +16,7 @@ const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u{fff9}-\u{fffb}\u{fffe}\u{ff
  * characters, no reserved names, no hidden start, at most 255 bytes with the extension kept. Never empty.
  */
 export function safeName(text: string, fallback = 'download'): string {
+  if (isHarmless(text)) return text;
   const lastPart = text.normalize('NFC').replace(invisible, '').split(/[/\\]/).at(-1) ?? '';
   let name = lastPart
     .replace(/[<>:"|?*]/g, '_')
@@ -22,6 +26,13 @@ export function safeName(text: string, fallback = 'download'): string {
   if (reservedOnWindows.test(name)) name = `_${name}`;
   name = shorten(name, maxNameBytes);
   return name === '' ? fallback : name;
+}
+
+/** Most names are: letters, digits and dots between them, and short. */
+function isHarmless(text: string): boolean {
+  return (
+    text.length * mostBytesPerUnit <= maxNameBytes && /^\w[\w-]*(?:\.[\w-]+)*$/.test(text) && !reservedOnWindows.test(text)
+  );
 }
 
 /** `name`, `name (1)`, `name (2)` …: the same name, told apart. The number goes before the extension. */
@@ -55,6 +66,7 @@ export function nameFromLink(url: URL): string {
 
 /** Percent-decoding that never throws; bytes that are not UTF-8 are read as Latin-1, as browsers of old wrote them. */
 export function decodePercent(text: string): string {
+  if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
   } catch {
@@ -73,7 +85,7 @@ function keptExtension(name: string): string {
 }
 
 function shorten(name: string, maxBytes: number): string {
-  if (byteLength(name) <= maxBytes) return name;
+  if (name.length * mostBytesPerUnit <= maxBytes || byteLength(name) <= maxBytes) return name;
   const extension = keptExtension(name);
   const letters = [...name.slice(0, name.length - extension.length)];
   const room = maxBytes - byteLength(extension);

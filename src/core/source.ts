@@ -70,6 +70,16 @@ export interface ByteSession {
   close(): void;
 }
 
+/** A list of links that may all lead to small files on one server. */
+export type SmallFiles<T extends { link: URL }> = {
+  /** The next one to ask for; null when there is none. */
+  next(): T | null;
+  /** It is a small file, whole. The bytes are only valid during the call. A promise holds the connection back. */
+  take(item: T, facts: SourceFacts, bytes: Uint8Array): void | Promise<void>;
+  /** It is something else: open it in the ordinary way. */
+  leave(item: T): void;
+};
+
 /** Adapter that reads. Byte sources have `openSession`; the transfer core does the rest. */
 export interface Source {
   readonly kind: string;
@@ -77,6 +87,18 @@ export interface Source {
   readonly schemes: readonly string[];
   probe(context: SourceContext, link: URL, request: RequestOptions, signal: AbortSignal): Promise<Resolution>;
   openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession;
+  /**
+   * For sources that have a faster way for many small files of one server. One call uses one connection. Resolves with false
+   * when the rest of the list is better opened in the ordinary way; every link that was given is taken or left by then, unless
+   * it rejects: those that were given and not taken are then unfinished.
+   */
+  fetchSmall?<T extends { link: URL }>(
+    context: SourceContext,
+    origin: URL,
+    request: RequestOptions,
+    list: SmallFiles<T>,
+    signal: AbortSignal,
+  ): Promise<boolean>;
 }
 
 /** Checked here so that an adapter reads like its neighbours. */

@@ -3,28 +3,21 @@ import { parseCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
-import type { Credentials, RequestHeader, RequestOptions } from '#core/request.ts';
-import type { Digest, Resolution } from '#core/resolution.ts';
+import type { Credentials, RequestOptions } from '#core/request.ts';
+import type { Resolution } from '#core/resolution.ts';
 import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
-import { version } from '#core/version.ts';
-import { fileNameOf } from '#wire/content-disposition.ts';
 import { CookieJar } from '#wire/cookie-jar.ts';
-import {
-  parseContentRange,
-  parseOldDigest,
-  parseReprDigest,
-  parseRetryAfterMs,
-  parseUnsatisfiedRange,
-} from '#wire/http-fields.ts';
+import { factsOf } from '#wire/http-facts.ts';
+import { parseContentRange, parseRetryAfterMs, parseUnsatisfiedRange } from '#wire/http-fields.ts';
 import { field, garbled, type HttpHead, pouredLength } from '#wire/http-head.ts';
+import { baseHeaders, withCookie, withGiven } from '#wire/http-headers.ts';
+import { fetchSmall } from '#wire/http-small.ts';
 import { Http1Connection } from '#wire/http1.ts';
-import { parseDuplicates } from '#wire/link-field.ts';
 import { Login } from '#wire/login.ts';
 import { proxyLogin } from '#wire/tunnel.ts';
 import { createWay } from '#wire/way.ts';
 
 const maxRedirects = 10;
-const ownUserAgent = `Flotilla/${version}`;
 
 export const http = defineSource({
   kind: 'http',
@@ -42,6 +35,7 @@ export const http = defineSource({
   },
 
   openSession,
+  fetchSmall,
 });
 
 export function resolutionOf(link: URL, facts: SourceFacts): Resolution {
@@ -205,12 +199,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
   /** Given headers and a password belong to the origin of the link alone: they are not sent where a redirect leads. */
   function requestHeaders(url: URL, startByte: number | null, endByte: number | null): [string, string][] {
     const isOwnOrigin = url.origin === link.origin;
-    const headers: [string, string][] = [
-      ['User-Agent', request.userAgent ?? ownUserAgent],
-      ['Accept', '*/*'],
-      ['Accept-Encoding', 'identity'],
-    ];
-    if (request.referer !== undefined) headers.push(['Referer', request.referer]);
+    const headers = baseHeaders(request);
     if (startByte !== null) headers.push(['Range', `bytes=${startByte}-${endByte === null ? '' : endByte - 1}`]);
     if (isOwnOrigin && request.bearer !== undefined) headers.push(['Authorization', `Bearer ${request.bearer}`]);
     else if (isOwnOrigin && login !== null) headers.push(['Authorization', login.authorizationFor(url.pathname + url.search)]);
@@ -291,20 +280,6 @@ function decoded(text: string): string {
   }
 }
 
-/** Given headers take the place of ours of the same name; of each other they are repeats. */
-function withGiven(ours: [string, string][], given: RequestHeader[]): [string, string][] {
-  const names = new Set(given.map(({ name }) => name.toLowerCase()));
-  const kept = ours.filter(([name]) => !names.has(name.toLowerCase()));
-  return [...kept, ...given.map(({ name, value }): [string, string] => [name, value])];
-}
-
-/** RFC 6265 section 5.4: there is one Cookie field at most. */
-function withCookie(headers: [string, string][], cookie: string): [string, string][] {
-  const isCookie = ([name]: [string, string]) => name.toLowerCase() === 'cookie';
-  const values = [...headers.filter(isCookie).map(([, value]) => value), cookie];
-  return [...headers.filter((header) => !isCookie(header)), ['Cookie', values.join('; ')]];
-}
-
 /** Where the answer sends us; null when it does not. Only http and https are followed. */
 function redirectTarget(from: URL, head: HttpHead): URL | null {
   if (![301, 302, 303, 307, 308].includes(head.status)) return null;
@@ -324,36 +299,6 @@ function redirectTarget(from: URL, head: HttpHead): URL | null {
 /** Servers write raw UTF-8 here although only ASCII is allowed; its bytes reached us as Latin-1. */
 function decodeLocation(location: string): string {
   return /[\x80-\xff]/.test(location) ? Buffer.from(location, 'latin1').toString('utf8') : location;
-}
-
-function factsOf(url: URL, head: HttpHead, sizeBytes: number | null, resumable: boolean): SourceFacts {
-  const disposition = field(head, 'content-disposition');
-  const digests = digestsOf(head);
-  return {
-    sizeBytes,
-    resumable,
-    validator: { etag: field(head, 'etag'), lastModified: field(head, 'last-modified') },
-    // The end of a redirect names the file better than its start: links such as /latest lead to releases.
-    suggestedName: (disposition === null ? null : fileNameOf(disposition)) ?? nameFromLink(url),
-    finalUrl: showLink(url),
-    mediaType: field(head, 'content-type')?.split(';')[0]?.trim().toLowerCase() ?? null,
-    digests,
-    mirrors: mirrorsOf(url, head, digests),
-  };
-}
-
-/** A server reached safely vouches for mirrors reached less safely only when a digest tells what they must send. */
-function mirrorsOf(url: URL, head: HttpHead, digests: Digest[]): URL[] {
-  const isProven =
-    url.protocol === 'http:' || digests.some(({ algorithm }) => algorithm === 'sha-256' || algorithm === 'sha-512');
-  return parseDuplicates(field(head, 'link') ?? '', url).filter(({ protocol }) => isProven || protocol === url.protocol);
-}
-
-/** Digests of the whole file. Content-Digest is of the bytes sent (RFC 9530 section 2), so of a part it says nothing. */
-function digestsOf(head: HttpHead): Digest[] {
-  if (field(head, 'content-encoding') !== null) return [];
-  const whole = head.status === 200 ? parseReprDigest(field(head, 'content-digest') ?? '') : [];
-  return [...parseReprDigest(field(head, 'repr-digest') ?? ''), ...whole, ...parseOldDigest(field(head, 'digest') ?? '')];
 }
 
 /** RFC 9110 section 15.5.6: the answer names the methods that would do. */

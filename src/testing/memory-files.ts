@@ -80,6 +80,10 @@ export class MemoryFiles implements Files {
     return this.#files.delete(from);
   }
 
+  async claimNames(moves: { from: string; to: string }[]): Promise<(boolean | Error)[]> {
+    return Promise.all(moves.map(({ from, to }) => this.claimName(from, to)));
+  }
+
   async remove(path: string): Promise<void> {
     if (!this.#isGone) this.#files.delete(path);
   }

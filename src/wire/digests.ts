@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Digester, FileDigests } from '#core/digester.ts';
@@ -26,7 +26,7 @@ export class DigestThread implements Digester {
     const wanted = [...new Set(algorithms)];
     if (wanted.length === 0) return { advance() {}, finish: async () => [], close() {} };
     if (sizeBytes !== null && sizeBytes <= smallBytes) {
-      return { advance() {}, finish: async (size) => digestsOf(fs.readFileSync(path), size, wanted), close() {} };
+      return { advance() {}, finish: async (size) => digestsOfFile(path, size, wanted), close() {} };
     }
     const id = ++this.#lastId;
     this.#send({ kind: 'open', id, path, algorithms: wanted });
@@ -89,10 +89,13 @@ export class DigestThread implements Digester {
   }
 }
 
-function digestsOf(bytes: Buffer, sizeBytes: number, algorithms: DigestAlgorithm[]): Digest[] {
+function digestsOfFile(path: string, sizeBytes: number, algorithms: DigestAlgorithm[]): Digest[] {
+  const bytes = fs.readFileSync(path);
   if (bytes.length !== sizeBytes) throw new Error(`the file has ${bytes.length} bytes instead of ${sizeBytes}`);
-  return algorithms.map((algorithm) => ({
-    algorithm,
-    hex: createHash(algorithm.replace('sha-', 'sha')).update(bytes).digest('hex'),
-  }));
+  return digestsOf(bytes, algorithms);
+}
+
+/** Of little that is in memory. */
+export function digestsOf(bytes: Uint8Array, algorithms: DigestAlgorithm[]): Digest[] {
+  return algorithms.map((algorithm) => ({ algorithm, hex: hash(algorithm.replace('sha-', 'sha'), bytes) }));
 }

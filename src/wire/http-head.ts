@@ -52,10 +52,10 @@ export function parseHead(bytes: Uint8Array): HttpHead {
  * different numbers are an attack or a defect (RFC 9112 section 6.3) and throw `protocol_error`.
  */
 export function contentLength(head: HttpHead): number | null {
-  const values = new Set(
-    (head.fields.get('content-length') ?? []).flatMap((value) => value.split(',')).map((value) => value.trim()),
-  );
-  if (values.size === 0) return null;
+  const given = head.fields.get('content-length');
+  if (given === undefined) return null;
+  if (given.length === 1 && /^\d{1,15}$/.test(given[0] as string)) return Number(given[0]);
+  const values = new Set(given.flatMap((value) => value.split(',')).map((value) => value.trim()));
   const [value = ''] = values;
   const length = Number(value);
   if (values.size > 1 || !/^\d+$/.test(value) || !Number.isSafeInteger(length))

@@ -1,7 +1,7 @@
 /** The real clock, chance and files. The only place where most of the program meets the machine. */
 import { randomFillSync } from 'node:crypto';
 import fs from 'node:fs';
-import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
@@ -63,13 +63,14 @@ export const systemFiles: Files = {
     }
   },
   async claimName(from, to) {
-    try {
-      if (!(await takeName(from, to))) return false;
-      await flushFolder(dirname(to));
-      return true;
-    } catch (error) {
-      throw explain(error, to);
-    }
+    const [outcome = false] = await systemFiles.claimNames([{ from, to }]);
+    if (outcome instanceof Error) throw outcome;
+    return outcome;
+  },
+  async claimNames(moves) {
+    const outcomes = moves.map(({ from, to }) => tryTakeName(from, to));
+    await Promise.all([...new Set(moves.map(({ to }) => dirname(to)))].map((folder) => flushFolder(folder)));
+    return outcomes;
   },
   async remove(path) {
     await rm(path, { force: true });
@@ -153,6 +154,7 @@ class OpenPart implements PartFile {
   }
 
   flush(): Promise<void> {
+    if (isInMemory(dirname(this.#path))) return Promise.resolve();
     return new Promise((resolve, reject) => {
       fs.fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(explain(error, this.#path))));
     });
@@ -165,11 +167,14 @@ class OpenPart implements PartFile {
   }
 }
 
-/** Hard-linking is the one step that fails when the name is taken; file systems without links get an exclusive placeholder. */
-async function takeName(from: string, to: string): Promise<boolean> {
+/**
+ * Hard-linking is the one step that fails when the name is taken; file systems without links get an exclusive placeholder.
+ * Done here and now: handing short steps to another thread costs more than they do.
+ */
+function takeName(from: string, to: string): boolean {
   try {
-    await link(from, to);
-    await unlink(from);
+    fs.linkSync(from, to);
+    fs.unlinkSync(from);
     return true;
   } catch (error) {
     const code = codeOf(error);
@@ -177,13 +182,21 @@ async function takeName(from: string, to: string): Promise<boolean> {
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes(code)) throw error;
   }
   try {
-    await (await open(to, 'wx')).close();
+    fs.closeSync(fs.openSync(to, 'wx'));
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
-  await rename(from, to);
+  fs.renameSync(from, to);
   return true;
+}
+
+function tryTakeName(from: string, to: string): boolean | Error {
+  try {
+    return guard(to, () => takeName(from, to));
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 /** See `FolderFlusher`. */
@@ -197,6 +210,19 @@ function guard<T>(path: string, act: () => T): T {
   } catch (error) {
     throw explain(error, path);
   }
+}
+
+const tmpfsType = 0x01021994;
+let lastFolder = '';
+let lastIsInMemory = false;
+
+/** On a file system in memory there is nothing to flush, and asking for it takes longer than a small file does. */
+function isInMemory(folder: string): boolean {
+  if (folder !== lastFolder) {
+    lastFolder = folder;
+    lastIsInMemory = process.platform === 'linux' && fs.statfsSync(folder).type === tmpfsType;
+  }
+  return lastIsInMemory;
 }
 
 /** The sentence behind an error of the file system. */
