@@ -26,8 +26,9 @@ import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { isMetalinkName, metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { environment, netAllow, wantsColour } from './config.ts';
+import { environment, netAllow, stateFolder, wantsColour } from './config.ts';
 import { getSmall, type SmallOptions } from './get-small.ts';
+import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from './keep-current.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
 import { type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 
@@ -46,6 +47,7 @@ export type GetOptions = {
   quiet?: boolean;
   /** false with `--no-digest`. */
   digest: boolean;
+  ifChanged?: boolean;
 } & RequestFlags;
 
 /** A server that asks for more patience than this in the foreground ends the download. */
@@ -82,7 +84,7 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
 /** Long lists take the shorter way first; what is left of them waits for the ordinary one. */
 async function getList(run: Run, signal: AbortSignal): Promise<void> {
   const { context, request, proxies, folder, options, screen } = run;
-  if (options.limitRate !== undefined || run.waiting.isEmpty) return;
+  if (options.limitRate !== undefined || options.ifChanged || run.waiting.isEmpty) return;
   const release = run.waiting.hold();
   const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
     own === folder &&
@@ -162,6 +164,10 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   }
   if (options.mirror !== undefined && (texts.length > 1 || documents.length > 0))
     throw new FlotillaError('link_invalid', '--mirror belongs to a single link, and there are several.');
+  if (options.ifChanged && options.checksum !== undefined) {
+    const message = '--if-changed is for a file that may change, and --checksum for one that may not: leave one of them out.';
+    throw new FlotillaError('link_invalid', message);
+  }
   const mirrors = (options.mirror ?? []).map(parseLink);
   for (const link of [...links, ...mirrors]) sourceOf(link);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
@@ -326,6 +332,13 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
   const unfinished = new Unfinished(run, wanted);
   let ticker: ReturnType<typeof setInterval> | null = null;
   try {
+    const wish = currentWish(wanted);
+    const currency = options.ifChanged ? await checkCurrency(wish, askServer(run, wanted, signal)) : null;
+    if (currency !== null && 'path' in currency) {
+      Object.assign(item, { state: 'done', name: currency.name });
+      screen.unchanged(item, currency.path, currency.sinceMs);
+      return exitCodes.ok;
+    }
     const found = unfinished.find();
     item.state = 'active';
     const fetch: Fetch = new Fetch({
@@ -361,7 +374,9 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
       Object.assign(item, { doneBytes, sizeBytes, speedBytesPerSecond, connectionCount: connections.length });
     }, 250);
     const result = await fetch.run(signal);
-    const path = await unfinished.finish();
+    const finished = await unfinished.finish();
+    const path =
+      currency === null ? finished : await settleCurrent(wish, finished, currency.replaces, unfinished.name, result.facts);
     const { sizeBytes, digests, verifiedAgainst } = result;
     Object.assign(item, { state: 'done', doneBytes: sizeBytes, sizeBytes });
     const sha256 = digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex ?? null;
@@ -387,6 +402,30 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
     if (ticker !== null) clearInterval(ticker);
     unfinished.release();
   }
+}
+
+function currentWish({ link, folder, name, promised }: Wanted): CurrentWish {
+  const sizeBytes = promised?.sizeBytes ?? null;
+  return { link, shownLink: showLink(link), folder, name, sizeBytes, stateFolder: stateFolder(environment) };
+}
+
+/** A link that fails is asked once more by the fetch, which knows how to wait and where else to go. */
+function askServer(run: Run, { link, typed, promised }: Wanted, signal: AbortSignal): AskServer {
+  const { context, request, proxies } = run;
+  return async (known) => {
+    try {
+      const asked = proxied(requestFor(request, typed, link), link, proxies);
+      const validator = known ?? { etag: null, lastModified: null };
+      const facts = await sourceOf(link).changedSince?.(context, link, asked, validator, signal);
+      if (facts === null) return 'unchanged';
+      const isList = facts !== undefined && promised === null && metalink.isOne(facts.mediaType, facts.suggestedName);
+      return facts === undefined || isList ? 'unknown' : facts;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof FlotillaError) return 'unknown';
+      throw error;
+    }
+  };
 }
 
 /** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */

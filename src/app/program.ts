@@ -41,6 +41,7 @@ export async function runProgram(args: string[]): Promise<number> {
         .default(30)
         .argParser(wholeNumber(1, 3600)),
     )
+    .option('--if-changed', 'fetch a file that is there already only if the server has another version, and replace it')
     .option('--no-digest', 'compute no SHA-256 when none was promised')
     .option('--json', 'one JSON event per line on standard output')
     .option('-q, --quiet', 'only errors and results');

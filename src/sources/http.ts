@@ -4,7 +4,7 @@ import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { Credentials, RequestOptions } from '#core/request.ts';
-import type { Resolution } from '#core/resolution.ts';
+import type { Resolution, Validator } from '#core/resolution.ts';
 import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
 import { CookieJar } from '#wire/cookie-jar.ts';
 import { factsOf } from '#wire/http-facts.ts';
@@ -35,6 +35,20 @@ export const http = defineSource({
   },
 
   openSession,
+
+  async changedSince(context, link, request, known, signal) {
+    const session = openSession(context, link, request, known);
+    try {
+      const opened = await session.open(0, null, signal);
+      opened.discard();
+      return opened.facts;
+    } catch (error) {
+      if (error instanceof NotModified) return null;
+      throw error;
+    } finally {
+      session.close();
+    }
+  },
   fetchSmall,
 });
 
@@ -55,7 +69,11 @@ type Answer = {
   lengthBytes: number | null;
 };
 
-function openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession {
+/** The answer 304 to somebody who knows a version. */
+class NotModified extends Error {}
+
+/** With `known`, `open` throws `NotModified` when the file is still of that version. */
+function openSession(context: SourceContext, link: URL, request: RequestOptions, known: Validator | null = null): ByteSession {
   const way = createWay(context.egress, link, request);
   let agent: Agent | null = null;
   let proxyAgent: Agent | null = null;
@@ -201,6 +219,9 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
     const isOwnOrigin = url.origin === link.origin;
     const headers = baseHeaders(request);
     if (startByte !== null) headers.push(['Range', `bytes=${startByte}-${endByte === null ? '' : endByte - 1}`]);
+    // RFC 9110 section 13.2.2: a server that knows ETags looks at those alone.
+    if (known?.etag) headers.push(['If-None-Match', known.etag]);
+    if (known?.lastModified) headers.push(['If-Modified-Since', known.lastModified]);
     if (isOwnOrigin && request.bearer !== undefined) headers.push(['Authorization', `Bearer ${request.bearer}`]);
     else if (isOwnOrigin && login !== null) headers.push(['Authorization', login.authorizationFor(url.pathname + url.search)]);
     const sent = isOwnOrigin ? withGiven(headers, request.headers ?? []) : headers;
@@ -214,6 +235,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
       if (head.status === 206) return partRange(url, answer, startByte, endByte);
       if (head.status === 200) return wholeRange(url, answer);
       if (head.status === 416) return beyondEnd(url, answer, startByte);
+      if (head.status === 304 && known !== null) throw new NotModified();
       throw refusal(url, head);
     } catch (error) {
       answer.discard();
