@@ -360,6 +360,7 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
         alwaysSha256: options.digest,
       },
       note: ({ message }) => screen.note(item, message),
+      ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
       async place(facts) {
         if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
         const place = await unfinished.place(facts);
@@ -426,6 +427,11 @@ function askServer(run: Run, { link, typed, promised }: Wanted, signal: AbortSig
       throw error;
     }
   };
+}
+
+/** With FLOTILLA_DEBUG set every decision is told, on standard error. */
+function sayDebug({ name }: GetItem, line: string, passedMs: number): void {
+  process.stderr.write(`debug ${(passedMs / 1000).toFixed(3)} ${name}: ${line}\n`);
 }
 
 /** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */

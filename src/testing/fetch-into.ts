@@ -23,6 +23,9 @@ export type FetchIntoOptions = Partial<FetchOptions> & {
   request?: RequestOptions;
   mirrors?: string[];
   promised?: Promised;
+  /** Gets the fetch just before it runs. */
+  begun?(fetch: Fetch): void;
+  debug?(line: string): void;
 };
 
 export type Fetched = FetchResult & { bytes: Buffer; notes: FetchNote[] };
@@ -35,6 +38,8 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
     connectTimeoutMs = 3000,
     mirrors = [],
     promised,
+    begun,
+    debug,
     request = {},
     ...fetchOptions
   } = options;
@@ -47,7 +52,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
   const notes: FetchNote[] = [];
   let found: Found | null = await Journal.find(systemFiles, path + journalSuffix);
   try {
-    const result = await new Fetch({
+    const fetch = new Fetch({
       clock: systemClock,
       random: systemRandom,
       digester,
@@ -72,7 +77,10 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
         return openPlace(systemFiles, path, folder, url, facts, earlier);
       },
       note: (note) => notes.push(note),
-    }).run(signal);
+      ...(debug ? { debug } : {}),
+    });
+    begun?.(fetch);
+    const result = await fetch.run(signal);
     const bytes = readFileSync(path);
     if (
       createHash('sha256').update(bytes).digest('hex') !== result.digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex

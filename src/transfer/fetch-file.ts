@@ -8,18 +8,33 @@ import type { OpenedRange, SourceFacts } from '#core/source.ts';
 import { type Range, RangeSet } from '#lib/ranges.ts';
 import { SpeedMeter } from '#lib/speed.ts';
 import type { FetchProgress, FetchResult, FetchTask } from './fetch-task.ts';
-import { Changed, hasShownSpeed, isDone, type Lane, Moved } from './lane.ts';
+import { Changed, hasShownSpeed, isDone, type Lane, Moved, overlaps } from './lane.ts';
+import { Lanes, workingView } from './lanes.ts';
 import { Marks } from './marks.ts';
 import { type Mirror, Mirrors } from './mirrors.ts';
 import { Patience } from './patience.ts';
 import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
 import { pickStretch } from './plan.ts';
+import { Ramp } from './ramp.ts';
 import { contradictionOf, tryVerify } from './verify.ts';
+import { Wishes, type WishOptions } from './wishes.ts';
 
 const tickMs = 250;
+const climbingTickMs = 50;
 /** Below this a second connection costs more than it brings. */
 const leastStretchBytes = 512 * 1024;
+const leastTheftBytes = 16 * 1024;
+const leastGainSeconds = 0.03;
+/** What opening a connection counts as before the server has shown it. */
+const unknownSetUpMs = 100;
+/** Bytes that somebody waits for should not be further away than this. */
+const farSeconds = 0.5;
+/** A connection that is silent for this long near the end is raced. */
+const racePatienceMs = 500;
+/** What races may cost: this share of the file, or this much. */
+const raceShare = 0.01;
+const raceBytes = 256 * 1024;
 /** Slower than this for `stallMs` counts as stalled. */
 const trickleBytesPerSecond = 1024;
 const maxRestarts = 3;
@@ -30,6 +45,9 @@ const maxRepairs = 4;
 /** What is done sooner than this stays where it is. */
 const worthMovingMs = 2000;
 
+/** What one more connection should fetch, and which one has to give it up. */
+type Work = { startByte: number; endByte: number; victim: Lane | null };
+
 /**
  * One fetch. `run` is called once; it resolves with every byte flushed and every promise checked. When it rejects, what
  * arrived is flushed and in the journal, and the same call later goes on from there.
@@ -37,7 +55,8 @@ const worthMovingMs = 2000;
 export class Fetch {
   readonly #task: FetchTask;
   readonly #clock: Clock;
-  readonly #lanes = new Set<Lane>();
+  readonly #lanes = new Lanes();
+  readonly #wishes = new Wishes();
   readonly #mirrors = new Mirrors();
   readonly #links = new Set<string>();
   readonly #meter: SpeedMeter;
@@ -49,8 +68,11 @@ export class Fetch {
   #pieces: PieceLedger<Mirror> | null = null;
   #sizeBytes: number | null = null;
   #ended = false;
+  #isOver = false;
 
   #mostAllowed: number;
+  #ramp: Ramp;
+  #racedBytes = 0;
   #fatal: unknown = null;
   #serverResumes = true;
 
@@ -62,6 +84,7 @@ export class Fetch {
     this.#task = task;
     this.#clock = task.clock;
     this.#mostAllowed = task.options.connections;
+    this.#ramp = new Ramp(this.#mostAllowed, task.hosts?.get(task.link.host) ?? null);
     this.#meter = new SpeedMeter(task.clock.mono());
     this.#patience = new Patience(task.options, task.clock, task.random, task.note);
   }
@@ -77,7 +100,21 @@ export class Fetch {
         return { mirror: mirror.name, startByte, position, endByte, speedBytesPerSecond: meter.bytesPerSecond(nowMs) };
       }),
       ranges: this.#place?.ranges.toArray() ?? [],
+      stretches: this.#mirrors.all.length === 1 ? [] : this.#mirrors.stretches(),
     };
+  }
+
+  /**
+   * Resolves when these bytes are in their place. Until then connections work on them before anything else, of several such
+   * calls for the one of the highest priority first. Rejects when the fetch ends without them.
+   */
+  whenAvailable(startByte: number, endByte: number, { priority = 0, signal }: WishOptions = {}): Promise<void> {
+    const isThere = this.#place?.ranges.has(startByte, endByte) ?? false;
+    if (isThere) return Promise.resolve();
+    if (this.#isOver) return Promise.reject(new Error('the fetch is over'));
+    const available = this.#wishes.add({ startByte, endByte, priority }, signal ?? null);
+    this.#wake();
+    return available;
   }
 
   async run(signal: AbortSignal): Promise<FetchResult> {
@@ -96,7 +133,13 @@ export class Fetch {
           this.#task.note({ kind: 'restarted', message: `${error.message} Starting over with the new version.` });
         }
       }
+    } catch (error) {
+      this.#wishes.end(error);
+      throw error;
     } finally {
+      this.#isOver = true;
+      this.#wishes.end(new Error('the file has no such bytes'));
+      if (this.#ramp.useful !== null) this.#task.hosts?.set(this.#task.link.host, this.#ramp.useful);
       signal.removeEventListener('abort', stop);
       for (const { session } of this.#mirrors.all) session.close();
     }
@@ -144,7 +187,9 @@ export class Fetch {
         continue;
       }
       try {
+        const askedMs = this.#clock.mono();
         const opened = await this.#openImpatiently(mirror, startByte, signal);
+        this.#answered(mirror, this.#clock.mono() - askedMs);
         const contradiction = contradictionOf(opened.facts, this.#task.promised ?? null, this.#task.options.checksum);
         if (contradiction === null) return { mirror, opened };
         opened.discard();
@@ -257,58 +302,109 @@ export class Fetch {
     const nowMs = this.#clock.mono();
     this.#mirrors.raiseCeilings(nowMs);
     if (!this.#patience.isOver(nowMs)) return;
-    if (!this.#serverResumes || this.#sizeBytes === null) {
+    const [place, sizeBytes] = [this.#place as Place, this.#sizeBytes];
+    if (!this.#serverResumes || sizeBytes === null) {
       const mirror = this.#lanes.size === 0 ? this.#mirrors.choose(nowMs, 1) : null;
       if (mirror !== null) this.#startOver(mirror);
       return;
     }
-    this.#measureMirrors(nowMs);
-    while (this.#lanes.size < this.#mostAllowed) {
+    for (const mirror of this.#mirrors.all) this.#mirrors.measure(mirror, this.#lanes.speedsOf(mirror, nowMs));
+    for (;;) {
       const mirror = this.#mirrors.choose(nowMs, Math.max(1, Math.floor(this.#mostAllowed / 2)));
       if (mirror === null) return;
-      const lanes = [...this.#lanes].filter((lane) => lane.endByte !== null);
-      const pick = pickStretch(this.#gaps(), this.#workingView(lanes, mirror, nowMs), {
-        leastBytes: leastStretchBytes,
-        leastGainSeconds: 0.2,
-        setUpSeconds: 0.1,
-        thiefBytesPerSecond: mirror.laneBytesPerSecond,
-      });
-      if (pick === null) return;
-      const victim = pick.takenFrom === null ? null : (lanes[pick.takenFrom] as Lane);
-      if (victim !== null) {
-        victim.endByte = pick.startByte;
-        if (victim.position >= victim.endByte) victim.control.abort(new Error('all of it was taken over'));
+      const wanted = this.#pickWanted(mirror, nowMs);
+      if (this.#lanes.size >= this.#wantedCount()) {
+        if (wanted !== null) this.#makeWay(wanted.rank);
+        return;
       }
-      this.#startLane(mirror, pick.startByte, pick.endByte, null);
+      const { divisible } = this.#lanes;
+      const work = wanted ?? this.#pick(this.#lanes.gaps(place.ranges, 0, sizeBytes), divisible, mirror, nowMs);
+      if (work === null) {
+        this.#race(mirror, nowMs);
+        return;
+      }
+      if (work.victim !== null) this.#cut(work.victim, work.startByte);
+      this.#startLane(mirror, work.startByte, work.endByte, null);
     }
   }
 
-  #measureMirrors(nowMs: number): void {
-    for (const mirror of this.#mirrors.all) {
-      const lanes = [...this.#lanes].filter((lane) => lane.mirror === mirror && hasShownSpeed(lane, nowMs));
-      const speeds = lanes.map(({ meter }) => meter.bytesPerSecond(nowMs));
-      this.#mirrors.measure(mirror, speeds);
-    }
+  /** Several servers are measured against each other, so each of them has to show what it can. */
+  #wantedCount(): number {
+    return this.#mirrors.all.length > 1 ? this.#mostAllowed : Math.min(this.#mostAllowed, this.#ramp.allowed);
   }
 
-  /** A young connection without bytes yet counts as an average one, or as the thief itself, else it would be robbed at once. */
-  #workingView(lanes: Lane[], thief: Mirror, nowMs: number) {
-    const speeds = lanes.map(({ meter }) => meter.bytesPerSecond(nowMs));
-    const known = speeds.filter((speed) => speed > 0);
-    const average = known.length === 0 ? 0 : known.reduce((sum, speed) => sum + speed, 0) / known.length;
-    return lanes.map(({ mirror, position, endByte, startedMs }, index) => {
-      const speed = speeds[index] as number;
-      const isYoung = speed === 0 && nowMs - startedMs < 2000;
-      const expected = mirror.laneBytesPerSecond || average || thief.laneBytesPerSecond || 0;
-      return { position, endByte: endByte as number, bytesPerSecond: isYoung ? expected : speed };
+  /** What one more connection should fetch: a gap, or what it takes over from another. */
+  #pick(gaps: Range[], lanes: Lane[], mirror: Mirror, nowMs: number, view = workingView(lanes, mirror, nowMs)): Work | null {
+    const setUpSeconds = (mirror.setUpMs ?? unknownSetUpMs) / 1000;
+    const pick = pickStretch(gaps, view, {
+      leastBytes: leastStretchBytes,
+      leastTheftBytes,
+      leastGainSeconds: Math.max(leastGainSeconds, 2 * setUpSeconds),
+      setUpSeconds,
+      thiefBytesPerSecond: mirror.laneBytesPerSecond,
     });
+    if (pick === null) return null;
+    const { startByte, endByte, takenFrom } = pick;
+    return { startByte, endByte, victim: takenFrom === null ? null : (lanes[takenFrom] as Lane) };
   }
 
-  /** Missing bytes that no connection is working on. */
-  #gaps(): Range[] {
-    const taken = new RangeSet((this.#place as Place).ranges.toArray());
-    for (const { position, endByte } of this.#lanes) if (endByte !== null && endByte > position) taken.add(position, endByte);
-    return taken.missing(0, this.#sizeBytes as number);
+  /** Takes the back part of what a connection should bring from it. */
+  #cut(lane: Lane, endByte: number): void {
+    this.#debug(lane, `is shortened by ${(lane.endByte as number) - endByte} bytes`);
+    lane.endByte = endByte;
+    if (isDone(lane)) lane.control.abort(new Error('all of it was taken over'));
+  }
+
+  /** Bytes that somebody waits for: what nobody fetches of them, else the back part of what comes too slowly. */
+  #pickWanted(mirror: Mirror, nowMs: number): (Work & { rank: number }) | null {
+    if (this.#wishes.isEmpty) return null;
+    const { ranges } = this.#place as Place;
+    const sizeBytes = this.#sizeBytes as number;
+    for (const [rank, [startByte, untilByte]] of this.#wishes.missing(ranges).entries()) {
+      const wantedEnd = Math.min(untilByte, sizeBytes);
+      const [gap] = this.#lanes.gaps(ranges, startByte, wantedEnd);
+      if (gap !== undefined) {
+        const [[, endByte] = gap] = this.#lanes.gaps(ranges, gap[0], sizeBytes);
+        return { startByte: gap[0], endByte, victim: null, rank };
+      }
+      const lanes = this.#lanes.divisible.filter((lane) => !isDone(lane) && overlaps(lane, startByte, wantedEnd));
+      // One that has far to go until the first of these bytes is cut in two there.
+      const isFar = ({ position, meter }: Lane) => startByte - position > meter.bytesPerSecond(nowMs) * farSeconds;
+      const far = lanes.find(isFar);
+      if (far !== undefined) return { startByte, endByte: far.endByte as number, victim: far, rank };
+      const view = workingView(lanes, mirror, nowMs).map((one) => ({ ...one, endByte: Math.min(one.endByte, wantedEnd) }));
+      const work = this.#pick([], lanes, mirror, nowMs, view);
+      if (work !== null) return { ...work, rank };
+    }
+    return null;
+  }
+
+  /** All connections are taken, and somebody waits for bytes that come too slowly: one gives up what can wait longer. */
+  #makeWay(rank: number): void {
+    const urgent = this.#wishes.missing((this.#place as Place).ranges).slice(0, rank + 1);
+    const canWait = (lane: Lane) => !urgent.some(([startByte, untilByte]) => overlaps(lane, startByte, untilByte));
+    const lanes = [...this.#lanes];
+    // One that gives way already is enough; the next look tells whether another has to.
+    if (lanes.some(({ control }) => control.signal.aborted)) return;
+    const lane = lanes.find(canWait);
+    if (lane === undefined) return;
+    this.#debug(lane, 'gives way to bytes that somebody waits for');
+    lane.control.abort(new Moved());
+  }
+
+  /** The end of the file hangs on a connection that has fallen silent: another one asks for the same, within a budget. */
+  #race(mirror: Mirror, nowMs: number): void {
+    const patienceMs = Math.max(racePatienceMs, 4 * (mirror.setUpMs ?? unknownSetUpMs));
+    for (const lane of this.#lanes.divisible) {
+      const leftBytes = (lane.endByte as number) - lane.position;
+      if (isDone(lane) || nowMs - (lane.lastByteMs ?? lane.startedMs) < patienceMs) continue;
+      if (this.#racedBytes + leftBytes > Math.max(raceBytes, (this.#sizeBytes as number) * raceShare)) continue;
+      this.#racedBytes += leftBytes;
+      lane.isRaced = true;
+      this.#debug(lane, 'is silent, so another one asks for the same');
+      this.#startLane(mirror, lane.position, lane.endByte, null);
+      return;
+    }
   }
 
   /** This server sends whole files only: what is there cannot be continued. */
@@ -338,11 +434,13 @@ export class Fetch {
       lastByteMs: null,
       meter: new SpeedMeter(nowMs),
       control: new AbortController(),
+      isRaced: false,
     };
     this.#lanes.add(lane);
     mirror.lanes++;
     mirror.mostLanes = Math.max(mirror.mostLanes, mirror.lanes);
     this.#mostLanes = Math.max(this.#mostLanes, this.#lanes.size);
+    this.#debug(lane, 'is opened');
     this.#runLane(lane, opened).then(
       () => this.#laneEnded(lane, null),
       (error) => this.#laneEnded(lane, error),
@@ -361,6 +459,7 @@ export class Fetch {
       }
     }
     lane.lastByteMs = this.#clock.mono();
+    if (first === null) this.#answered(lane.mirror, lane.lastByteMs - lane.startedMs);
     await opened.pour((chunk) => this.#take(lane, chunk), lane.control.signal, this.#mostBytes());
     if (lane.endByte === null) {
       this.#sizeBytes = lane.position;
@@ -368,6 +467,12 @@ export class Fetch {
     } else if (lane.position < lane.endByte && lane.position === lane.startByte) {
       throw new FlotillaError('truncated', 'The server sent nothing of the part it was asked for.');
     }
+  }
+
+  #answered(mirror: Mirror, afterMs: number): void {
+    this.#mirrors.answered(mirror, afterMs);
+    this.#ramp.answered(afterMs);
+    if (this.#lanes.size < this.#wantedCount()) this.#wake();
   }
 
   /** Under a limit chunks are small, else every connection would have half a second's worth or more in hand at once. */
@@ -400,6 +505,8 @@ export class Fetch {
     const useful = chunk.length > room ? chunk.subarray(0, Math.max(0, room)) : chunk;
     part.writeAt(useful, lane.position);
     ranges.add(lane.position, lane.position + useful.length);
+    this.#mirrors.brought(lane.mirror, lane.position, lane.position + useful.length);
+    if (!this.#wishes.isEmpty) this.#wishes.arrived(ranges);
     this.#pieces?.record(lane.mirror, lane.position, lane.position + useful.length);
     lane.position += useful.length;
     lane.lastByteMs = nowMs;
@@ -416,6 +523,7 @@ export class Fetch {
   #laneEnded(lane: Lane, error: unknown): void {
     this.#lanes.delete(lane);
     lane.mirror.lanes--;
+    this.#debug(lane, error === null ? 'is done' : `ends: ${(error as Error).message || (error as Error).constructor.name}`);
     const finished = isDone(lane);
     // All it should have brought was taken over before it said a word: somebody else is asked first from now on.
     if (error !== null && finished && lane.lastByteMs === null && lane.mirror.lanes === 0) this.#blameSilence(lane.mirror);
@@ -498,7 +606,10 @@ export class Fetch {
   #tick(): void {
     const nowMs = this.#clock.mono();
     this.#moveSlowest(nowMs);
+    this.#observeGoodput(nowMs);
+    const { ranges } = this.#place as Place;
     for (const lane of this.#lanes) {
+      if (lane.endByte !== null && !isDone(lane) && ranges.has(lane.position, lane.endByte)) lane.control.abort(new Moved());
       if (lane.lastByteMs === null) continue;
       const silentMs = nowMs - lane.lastByteMs;
       const trickles =
@@ -512,6 +623,17 @@ export class Fetch {
       }
     }
     (this.#marks as Marks).tick();
+  }
+
+  #observeGoodput(nowMs: number): void {
+    const leftBytes = (this.#sizeBytes ?? 0) - (this.#place as Place).ranges.sizeBytes;
+    const setUpMs = this.#mirrors.all[0]?.setUpMs ?? 0;
+    const working = [...this.#lanes].filter(({ lastByteMs }) => lastByteMs !== null).length;
+    this.#ramp.observe(nowMs, working, this.#fetchedBytes, leftBytes, setUpMs);
+  }
+
+  #debug({ mirror, startByte, position, endByte }: Lane, what: string): void {
+    this.#task.debug?.(`${mirror.name} ${startByte}-${endByte ?? ''} at ${position}: ${what}`);
   }
 
   /** With every connection taken, one that crawls gives way to one on a much faster mirror; one a tick, to see what it does. */
@@ -610,7 +732,7 @@ export class Fetch {
   /** Resolves when a connection ended or a moment has passed. */
   #nextChange(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(tickMs, resolve);
+      const timer = this.#clock.setTimer(this.#ramp.isClimbing ? climbingTickMs : tickMs, resolve);
       this.#wake = () => {
         timer.cancel();
         resolve();

@@ -7,6 +7,7 @@ import type { ByteSession, SourceFacts } from '#core/source.ts';
 import type { Limiter } from '#lib/limiter.ts';
 import type { Range } from '#lib/ranges.ts';
 import type { Place } from './place.ts';
+import type { HostMemory } from './ramp.ts';
 
 export type FetchOptions = {
   /** Most connections at once. */
@@ -41,9 +42,13 @@ export type FetchTask = FetchPorts & {
   /** Where an earlier run stopped, when that is known before the server was asked. */
   firstByte: number;
   limiters: Limiter[];
+  /** How many connections hosts were found to reward; what is learned goes there too. */
+  hosts?: HostMemory;
   /** Says where the bytes go, once the server has said what they are. Called again when the content changed meanwhile. */
   place(facts: SourceFacts): Promise<Place>;
   note(note: FetchNote): void;
+  /** Told every decision, for those who look for the reason of something strange. */
+  debug?(line: string): void;
 };
 
 export type FetchResult = {
@@ -65,6 +70,8 @@ export type FetchProgress = {
   speedBytesPerSecond: number;
   connections: ConnectionOfFetch[];
   ranges: Range[];
+  /** Which server brought which bytes, when there are several. */
+  stretches: { mirror: string; ranges: Range[] }[];
 };
 
 export type ConnectionOfFetch = {

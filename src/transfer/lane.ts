@@ -13,6 +13,8 @@ export type Lane = {
   lastByteMs: number | null;
   meter: SpeedMeter;
   control: AbortController;
+  /** Another connection fetches the same bytes, because this one says nothing any more. */
+  isRaced: boolean;
 };
 
 /** A connection shows after this long what it can do. */
@@ -33,4 +35,9 @@ export function isDone({ position, endByte }: Lane): boolean {
 export function hasShownSpeed(lane: Lane, nowMs: number): boolean {
   const isAtWork = !lane.control.signal.aborted && !isDone(lane);
   return isAtWork && lane.position > lane.startByte && nowMs - lane.startedMs >= measuredMs;
+}
+
+/** Will it bring any of these bytes? */
+export function overlaps({ position, endByte }: Lane, startByte: number, untilByte: number): boolean {
+  return position < untilByte && (endByte === null || endByte > startByte);
 }

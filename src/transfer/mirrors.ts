@@ -3,6 +3,7 @@ import type { FlotillaError } from '#core/errors.ts';
 import type { Validator } from '#core/resolution.ts';
 import type { ByteSession } from '#core/source.ts';
 import { backoffMs } from '#lib/backoff.ts';
+import { type Range, RangeSet } from '#lib/ranges.ts';
 
 export type Mirror = {
   /** For people; two mirrors of one fetch have different names. */
@@ -14,6 +15,8 @@ export type Mirror = {
   lanes: number;
   /** What one of its connections brings, as last measured; null when it has not shown it yet. */
   laneBytesPerSecond: number | null;
+  /** From asking to the first byte, as it usually takes; null before the first answer. */
+  setUpMs: number | null;
   /** Connections it was seen to allow. */
   ceiling: number;
   raiseCeilingAtMs: number;
@@ -36,6 +39,9 @@ const muchSlower = 4;
 export class Mirrors {
   readonly #all: Mirror[] = [];
 
+  /** Kept as soon as there are several. */
+  readonly #brought = new Map<Mirror, RangeSet>();
+
   /** The first one is the link itself. */
   add(name: string, session: ByteSession): Mirror {
     const mirror: Mirror = {
@@ -44,6 +50,7 @@ export class Mirrors {
       validator: null,
       lanes: 0,
       laneBytesPerSecond: null,
+      setUpMs: null,
       ceiling: Number.POSITIVE_INFINITY,
       raiseCeilingAtMs: Number.POSITIVE_INFINITY,
       failures: 0,
@@ -91,6 +98,27 @@ export class Mirrors {
   measure(mirror: Mirror, laneSpeeds: number[]): void {
     if (laneSpeeds.length === 0) return;
     mirror.laneBytesPerSecond = laneSpeeds.reduce((sum, speed) => sum + speed, 0) / laneSpeeds.length;
+  }
+
+  /** These bytes are from there. */
+  brought(mirror: Mirror, startByte: number, endByte: number): void {
+    if (this.#all.length === 1) return;
+    let ranges = this.#brought.get(mirror);
+    if (ranges === undefined) {
+      ranges = new RangeSet();
+      this.#brought.set(mirror, ranges);
+    }
+    ranges.add(startByte, endByte);
+  }
+
+  /** Which bytes each of them brought. */
+  stretches(): { mirror: string; ranges: Range[] }[] {
+    return [...this.#brought].map(([{ name }, ranges]) => ({ mirror: name, ranges: ranges.toArray() }));
+  }
+
+  /** One of its connections took so long to begin. */
+  answered(mirror: Mirror, afterMs: number): void {
+    mirror.setUpMs = mirror.setUpMs === null ? afterMs : mirror.setUpMs + (afterMs - mirror.setUpMs) / 4;
   }
 
   /** Bytes arrived from it. */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Range } from '#lib/ranges.ts';
 import { type Pick, pickStretch, shareOfThief, type Working } from './plan.ts';
 
-const options = { leastBytes: 512 * 1024, leastGainSeconds: 0.2, setUpSeconds: 0.1 };
+const options = { leastBytes: 512 * 1024, leastTheftBytes: 1, leastGainSeconds: 0.2, setUpSeconds: 0.1 };
 const MiB = 1024 * 1024;
 
 const speed = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 10 ** 9 }));

@@ -6,6 +6,8 @@ export type Working = { position: number; endByte: number; bytesPerSecond: numbe
 export type PlanOptions = {
   /** While no speeds are known, a stretch is halved only if each half keeps this much. */
   leastBytes: number;
+  /** Less is never taken over: asking for it costs as much. */
+  leastTheftBytes: number;
   /** With speeds known, another connection must bring the end of a stretch forward by this much. */
   leastGainSeconds: number;
   /** What opening another connection costs, about one or two round trips. */
@@ -31,6 +33,7 @@ export function pickStretch(gaps: Range[], working: Working[], options: PlanOpti
   const leftBytes = victim.endByte - victim.position;
   const thiefSpeed = options.thiefBytesPerSecond ?? averageSpeed(working);
   const thiefBytes = shareOfThief(leftBytes, victim.bytesPerSecond, thiefSpeed, options.setUpSeconds);
+  if (thiefBytes < options.leastTheftBytes) return null;
   if (thiefSpeed === 0 ? thiefBytes < options.leastBytes : gainSeconds() < options.leastGainSeconds) return null;
   return { startByte: victim.endByte - thiefBytes, endByte: victim.endByte, takenFrom: slowest };
 

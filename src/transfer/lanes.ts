@@ -1,0 +1,59 @@
+/** The connections of one fetch, and what they say about it. It decides nothing and opens nothing. */
+import { type Range, RangeSet } from '#lib/ranges.ts';
+import { hasShownSpeed, isDone, type Lane } from './lane.ts';
+import type { Mirror } from './mirrors.ts';
+import type { Working } from './plan.ts';
+
+/** So long a new connection may take before it counts as one that brings nothing. */
+const youngMs = 2000;
+/** From then on a silent connection counts as slower and slower. */
+const silentMs = 500;
+
+export class Lanes extends Set<Lane> {
+  of(mirror: Mirror): Lane[] {
+    return [...this].filter((lane) => lane.mirror === mirror);
+  }
+
+  /** What each connection of the mirror brings; of those that had the time to show it. */
+  speedsOf(mirror: Mirror, nowMs: number): number[] {
+    return this.of(mirror)
+      .filter((lane) => hasShownSpeed(lane, nowMs))
+      .map(({ meter }) => meter.bytesPerSecond(nowMs));
+  }
+
+  /** Missing bytes that no connection is working on. */
+  gaps(ranges: RangeSet, startByte: number, endByte: number): Range[] {
+    const taken = new RangeSet(ranges.toArray());
+    for (const lane of this) if (lane.endByte !== null && !isDone(lane)) taken.add(lane.position, lane.endByte);
+    return taken.missing(startByte, endByte);
+  }
+
+  /** Those that something can be taken from. */
+  get divisible(): Lane[] {
+    return [...this].filter((lane) => lane.endByte !== null && !lane.isRaced);
+  }
+
+  /** Bytes that connections still have to bring. */
+  get leftBytes(): number {
+    let sum = 0;
+    for (const { position, endByte } of this) if (endByte !== null) sum += Math.max(0, endByte - position);
+    return sum;
+  }
+}
+
+/**
+ * What the plan sees of connections. A young one without bytes yet counts as an average one, or as the thief itself, else it
+ * would be robbed at once; one that has fallen silent counts as slower by the moment.
+ */
+export function workingView(lanes: Lane[], thief: Mirror, nowMs: number): Working[] {
+  const speeds = lanes.map(({ meter }) => meter.bytesPerSecond(nowMs));
+  const known = speeds.filter((speed) => speed > 0);
+  const average = known.length === 0 ? 0 : known.reduce((sum, speed) => sum + speed, 0) / known.length;
+  return lanes.map(({ mirror, position, endByte, startedMs, lastByteMs }, index) => {
+    const speed = speeds[index] as number;
+    const expected = mirror.laneBytesPerSecond || average || thief.laneBytesPerSecond || 0;
+    const isYoung = speed === 0 && nowMs - startedMs < youngMs;
+    const quietMs = Math.max(silentMs, nowMs - (lastByteMs ?? nowMs));
+    return { position, endByte: endByte as number, bytesPerSecond: isYoung ? expected : (speed * silentMs) / quietMs };
+  });
+}
