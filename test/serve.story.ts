@@ -1,7 +1,7 @@
 /** `flotilla serve` from the outside: real processes on one data folder, killed and asked to stop, and the API between. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -199,6 +199,43 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     );
     await untilAll(4);
     assert.deepEqual(namesIn(join(downloadsOf(data), 'sub')), ['a (1).bin', 'a.bin']);
+  });
+
+  test('a link that is slow to answer is waited for when its mirrors are dead', async (t) => {
+    const data = tempFolder(t);
+    const serving = await serve(t, data);
+    const url = server.url('slow-first-byte', { ms: 6500, times: 2 }, 'late.bin');
+    const { id } = await add(serving, url, { mirrors: [server.url('404', {}, 'late.bin')] });
+    await untilState(serving, id, 'completed', 40);
+    assert.ok(readFileSync(join(downloadsOf(data), 'late.bin')).equals(body));
+  });
+
+  test('without its key the secrets of a download are lost, which is a sentence and no crash', async (t) => {
+    const data = tempFolder(t);
+    const first = await serve(t, data);
+    const url = server.url('plain', {}, 'secret.bin');
+    const request = { headers: [{ name: 'X-Key', value: 'hidden-key' }] };
+    const params = { id: (await add(first, url, { request, paused: true })).id };
+    const key = join(data, 'secret.key');
+    assert.equal(statSync(key).mode & 0o777, 0o600);
+    await first.process.kill('SIGTERM');
+    writeFileSync(key, 'nonsense');
+    const refused = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], { env: environment });
+    assert.equal((await refused.exited).code, 6);
+    assert.match(refused.stderr, /^flotilla: The key file .*secret\.key does not hold a key\. Restore it/m);
+    rmSync(key);
+    const second = await serve(t, data);
+    await second.client.resumeDownload({ params });
+    const { failure } = await untilState(second, params.id, 'failed');
+    assert.match(
+      failure?.message ?? '',
+      /secret\.key in the data folder is not the one they were sealed with\. Give them again/,
+    );
+    assert.equal(server.requestsOf(url).length, 0, 'the server is not asked without them');
+    await second.client.changeDownload({ params, body: { request } });
+    await second.client.retryDownload({ params });
+    await untilState(second, params.id, 'completed');
+    assert.ok(server.requestsOf(url).every(({ headers }) => headers['x-key'] === 'hidden-key'));
   });
 
   test('a link becomes a file with a receipt, and the stream tells every step', async (t) => {

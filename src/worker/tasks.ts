@@ -34,32 +34,43 @@ export const runProbe: RunTask<'probe'> = async ({ link, options, mayList, proxi
   return { kind: 'resolved', resolution: { ...resolution, kind: parts.listings.kind, files }, listed };
 };
 
-/** The first of these links that answers, asked in turn; what the first one says when none does. */
+/**
+ * The first of these links that answers, asked in turn; one that is late is asked once more, with patience, when no other did.
+ * Throws what the first one said when none does.
+ */
 async function probeAny(
   links: URL[],
   asked: Asked,
   { sources, sourceOf }: WorkerParts,
   signal: AbortSignal,
 ): Promise<{ url: URL; resolution: Resolution }> {
-  let failure: unknown;
-  for (const url of links) {
-    const late = new AbortController();
-    const timer = sources.clock.setTimer(firstAnswerMs, () => {
-      const message = `${url.host} did not begin to answer within ${firstAnswerMs / 1000} s.`;
-      if (url !== links.at(-1)) late.abort(new FlotillaError('timed_out', message));
-    });
+  const failures = new Map<URL, unknown>();
+  const late = new Set<URL>();
+  const probe = async (url: URL, patience: AbortSignal) => {
     try {
-      const request = requestTo(url, asked);
-      const resolution = await sourceOf(url).probe(sources, url, request, AbortSignal.any([signal, late.signal]));
-      return { url, resolution };
+      return await sourceOf(url).probe(sources, url, requestTo(url, asked), AbortSignal.any([signal, patience]));
     } catch (error) {
       signal.throwIfAborted();
-      failure ??= error;
-    } finally {
-      timer.cancel();
+      failures.set(url, error);
+      return null;
     }
+  };
+  for (const url of links) {
+    const patience = new AbortController();
+    const timer = sources.clock.setTimer(firstAnswerMs, () => {
+      if (links.length === 1) return;
+      late.add(url);
+      patience.abort(new FlotillaError('timed_out', `${url.host} did not begin to answer within ${firstAnswerMs / 1000} s.`));
+    });
+    const resolution = await probe(url, patience.signal);
+    timer.cancel();
+    if (resolution !== null) return { url, resolution };
   }
-  throw failure;
+  for (const url of late) {
+    const resolution = await probe(url, signal);
+    if (resolution !== null) return { url, resolution };
+  }
+  throw failures.get(links[0] as URL);
 }
 
 type Asked = { link: string; options: DownloadOptions; proxies: ProxyRule[] };
