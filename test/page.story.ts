@@ -226,7 +226,9 @@ describe('the page', { timeout: 120_000 }, () => {
       await page.emulateMedia({ colorScheme });
       for (const width of [1366, 390]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const path of ['/', '/history', '/settings']) {
+        // The many buttons of the timetable take long to judge: once in each theme and width is enough.
+        const limits = (colorScheme === 'light') === (width === 1366) ? ['/settings/limits'] : [];
+        for (const path of ['/', '/history', '/settings', ...limits]) {
           await page.goto(origin + path);
           await page.getByRole('main').waitFor();
           await page.waitForTimeout(300);
@@ -235,6 +237,48 @@ describe('the page', { timeout: 120_000 }, () => {
       }
     }
     await page.setViewportSize({ width: 1366, height: 800 });
+  });
+
+  test('limits, rules of hosts and the timetable are set with the keyboard alone', async () => {
+    await page.goto(`${origin}/settings/limits`);
+    await page.getByLabel('All downloads together').fill('2,5');
+    await page.keyboard.press('Enter');
+    await untilSettings(({ limitBytesPerSecond }) => limitBytesPerSecond === 2.5 * 1024 ** 2);
+
+    await page.getByLabel('Host', { exact: true }).fill('*.Example.org');
+    await page.keyboard.press('Enter');
+    const rule = page.getByRole('group', { name: '*.example.org' });
+    await rule.getByLabel('Connections at once').fill('3');
+    await page.keyboard.press('Tab');
+    const wanted = { host: '*.example.org', bytesPerSecond: null, connections: 3, downloads: null };
+    await untilSettings(({ hostRules }) => JSON.stringify(hostRules) === JSON.stringify([wanted]));
+
+    await page.getByRole('radio', { name: 'Stopped' }).focus();
+    await page.keyboard.press('Space');
+    await page.getByRole('button', { name: 'Monday 08:00: Full speed' }).focus();
+    await page.keyboard.press('Shift+ArrowRight');
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Space');
+    await page.getByRole('button', { name: 'Wednesday 09:00: Stopped' }).waitFor();
+    await untilSettings(({ timetable }) => stoppedIn(timetable) === '0 8, 1 8, 1 9, 2 9');
+    await page.getByRole('button', { name: 'Sun: paint all of Sunday' }).press('Enter');
+    await untilSettings(({ timetable }) => timetable?.[6]?.every((speed) => speed === 'stopped') ?? false);
+    await page.getByText('Time zone of the server').waitFor();
+  });
+
+  test('a mouse paints the hours between two of them, and what is full throughout is no timetable', async () => {
+    await page.getByRole('radio', { name: 'Full speed' }).check();
+    const corner = (name: RegExp) => page.getByRole('button', { name });
+    await corner(/^Monday 00:00/).hover();
+    await page.mouse.down();
+    await corner(/^Thursday 12:00/).hover();
+    await corner(/^Sunday 23:00/).hover();
+    await page.mouse.up();
+    await untilSettings(({ timetable }) => timetable === null);
+    await page.getByLabel('All downloads together').fill('');
+    await page.keyboard.press('Enter');
+    await untilSettings(({ limitBytesPerSecond }) => limitBytesPerSecond === null);
   });
 
   test('logging out and in again', async () => {
@@ -256,6 +300,24 @@ describe('the page', { timeout: 120_000 }, () => {
   test('nothing on the way broke the content policy or threw', () => {
     assert.deepEqual(complaints, []);
   });
+
+  type Kept = { limitBytesPerSecond: number | null; hostRules: object[]; timetable: string[][] | null };
+
+  /** The page saves by itself, a moment later. */
+  async function untilSettings(isSo: (settings: Kept) => boolean): Promise<void> {
+    let text = '';
+    for (let tries = 0; tries < 100; tries++) {
+      text = await (await context.request.get(`${origin}/api/v1/settings`)).text();
+      if (isSo(JSON.parse(text))) return;
+      await page.waitForTimeout(50);
+    }
+    throw new Error(`The server keeps ${text}`);
+  }
+
+  function stoppedIn(timetable: string[][] | null): string {
+    const hours = (timetable ?? []).flatMap((day, at) => day.map((speed, hour) => ({ speed, text: `${at} ${hour}` })));
+    return hours.flatMap(({ speed, text }) => (speed === 'stopped' ? [text] : [])).join(', ');
+  }
 
   async function checkAxe(screen: string): Promise<void> {
     // Parts of the page are loaded when needed: what is judged is the page, not the moment before it.

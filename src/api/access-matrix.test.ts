@@ -26,6 +26,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   changeDestination: { kind: 'local', name: 'Downloads', options: {}, isDefault: true },
   testDestination: { kind: 'local', name: 'other', options: {} },
   changeSettings: { connections: 5 },
+  changeUserLimits: { maxActive: 64 },
   addToken: { name: 'other', scopes: ['downloads:read'] },
 };
 
@@ -38,7 +39,9 @@ async function ask(name: RouteName, headers: Record<string, string>): Promise<nu
     ? destinationId
     : route.path.startsWith('/tokens')
       ? token.token.id
-      : downloadId;
+      : route.path.startsWith('/users')
+        ? userId
+        : downloadId;
   const path = `/api/v1${route.path.replace('{id}', id).replace('{index}', '0')}`;
   const body = bodies[name];
   const stop = new AbortController();

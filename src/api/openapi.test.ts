@@ -126,7 +126,15 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   },
   testDestination: { body: { kind: 'local', name: 'more', options: {} } },
   getSettings: {},
-  changeSettings: { body: { maxTries: 7 } },
+  changeSettings: {
+    body: {
+      maxTries: 7,
+      hostRules: [{ host: '*.example.net', bytesPerSecond: 5000, connections: null, downloads: 2 }],
+      timetable: Array.from({ length: 7 }, () => Array.from({ length: 24 }, () => 'limited')),
+    },
+  },
+  listUsers: {},
+  changeUserLimits: { id: async () => userId, body: { limitBytesPerSecond: 5000, maxActive: null } },
   listTokens: {},
   addToken: { body: { name: 'cli', scopes: ['downloads:read'] } },
   removeToken: { id: async () => (await api.users.addToken(userId, { name: 'gone', scopes: ['admin'] })).token.id },

@@ -7,6 +7,7 @@ import { blockScreen, type GetItem, type GetScreen, jsonScreen, plainScreen, typ
 import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Files } from '#core/files.ts';
+import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { checkListedWishes, type ListedFile, promisedOf } from '#core/listing.ts';
 import { insideRoot, nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
@@ -22,6 +23,7 @@ import type { Promised } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace, type Place } from '#transfer/place.ts';
 import { readListing } from '#transfer/read-listing.ts';
+import { SharedLimits } from '#transfer/shared-limits.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { isMetalinkName, metalink } from '#wire/metalink.ts';
@@ -41,6 +43,9 @@ export type GetOptions = {
   checksum?: string;
   mirror?: string[];
   limitRate?: number;
+  limitHost?: number;
+  limitEach?: number;
+  hostConnections?: number;
   maxTries: number;
   stallTimeout: number;
   json?: boolean;
@@ -84,7 +89,7 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
 /** Long lists take the shorter way first; what is left of them waits for the ordinary one. */
 async function getList(run: Run, signal: AbortSignal): Promise<void> {
   const { context, request, proxies, folder, options, screen } = run;
-  if (options.limitRate !== undefined || options.ifChanged || run.waiting.isEmpty) return;
+  if (isLimited(options) || options.ifChanged || run.waiting.isEmpty) return;
   const release = run.waiting.hold();
   const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
     own === folder &&
@@ -127,7 +132,7 @@ type Run = {
   request: RequestOptions;
   proxies: ProxyRule[];
   digester: DigestThread;
-  limiters: Limiter[];
+  limits: SharedLimits;
   screen: GetScreen;
   /** Every download that the screen knows. */
   items: GetItem[];
@@ -185,7 +190,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     request,
     proxies,
     digester: new DigestThread(),
-    limiters: options.limitRate === undefined ? [] : [new Limiter(options.limitRate, clock.mono())],
+    limits: limitsOf(options),
     screen: chooseScreen(options),
     items: [],
     waiting: new WorkQueue(),
@@ -196,6 +201,18 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
   for (const path of documents) await wantListed(run, metalink.read(await readDocumentFile(path)), null);
   return run;
+}
+
+/** Then every file takes the ordinary way, which keeps to the limits. */
+function isLimited({ limitRate, limitHost, limitEach, hostConnections }: GetOptions): boolean {
+  return [limitRate, limitHost, limitEach, hostConnections].some((limit) => limit !== undefined);
+}
+
+function limitsOf({ limitRate, limitHost, hostConnections }: GetOptions): SharedLimits {
+  const limits = new SharedLimits(clock);
+  const hosts = [{ host: '*', bytesPerSecond: limitHost ?? null, connections: hostConnections ?? null }];
+  limits.apply({ ...noLimits, bytesPerSecond: limitRate ?? null, hosts });
+  return limits;
 }
 
 function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
@@ -230,7 +247,12 @@ async function wantListed(run: Run, listed: ListedFile[], typed: URL | null): Pr
   }
 }
 
-function openSession({ context, request, proxies }: Run, server: URL, typed: URL | null): ByteSession {
+function openSession(
+  { context: own, request, proxies }: Run,
+  server: URL,
+  typed: URL | null,
+  context: SourceContext = own,
+): ByteSession {
   return sourceOf(server).openSession(context, server, proxied(requestFor(request, typed, server), server, proxies));
 }
 
@@ -330,6 +352,9 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
   const { link, item, mirrors, promised, typed } = wanted;
   const beganMs = clock.mono();
   const unfinished = new Unfinished(run, wanted);
+  const limits = run.limits.begin(item.link, '', (message) => screen.note(item, message));
+  const each = new Limiter(clock, options.limitEach ?? null);
+  const context = { ...run.context, hosts: limits.hosts };
   let ticker: ReturnType<typeof setInterval> | null = null;
   try {
     const wish = currentWish(wanted);
@@ -348,9 +373,9 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
       link,
       mirrors,
       ...(promised === null ? {} : { promised }),
-      openSession: (server) => openSession(run, server, typed),
+      openSession: (server) => openSession(run, server, typed, context),
       firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-      limiters: run.limiters,
+      limitersOf: (host) => [...limits.limitersOf(host), each],
       options: {
         connections: options.connections,
         maxTries: options.maxTries,
@@ -401,6 +426,7 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
     return exitCodeOf(failure.code);
   } finally {
     if (ticker !== null) clearInterval(ticker);
+    limits.end();
     unfinished.release();
   }
 }

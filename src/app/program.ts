@@ -31,6 +31,13 @@ export async function runProgram(args: string[]): Promise<number> {
     .addOption(
       new Option('--limit-rate <speed>', 'most bytes per second of all downloads together, such as 5M').argParser(byteCount),
     )
+    .addOption(new Option('--limit-host <speed>', 'most bytes per second from each host').argParser(byteCount))
+    .addOption(new Option('--limit-each <speed>', 'most bytes per second of each download').argParser(byteCount))
+    .addOption(
+      new Option('--host-connections <count>', 'most connections to one host, of all downloads together').argParser(
+        wholeNumber(1, 256),
+      ),
+    )
     .addOption(
       new Option('--max-tries <count>', 'tries of a passing fault without a new byte')
         .default(5)

@@ -39,6 +39,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
     log,
     sealer: await openSealer(files, join(options.data, 'secret.key')),
     schemes: sources.flatMap(({ schemes }) => schemes),
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
   const users = createUsers({ store, clock, random, secrets: createSecrets(), bootstrapToken: options.bootstrapToken });

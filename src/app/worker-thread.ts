@@ -6,6 +6,7 @@ import { taskKinds } from '#core/protocol.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sourceOf, sources } from '#sources/index.ts';
+import { SharedLimits } from '#transfer/shared-limits.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { metalink } from '#wire/metalink.ts';
@@ -35,6 +36,7 @@ const parts = {
   sourceOf,
   destinationOf,
   listings: metalink,
+  limits: new SharedLimits(clock),
   scratch: new Scratch(files, join(dataFolder, 'scratch')),
 };
 const worker = new Worker(callThrough(port), parts, {

@@ -36,6 +36,8 @@ export const paths = {
   testDestination: { method: 'POST', path: '/destinations/test', answer: 'json' },
   getSettings: { method: 'GET', path: '/settings', answer: 'json' },
   changeSettings: { method: 'PATCH', path: '/settings', answer: 'json' },
+  listUsers: { method: 'GET', path: '/users', answer: 'json' },
+  changeUserLimits: { method: 'PATCH', path: '/users/{id}/limits', answer: 'json' },
   listTokens: { method: 'GET', path: '/tokens', answer: 'json' },
   addToken: { method: 'POST', path: '/tokens', answer: 'json' },
   removeToken: { method: 'DELETE', path: '/tokens/{id}', answer: 'none' },

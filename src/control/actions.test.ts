@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { noLimits } from '#core/limits.ts';
 import { fetched, owner, startControl, startWorker, success } from './testing/start-control.ts';
 
 type Scope = Parameters<typeof startControl>[0];
@@ -24,6 +25,7 @@ test('pausing an active download: paused at once, the worker stops with its next
   assert.deepEqual(await worker.report([{ claim, doneBytes: 300 }], [id]), {
     orders: [{ taskId, epoch, order: 'stop' }],
     discard: [],
+    limits: noLimits,
   });
   await worker.finish(claim, { kind: 'given_back', doneBytes: 350 });
   assert.equal(await stateOf(), 'paused');
@@ -83,7 +85,11 @@ test('cancelling an active download drops the bytes', async (t) => {
   const { control, worker, id, claim, stateOf } = await startFetch(t);
   assert.equal((await control.cancel(owner, id)).state, 'cancelled');
   const { taskId, epoch } = claim;
-  assert.deepEqual(await worker.report([{ claim }], [id]), { orders: [{ taskId, epoch, order: 'drop' }], discard: [] });
+  assert.deepEqual(await worker.report([{ claim }], [id]), {
+    orders: [{ taskId, epoch, order: 'drop' }],
+    discard: [],
+    limits: noLimits,
+  });
   await worker.finish(claim, { kind: 'given_back', doneBytes: 5 });
   assert.deepEqual((await worker.report([], [id])).discard, [id]);
   assert.equal(await stateOf(), 'cancelled');

@@ -128,6 +128,7 @@ export function change(wishes: Wishes): Action {
     await pickDestination(tx, destinationId);
     const changed = { ...download, link, options, secrets, name, destinationId };
     await tx.downloads.update(download.id, { link, options, secrets, name, destinationId });
+    tx.afterCommit(() => parts.leases.setLimit(download.id, options.limitBytesPerSecond ?? null));
     await recordEvents(parts, tx, [
       downloadEvent(parts, changed, 'download.changed', 'Changed.', { name, destinationId, changed: Object.keys(wishes) }),
     ]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { noLimits } from '#core/limits.ts';
 import { owner, sha256, startControl, startWorker } from './testing/start-control.ts';
 
 test('a link goes from submit to completed, with one receipt', async (t) => {
@@ -18,7 +19,7 @@ test('a link goes from submit to completed, with one receipt', async (t) => {
   const fetch = await worker.take('fetch');
   assert.equal(fetch.kind === 'fetch' && fetch.options.connections, 8, 'the setting is the default');
   assert.equal((await control.get(owner, id))?.phase, 'fetch');
-  assert.deepEqual(await worker.report([{ claim: fetch, doneBytes: 500 }]), { orders: [], discard: [] });
+  assert.deepEqual(await worker.report([{ claim: fetch, doneBytes: 500 }]), { orders: [], discard: [], limits: noLimits });
   assert.equal(control.progressOf(id)?.doneBytes, 500);
   assert.deepEqual(
     control.progressOfAll(owner).map((one) => one.downloadId),

@@ -1,11 +1,14 @@
 import type { Download, DownloadOptions, DownloadState, ListFilter } from '#core/download.ts';
 import type { FlotillaEvent } from '#core/event.ts';
+import type { HostRule } from '#core/limits.ts';
 import type { ListedFile, Promised } from '#core/listing.ts';
 import type { ControlPlane, TaskProgress } from '#core/protocol.ts';
 import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
+import type { UserLimits, UserRole } from '#core/store.ts';
+import type { Timetable } from '#core/timetable.ts';
 
 /** What a person asks for when adding a link. */
 export type Submission = {
@@ -46,9 +49,19 @@ export type Settings = {
   parallelDownloads: number;
   connections: number;
   maxTries: number;
+  /** Of all downloads together; null: as fast as they come. */
+  limitBytesPerSecond: number | null;
+  /** The first one that fits a host counts for it. */
+  hostRules: HostRule[];
+  /** null: all hours are full ones. */
+  timetable: Timetable | null;
+  /** In the limited hours of the timetable, if it is less than the limit. */
+  limitedBytesPerSecond: number;
   /** As people may see them. The first one that fits a host counts for it. */
   proxies: ProxyRule[];
 };
+
+export type LimitedUser = { id: string; name: string; role: UserRole } & UserLimits;
 
 export type WorkerRow = {
   id: string;
@@ -123,7 +136,12 @@ export interface Control extends ControlPlane {
   /** Throws when it is the default one or unfinished downloads go there. */
   removeDestination(id: string): Promise<void>;
   settings(): Promise<Settings>;
+  /** The time zone that the timetable is read in. */
+  readonly timeZone: string;
   changeSettings(change: Partial<Settings>): Promise<Settings>;
+  users(): Promise<LimitedUser[]>;
+  /** Throws `not_found`. */
+  changeUserLimits(id: string, change: Partial<UserLimits>): Promise<LimitedUser>;
 
   workers(): Promise<WorkerRow[]>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;

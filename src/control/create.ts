@@ -23,6 +23,7 @@ import { sealOpenSecrets } from './secrets-at-rest.ts';
 import { changeSettings, readSettings } from './settings.ts';
 import { readLink, submit, submitMany } from './submit.ts';
 import { createSweep } from './sweep.ts';
+import { changeUserLimits, listUsers } from './user-limits.ts';
 import { createPresence, listWorkers, register } from './workers.ts';
 
 export type ControlOptions = {
@@ -38,6 +39,8 @@ export type ControlOptions = {
   defaultDestination: { kind: string; name: string; options: Record<string, unknown> };
   /** How long a worker keeps its tasks without being heard of. */
   leaseSeconds?: number;
+  /** IANA name of the zone that the timetable is read in. */
+  timeZone?: string;
 };
 
 const firstEpochKey = 'firstEpoch';
@@ -47,7 +50,7 @@ const firstEpochKey = 'firstEpoch';
  * belongs to whoever opened it.
  */
 export async function createControl(options: ControlOptions): Promise<Control> {
-  const { store, clock, random, sealer, schemes, leaseSeconds = 30, log = () => {} } = options;
+  const { store, clock, random, sealer, schemes, leaseSeconds = 30, log = () => {}, timeZone = 'UTC' } = options;
   const newId = createIdMaker(clock, random);
   const firstEpoch = await store.write((tx) => prepareStore(tx, options, newId));
   const parts: Parts = {
@@ -59,6 +62,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     newId,
     schemes,
     leaseSeconds,
+    timeZone,
     firstEpoch,
     leases: createLeases(clock, leaseSeconds),
     waits: createWaits(clock),
@@ -126,7 +130,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     putDestination: (destination) => putDestination(parts, destination),
     removeDestination: (id) => removeDestination(parts, id),
     settings: () => store.read(readSettings),
+    timeZone,
     changeSettings: (wanted) => changeSettings(parts, wanted),
+    users: () => listUsers(parts),
+    changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
     totals: (ownerId) => totalsOf(parts, ownerId),
@@ -164,7 +171,10 @@ async function prepareStore(
 /** What ran and what waited before the restart. Whoever holds a task, and whoever was there, gets a whole lease to show up. */
 async function recallRunning(parts: Parts): Promise<void> {
   await parts.store.read(async (tx) => {
-    for (const task of await tx.tasks.leased()) takeOverLease(parts.leases, task);
+    const leased = await tx.tasks.leased();
+    const downloads = await tx.downloads.getMany(leased.map(({ downloadId }) => downloadId));
+    const optionsOf = new Map(downloads.map(({ id, options }) => [id, options]));
+    for (const task of leased) takeOverLease(parts.leases, task, optionsOf.get(task.downloadId)?.limitBytesPerSecond ?? null);
     for (const worker of await tx.workers.list()) if (worker.state === 'online') parts.presence.see(worker.id);
     for (const task of await tx.tasks.due(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)) {
       parts.waits.put(task.id, (task.runnableAtMs ?? 0) - parts.clock.now());

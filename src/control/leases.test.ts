@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { noLimits } from '#core/limits.ts';
 import { fetched, owner, startControl, startWorker, success } from './testing/start-control.ts';
 
 const hourMs = 60 * 60_000;
@@ -35,7 +36,7 @@ test('a report renews the leases it names, whatever the wall clock does (L3)', a
   for (const jumpMs of [hourMs, -2 * hourMs, 30 * 24 * hourMs, 0]) {
     under.clock.jump(jumpMs);
     await under.pass(29_000);
-    assert.deepEqual(await worker.report([{ claim }]), { orders: [], discard: [] });
+    assert.deepEqual(await worker.report([{ claim }]), { orders: [], discard: [], limits: noLimits });
   }
   assert.equal((await under.control.get(owner, id))?.state, 'active');
   await worker.succeed(claim);

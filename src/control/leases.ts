@@ -12,6 +12,10 @@ export type Lease = {
   downloadId: string | null;
   ownerId: string | null;
   order: 'stop' | 'drop' | null;
+  /** Where its link leads; null when that does not matter to the task. */
+  host: string | null;
+  /** The download's own. */
+  limitBytesPerSecond: number | null;
   endsAtMonoMs: number;
   progress: TaskProgress | null;
   /** What `doneBytes` of the database holds of it. */
@@ -24,11 +28,12 @@ export type Lease = {
  * checked in the database; this only decides when a lease ends, and answers reports.
  */
 export type Leases = {
-  begin(lease: Pick<Lease, 'taskId' | 'epoch' | 'workerId' | 'kind' | 'downloadId' | 'ownerId' | 'order'>): void;
+  begin(lease: Omit<Lease, 'endsAtMonoMs' | 'progress' | 'savedBytes' | 'noteCount'>): void;
   /** null when this epoch is not the one that holds it. */
   get(taskId: string, epoch: number, workerId: string): Lease | null;
   renew(lease: Lease): void;
   setOrder(taskId: string, order: 'stop' | 'drop'): void;
+  setLimit(downloadId: string, limitBytesPerSecond: number | null): void;
   end(taskId: string): void;
   expired(): Lease[];
   all(): Iterable<Lease>;
@@ -56,6 +61,10 @@ export function createLeases(clock: Clock, leaseSeconds: number): Leases {
       const lease = byTask.get(taskId);
       if (lease) lease.order = order;
     },
+    setLimit(downloadId, limitBytesPerSecond) {
+      const lease = byDownload.get(downloadId);
+      if (lease) lease.limitBytesPerSecond = limitBytesPerSecond;
+    },
     end(taskId) {
       const lease = byTask.get(taskId);
       byTask.delete(taskId);
@@ -71,7 +80,8 @@ export function createLeases(clock: Clock, leaseSeconds: number): Leases {
 }
 
 /** After a restart of the control plane: whoever holds a task gets a whole lease to show up. */
-export function takeOverLease(leases: Leases, task: TaskRow): void {
-  const { id: taskId, epoch, workerId, kind, downloadId, ownerId, order } = task;
-  if (workerId !== null) leases.begin({ taskId, epoch, workerId, kind, downloadId, ownerId, order });
+export function takeOverLease(leases: Leases, task: TaskRow, limitBytesPerSecond: number | null): void {
+  const { id: taskId, epoch, workerId, kind, downloadId, ownerId, order, host } = task;
+  if (workerId === null) return;
+  leases.begin({ taskId, epoch, workerId, kind, downloadId, ownerId, order, host, limitBytesPerSecond });
 }

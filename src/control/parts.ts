@@ -23,6 +23,8 @@ export type Parts = {
   /** Schemes that some source takes, with the colon. */
   schemes: readonly string[];
   leaseSeconds: number;
+  /** Of the timetable. */
+  timeZone: string;
   /**
    * Least epoch of a claim since this start. It rises by each start and follows the clock, so that epochs are not used
    * again after the database was restored from a backup.

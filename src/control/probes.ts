@@ -93,18 +93,10 @@ export function createProbes(parts: () => Parts): Probes {
           look.epoch = Math.max(look.epoch + 1, firstEpoch);
           look.workerId = workerId;
           const { taskId, epoch, link, request } = look;
-          leases.begin({ taskId, epoch, workerId, kind: 'probe', downloadId: null, ownerId: null, order: null });
-          return {
-            taskId,
-            epoch,
-            leaseSeconds,
-            kind: 'probe',
-            downloadId: null,
-            link,
-            options: { request },
-            mayList: true,
-            proxies,
-          };
+          const nobodys = { downloadId: null, ownerId: null, order: null, host: null, limitBytesPerSecond: null };
+          leases.begin({ taskId, epoch, workerId, kind: 'probe', ...nobodys });
+          const asked = { link, options: { request }, mayList: true, proxies };
+          return { taskId, epoch, leaseSeconds, kind: 'probe', downloadId: null, ...asked };
         });
     },
     finish({ taskId, epoch, workerId, outcome }) {

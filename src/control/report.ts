@@ -1,8 +1,10 @@
 import type { NoteRequest, ReportAnswer, ReportRequest, TaskOrder, TaskProgress } from '#core/protocol.ts';
 import type { StoredDownload } from '#core/store.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { limitsOf } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { lostTask } from './probes.ts';
+import { readSettings } from './settings.ts';
 import { requireWorker } from './workers.ts';
 
 /** Steps that one lease may tell to the timeline; more is noise. */
@@ -15,7 +17,8 @@ export async function report(parts: Parts, request: ReportRequest): Promise<Repo
   await ensureOnline(parts, workerId);
   parts.presence.see(workerId);
   const orders = request.tasks.map((progress) => takeProgress(parts, workerId, progress)).filter((order) => order !== null);
-  return { orders, discard: await uselessScratch(parts, workerId, request.holding) };
+  const limits = await parts.store.read(async (tx) => limitsOf(parts, tx, workerId, await readSettings(tx)));
+  return { orders, discard: await uselessScratch(parts, workerId, request.holding), limits };
 }
 
 function takeProgress(parts: Parts, workerId: string, progress: TaskProgress): TaskOrder | null {

@@ -45,9 +45,18 @@ test('a destination is removed only when nobody needs it', async (t) => {
 
 test('settings have defaults, change one by one, are told and outlive a restart', async (t) => {
   const under = await startControl(t);
-  assert.deepEqual(await under.control.settings(), { parallelDownloads: 3, connections: 8, maxTries: 5, proxies: [] });
-  const changed = await under.control.changeSettings({ maxTries: 2 });
-  assert.deepEqual(changed, { parallelDownloads: 3, connections: 8, maxTries: 2, proxies: [] });
+  const defaults = await under.control.settings();
+  assert.deepEqual(defaults, {
+    parallelDownloads: 3,
+    connections: 8,
+    maxTries: 5,
+    limitBytesPerSecond: null,
+    hostRules: [],
+    timetable: null,
+    limitedBytesPerSecond: 1024 * 1024,
+    proxies: [],
+  });
+  assert.deepEqual(await under.control.changeSettings({ maxTries: 2 }), { ...defaults, maxTries: 2 });
   await under.restart();
   assert.equal((await under.control.settings()).maxTries, 2);
   assert.equal(under.heard.at(-1)?.name, 'settings.changed');

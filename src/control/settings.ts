@@ -4,7 +4,16 @@ import { recordEvents, systemEvent } from './events.ts';
 import { keepProxies } from './kept-proxies.ts';
 import type { Parts } from './parts.ts';
 
-const defaultSettings: Settings = { parallelDownloads: 3, connections: 8, maxTries: 5, proxies: [] };
+const defaultSettings: Settings = {
+  parallelDownloads: 3,
+  connections: 8,
+  maxTries: 5,
+  limitBytesPerSecond: null,
+  hostRules: [],
+  timetable: null,
+  limitedBytesPerSecond: 1024 * 1024,
+  proxies: [],
+};
 
 const key = 'settings';
 

@@ -3,6 +3,7 @@ import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
 import type { Lease } from './leases.ts';
 import type { Parts } from './parts.ts';
+import { createReasons } from './queue/reasons.ts';
 import { dropTask, ensureTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
 import { undoMs } from './report.ts';
@@ -26,12 +27,14 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
   let tidiedAtMonoMs = Number.NEGATIVE_INFINITY;
   let forgottenAtMonoMs = Number.NEGATIVE_INFINITY;
   let prunedUpTo = 0;
+  const tellReasons = createReasons(parts);
 
   return {
     async sweep() {
       await endExpiredLeases(parts);
       await markLostWorkers(parts);
       await wakeDueTasks(parts);
+      await tellReasons();
       const nowMs = parts.clock.mono();
       if (nowMs - savedAtMonoMs >= saveEveryMs) {
         savedAtMonoMs = nowMs;

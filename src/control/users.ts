@@ -2,7 +2,7 @@ import { AccessError, type AccessErrorCode, type Actor, anonymous, type Scope, s
 import type { Clock } from '#core/clock.ts';
 import { newId, type Random } from '#core/random.ts';
 import type { Secrets } from '#core/secrets.ts';
-import type { SessionRow, Store, TokenRow, Transaction, UserRow } from '#core/store.ts';
+import { noUserLimits, type SessionRow, type Store, type TokenRow, type Transaction, type UserRow } from '#core/store.ts';
 import { createGuesses, guesserOf } from './guesses.ts';
 import { checkPassword } from './passwords.ts';
 import { isTokenSecret, newClaimCode, newSessionSecret, newTokenSecret, readClaimCode } from './secret-text.ts';
@@ -134,7 +134,14 @@ export function createUsers({ store, clock, random, secrets, bootstrapToken = nu
           return null;
         }
         if ((await tx.users.count()) === 0) {
-          await tx.users.insert({ id, name: unclaimedName, role: 'admin', passwordHash: noHash, createdAtMs: now });
+          await tx.users.insert({
+            id,
+            name: unclaimedName,
+            role: 'admin',
+            passwordHash: noHash,
+            createdAtMs: now,
+            ...noUserLimits,
+          });
         }
         const open: OpenClaim = { codeHash: secrets.sha256(code), endsAtMs: now + claimLifetimeMs, wrongCount: 0 };
         await tx.meta.put(claimKey, JSON.stringify(open));

@@ -4,6 +4,7 @@
  */
 import type { DownloadOptions, Phase } from './download.ts';
 import type { Failure } from './errors.ts';
+import type { WorkerLimits } from './limits.ts';
 import type { ListedFile, Promised } from './listing.ts';
 import type { ProxyRule } from './proxies.ts';
 import type { Digest, Resolution, Validator } from './resolution.ts';
@@ -74,12 +75,15 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
   | {
       kind: 'fetch';
       downloadId: string;
+      ownerId: string;
       link: string;
       options: DownloadOptions;
       resolution: Resolution | null;
       /** What a document that lists the file says about it. */
       promised: Promised | null;
       proxies: ProxyRule[];
+      /** In force from now on, this download's with the others. */
+      limits: WorkerLimits;
     }
   | { kind: 'deliver'; downloadId: string; files: FetchedFile[]; destination: DestinationGrant }
   | { kind: 'erase'; downloadId: string; files: DeliveredFile[]; destination: DestinationGrant }
@@ -110,8 +114,8 @@ export type ReportRequest = {
 /** `stop`: give the task up and keep the bytes (paused, drained) · `drop`: give it up, the bytes may go · `lost`: another has it. */
 export type TaskOrder = { taskId: string; epoch: number; order: 'stop' | 'drop' | 'lost' };
 
-/** `discard`: scratch that nobody needs any more. */
-export type ReportAnswer = { orders: TaskOrder[]; discard: string[] };
+/** `discard`: scratch that nobody needs any more · `limits`: what this worker's share of every limit is just now. */
+export type ReportAnswer = { orders: TaskOrder[]; discard: string[]; limits: WorkerLimits };
 
 /** `note` tells a step inside a task to the timeline, such as a wait with its reason. */
 export type NoteRequest = {

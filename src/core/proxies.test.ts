@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isHostPattern } from './host-pattern.ts';
 import { checkProxyRule, parseProxyRule, proxied } from './proxies.ts';
 
 const rules = [
@@ -29,13 +28,6 @@ test('a rule for every host fits what no earlier one did, and the own proxy of a
   assert.equal(proxied({}, new URL('http://1.2.3.4/'), all).proxy, 'socks5://four:4');
   assert.equal(proxied({}, new URL('http://inside.example.org/'), all).proxy, undefined);
   assert.equal(proxied({ proxy: 'http://own:5' }, new URL('http://a.example.org/'), all).proxy, 'http://own:5');
-});
-
-test('a pattern is a host as links write it', () => {
-  for (const text of ['*', 'example.org', '*.example.org', '1.2.3.4', '[::1]']) assert.ok(isHostPattern(text), text);
-  for (const text of ['', '*.', '**', 'a*b', '*.*', 'example.org:80', 'EXAMPLE.org', 'a/b', 'a b', 'http://a', '::1', 'a@b']) {
-    assert.ok(!isHostPattern(text), text);
-  }
 });
 
 test('HOST=PROXY is read, and what is none is refused without the login', () => {

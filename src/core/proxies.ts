@@ -1,5 +1,5 @@
 import { FlotillaError } from './errors.ts';
-import { isHostPattern, ruleFor } from './host-pattern.ts';
+import { isHostPattern, ruleFor } from './limits.ts';
 import { checkProxy, type RequestOptions } from './request.ts';
 
 /** Servers that fit the pattern are asked through this proxy; `direct` is none, for exceptions from a later rule. */

@@ -22,10 +22,22 @@ export interface KeptConnections {
   close(): void;
 }
 
+/** How a host stands: one more connection may be opened, all that are allowed are in use, or one should be given up. */
+export type HostRoom = 'free' | 'full' | 'wanted';
+
+/** Asked before a connection to a host is used, by one download. */
+export interface HostGate {
+  room(host: string): HostRoom;
+  /** Resolves with what to call when the connection is done, once or more often. Rejects with the reason of the signal. */
+  enter(host: string, signal: AbortSignal): Promise<() => void>;
+}
+
 export type SourceContext = {
   clock: Clock;
   egress: Egress;
   connections: KeptConnections;
+  /** When absent, a host gets as many connections as are wanted. */
+  hosts?: HostGate;
   /** Give up on a server that has not begun to answer after this long. */
   connectTimeoutMs: number;
 };
@@ -55,10 +67,10 @@ export interface OpenedRange {
   readonly endByte: number | null;
   /**
    * Pours the bytes into the sink until `endByte`, until the sink says enough, or until the signal is aborted.
-   * `mostBytes` is the largest chunk the sink wants; when absent, the source decides.
+   * `mostBytes` tells the largest chunk the sink wants just now; when absent, the source decides.
    * Rejects with `truncated` or `connection_lost` when the stream breaks before `endByte`. Called once.
    */
-  pour(sink: Sink, signal: AbortSignal, mostBytes?: number): Promise<void>;
+  pour(sink: Sink, signal: AbortSignal, mostBytes?: () => number): Promise<void>;
   /** Lets go of the connection when `pour` is never called. Harmless otherwise. */
   discard(): void;
 }
@@ -67,6 +79,8 @@ export interface OpenedRange {
 export interface ByteSession {
   /** Opens `startByte` up to `endByte` (left out; null is the end of the file). */
   open(startByte: number, endByte: number | null, signal: AbortSignal): Promise<OpenedRange>;
+  /** Would `open` have to wait for its host? When absent, it never has to. */
+  room?(): HostRoom;
   close(): void;
 }
 

@@ -2,7 +2,7 @@
  * What the control plane asks of a database, in rows. Only `src/store/` knows SQL; every engine passes
  * `src/testing/conform-store.ts`. Row operations decide nothing: states, leases and rights are decided in `src/control/`.
  */
-import type { Download, DownloadState } from './download.ts';
+import type { Download, DownloadState, QueueReason } from './download.ts';
 import type { FlotillaEvent } from './event.ts';
 import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind } from './protocol.ts';
 import type { Receipt } from './receipt.ts';
@@ -47,7 +47,16 @@ export interface MetaRows {
 }
 
 export type UserRole = 'admin' | 'user';
-export type UserRow = { id: string; name: string; role: UserRole; passwordHash: string; createdAtMs: number };
+export type UserRow = { id: string; name: string; role: UserRole; passwordHash: string; createdAtMs: number } & UserLimits;
+
+/** null: as much as there is. */
+export type UserLimits = {
+  limitBytesPerSecond: number | null;
+  /** Downloads that are fetched at the same time. */
+  maxActive: number | null;
+};
+
+export const noUserLimits: UserLimits = { limitBytesPerSecond: null, maxActive: null };
 
 export interface UserRows {
   get(id: string): Promise<UserRow | null>;
@@ -58,7 +67,7 @@ export interface UserRows {
   count(): Promise<number>;
   /** false: the name is taken, in whatever case; nothing was added. */
   insert(row: UserRow): Promise<boolean>;
-  update(id: string, change: Partial<Pick<UserRow, 'role' | 'passwordHash'>>): Promise<void>;
+  update(id: string, change: Partial<Pick<UserRow, 'role' | 'passwordHash' | keyof UserLimits>>): Promise<void>;
   /** Sessions and tokens go with the user. */
   remove(id: string): Promise<void>;
 }
@@ -228,6 +237,8 @@ export type TaskRow = {
   priority: number;
   /** Scheme a worker has to take, with the colon; null when any worker will do. */
   scheme: string | null;
+  /** Where the link leads, for what a host allows; null when the task asks no host. */
+  host: string | null;
   /** The only worker that can do it, because the bytes are in its scratch. */
   pinnedWorkerId: string | null;
   /** With status `waiting`. */
@@ -250,10 +261,21 @@ export interface TaskRows {
   ofDownload(downloadId: string): Promise<TaskRow | null>;
   eraseOf(downloadId: string): Promise<TaskRow | null>;
   /** Ready ones this worker can do: higher priority first, then the oldest download. */
-  ready(query: { kind: TaskKind; workerId: string; schemes: string[]; limit: number }): Promise<TaskRow[]>;
+  ready(query: {
+    kind: TaskKind;
+    workerId: string;
+    schemes: string[];
+    limit: number;
+    exceptHosts?: string[];
+    exceptOwners?: string[];
+  }): Promise<TaskRow[]>;
+  /**
+   * Queued downloads with a ready fetch whose reason is another than this one: those that go to one of the hosts, or those
+   * that go to none of them.
+   */
+  waitingOtherwise(reason: QueueReason, hosts: { among: string[] } | { notAmong: string[] }, limit: number): Promise<string[]>;
   leased(): Promise<TaskRow[]>;
   leasedBy(workerId: string): Promise<TaskRow[]>;
-  countLeased(kind: TaskKind): Promise<number>;
   /** Waiting ones whose time has come. */
   due(nowMs: number, limit: number): Promise<TaskRow[]>;
   /** Pinned ones that nobody holds. */

@@ -110,7 +110,8 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions,
         answer.discard();
         answer = await ask(url, null, null, signal);
       }
-      const next = redirectTarget(url, answer.head);
+      const redirect = answer;
+      const next = orLetGo(redirect, () => redirectTarget(url, redirect.head));
       if (next === null) return { url, answer };
       answer.discard();
       url = next;
@@ -124,16 +125,30 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions,
     const usedNonce = login?.nonce ?? null;
     const answer = await askOnce(url, headersOf, signal);
     if (answer.head.status !== 401 || login === null || url.origin !== link.origin) return answer;
-    if (!login.takeChallenge(answer.head.fields.get('www-authenticate') ?? [], usedNonce)) return answer;
+    const challenges = answer.head.fields.get('www-authenticate') ?? [];
+    if (!orLetGo(answer, () => login.takeChallenge(challenges, usedNonce))) return answer;
     answer.discard();
     return askOnce(url, headersOf, signal);
   }
 
-  /** Asks, and keeps the cookies that come with the answer. */
+  /** Asks when the host has room, and keeps the cookies that come with the answer. */
   async function askOnce(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer> {
-    const answer = await askByLane(url, headersOf, signal);
-    cookies.keep(url, answer.head.fields.get('set-cookie') ?? [], context.clock.now());
-    return answer;
+    const leave = (await context.hosts?.enter(url.hostname, signal)) ?? (() => {});
+    try {
+      const answer = await askByLane(url, headersOf, signal);
+      cookies.keep(url, answer.head.fields.get('set-cookie') ?? [], context.clock.now());
+      return {
+        ...answer,
+        pour: (...poured) => answer.pour(...poured).finally(leave),
+        discard() {
+          answer.discard();
+          leave();
+        },
+      };
+    } catch (error) {
+      leave();
+      throw error;
+    }
   }
 
   async function askByLane(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer> {
@@ -231,16 +246,13 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions,
 
   function toRange(url: URL, answer: Answer, startByte: number, endByte: number | null): OpenedRange {
     const { head } = answer;
-    try {
+    return orLetGo(answer, () => {
       if (head.status === 206) return partRange(url, answer, startByte, endByte);
       if (head.status === 200) return wholeRange(url, answer);
       if (head.status === 416) return beyondEnd(url, answer, startByte);
       if (head.status === 304 && known !== null) throw new NotModified();
       throw refusal(url, head);
-    } catch (error) {
-      answer.discard();
-      throw error;
-    }
+    });
   }
 
   function partRange(url: URL, answer: Answer, startByte: number, endByte: number | null): OpenedRange {
@@ -279,11 +291,22 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions,
 
   return {
     open,
+    room: () => context.hosts?.room((target ?? link).hostname) ?? 'free',
     close() {
       agent?.destroy().catch(() => {});
       proxyAgent?.destroy().catch(() => {});
     },
   };
+}
+
+/** An answer that is judged and not taken holds no connection. */
+function orLetGo<T>(answer: Answer, judge: () => T): T {
+  try {
+    return judge();
+  } catch (error) {
+    answer.discard();
+    throw error;
+  }
 }
 
 /** Who we are at the origin of the link. A header Authorization that was given speaks for itself. */

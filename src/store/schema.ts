@@ -16,6 +16,8 @@ export type Schema = {
     role: string;
     passwordHash: string;
     createdAtMs: number;
+    limitBytesPerSecond: number | null;
+    maxActive: number | null;
   };
   sessions: {
     idHash: string;
@@ -57,6 +59,7 @@ export type Schema = {
     status: string;
     priority: number;
     scheme: string | null;
+    host: string | null;
     pinnedWorkerId: string | null;
     runnableAtMs: number | null;
     epoch: number;

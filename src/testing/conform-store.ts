@@ -1,7 +1,7 @@
 /** What every engine of the store promises, as tests. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NewEvent, Store, StoredDownload, TaskRow, Transaction } from '#core/store.ts';
+import { type NewEvent, noUserLimits, type Store, type StoredDownload, type TaskRow, type Transaction } from '#core/store.ts';
 import type { Scope } from './temp.ts';
 
 export type StoreUnderTest = {
@@ -101,8 +101,9 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       assert.equal((await tx.users.byName('ÄNNE'))?.id, 'u1');
       assert.equal(await tx.users.byName('anne'), null);
       assert.equal(await tx.users.count(), 1);
-      await tx.users.update('u1', { role: 'user', passwordHash: 'other' });
-      assert.deepEqual(await tx.users.get('u1'), { ...user('u1', 'Änne'), role: 'user', passwordHash: 'other' });
+      const change = { role: 'user', passwordHash: 'other', limitBytesPerSecond: 2 ** 40, maxActive: 3 } as const;
+      await tx.users.update('u1', change);
+      assert.deepEqual(await tx.users.get('u1'), { ...user('u1', 'Änne'), ...change });
     });
   });
 
@@ -305,11 +306,58 @@ export function conformStore({ name, open }: StoreUnderTest): void {
         ['t7'],
       );
       assert.deepEqual(await tx.tasks.leasedBy('w2'), []);
-      assert.equal(await tx.tasks.countLeased('fetch'), 1);
       assert.deepEqual(
         (await tx.tasks.pinned()).map((row) => row.id),
         ['t5'],
       );
+    });
+  });
+
+  check('ready tasks of some hosts and owners are left out', async (store) => {
+    await store.write((tx) =>
+      tx.tasks.insertMany([
+        task('t1', { downloadId: '1', host: 'a' }),
+        task('t2', { downloadId: '2', host: 'b', ownerId: 'bert' }),
+        task('t3', { downloadId: '3', host: null }),
+        task('t4', { downloadId: '4', host: 'c' }),
+      ]),
+    );
+    const ready = (exceptHosts: string[], exceptOwners: string[]) =>
+      store.read(async (tx) => {
+        const asked = { kind: 'fetch' as const, workerId: 'w1', schemes: ['http:'], limit: 10 };
+        return (await tx.tasks.ready({ ...asked, exceptHosts, exceptOwners })).map((row) => row.id).join();
+      });
+    assert.equal(await ready([], []), 't1,t2,t3,t4');
+    assert.equal(await ready(['a', 'c'], []), 't2,t3');
+    assert.equal(await ready(['a'], ['bert']), 't3,t4');
+  });
+
+  check('downloads that wait for another reason than told are found by their host', async (store) => {
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([
+        download('1', { reason: 'slot' }),
+        download('2', { reason: 'host' }),
+        download('3', { reason: 'slot' }),
+        download('4', { reason: 'slot' }),
+        download('5', { state: 'paused', reason: null }),
+      ]);
+      await tx.tasks.insertMany([
+        task('t1', { downloadId: '1', host: 'a' }),
+        task('t2', { downloadId: '2', host: 'a' }),
+        task('t3', { downloadId: '3', host: 'b' }),
+        task('t4', { downloadId: '4', host: null }),
+        task('t5', { downloadId: '5', host: 'a' }),
+      ]);
+    });
+    await store.read(async (tx) => {
+      const others = async (...query: Parameters<typeof tx.tasks.waitingOtherwise>) =>
+        (await tx.tasks.waitingOtherwise(...query)).sort().join();
+      assert.equal(await others('host', { among: ['a'] }, 10), '1');
+      assert.equal(await others('host', { among: [] }, 10), '');
+      assert.equal(await others('slot', { notAmong: [] }, 10), '2');
+      assert.equal(await others('schedule', { notAmong: [] }, 10), '1,2,3,4');
+      assert.equal(await others('schedule', { notAmong: ['a'] }, 10), '3,4');
+      assert.equal((await tx.tasks.waitingOtherwise('schedule', { notAmong: [] }, 2)).length, 2);
     });
   });
 
@@ -480,7 +528,7 @@ async function putPair(tx: Transaction, value: number): Promise<void> {
 }
 
 function user(id: string, name: string) {
-  return { id, name, role: 'admin' as const, passwordHash: 'hash', createdAtMs: 1 };
+  return { id, name, role: 'admin' as const, passwordHash: 'hash', createdAtMs: 1, ...noUserLimits };
 }
 
 function download(id: string, change: Partial<StoredDownload> = {}): StoredDownload {
@@ -526,6 +574,7 @@ function task(id: string, change: Partial<TaskRow> = {}): TaskRow {
     status: 'ready',
     priority: 0,
     scheme: 'http:',
+    host: 'example.org',
     pinnedWorkerId: null,
     runnableAtMs: null,
     epoch: 0,

@@ -61,7 +61,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       openSession: (of) => source.openSession(context, of, requestFor(request, link, of)),
       ...(promised ? { promised } : {}),
       firstByte: (found?.ranges ?? new RangeSet()).contiguousEnd(0),
-      limiters: [],
+      limitersOf: () => [],
       options: {
         connections: 4,
         maxTries: 2,

@@ -72,7 +72,7 @@ async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, ran
     link,
     openSession: () => server.session(life.signal),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-    limiters: [],
+    limitersOf: () => [],
     options: {
       connections: 1 + (random.u32() % 8),
       maxTries: 5,

@@ -17,6 +17,7 @@ import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
 import { pickStretch } from './plan.ts';
 import { Ramp } from './ramp.ts';
+import { Toll } from './toll.ts';
 import { contradictionOf, tryVerify } from './verify.ts';
 import { Wishes, type WishOptions } from './wishes.ts';
 
@@ -76,6 +77,7 @@ export class Fetch {
   #fatal: unknown = null;
   #serverResumes = true;
 
+  #limitedAtMs = Number.NEGATIVE_INFINITY;
   #fetchedBytes = 0;
   #mostLanes = 0;
   #wake: () => void = () => {};
@@ -181,7 +183,7 @@ export class Fetch {
   async #openFirst(firstByte: number, signal: AbortSignal): Promise<{ mirror: Mirror; opened: OpenedRange }> {
     for (let startByte = firstByte; ; ) {
       // There is one after every wait; only a clock that fires early makes us look again.
-      const mirror = this.#mirrors.choose(this.#clock.mono(), 1);
+      const mirror = this.#mirrors.choose(this.#clock.mono(), 1, true);
       if (mirror === null) {
         await sleep(this.#clock, tickMs, signal);
         continue;
@@ -304,13 +306,15 @@ export class Fetch {
     if (!this.#patience.isOver(nowMs)) return;
     const [place, sizeBytes] = [this.#place as Place, this.#sizeBytes];
     if (!this.#serverResumes || sizeBytes === null) {
-      const mirror = this.#lanes.size === 0 ? this.#mirrors.choose(nowMs, 1) : null;
+      const mirror = this.#lanes.size === 0 ? this.#mirrors.choose(nowMs, 1, true) : null;
       if (mirror !== null) this.#startOver(mirror);
       return;
     }
     for (const mirror of this.#mirrors.all) this.#mirrors.measure(mirror, this.#lanes.speedsOf(mirror, nowMs));
+    const mostTrials = Math.max(1, Math.floor(this.#mostAllowed / 2));
     for (;;) {
-      const mirror = this.#mirrors.choose(nowMs, Math.max(1, Math.floor(this.#mostAllowed / 2)));
+      // As long as some work, none takes a stretch and then waits for its turn at the host.
+      const mirror = this.#mirrors.choose(nowMs, mostTrials, this.#lanes.size === 0);
       if (mirror === null) return;
       const wanted = this.#pickWanted(mirror, nowMs);
       if (this.#lanes.size >= this.#wantedCount()) {
@@ -397,7 +401,7 @@ export class Fetch {
     const patienceMs = Math.max(racePatienceMs, 4 * (mirror.setUpMs ?? unknownSetUpMs));
     for (const lane of this.#lanes.divisible) {
       const leftBytes = (lane.endByte as number) - lane.position;
-      if (isDone(lane) || nowMs - (lane.lastByteMs ?? lane.startedMs) < patienceMs) continue;
+      if (isDone(lane) || lane.isHeld || nowMs - (lane.lastByteMs ?? lane.startedMs) < patienceMs) continue;
       if (this.#racedBytes + leftBytes > Math.max(raceBytes, (this.#sizeBytes as number) * raceShare)) continue;
       this.#racedBytes += leftBytes;
       lane.isRaced = true;
@@ -431,6 +435,8 @@ export class Fetch {
       position: startByte,
       endByte,
       startedMs: nowMs,
+      toll: null,
+      isHeld: false,
       lastByteMs: null,
       meter: new SpeedMeter(nowMs),
       control: new AbortController(),
@@ -458,9 +464,23 @@ export class Fetch {
         throw error;
       }
     }
-    lane.lastByteMs = this.#clock.mono();
-    if (first === null) this.#answered(lane.mirror, lane.lastByteMs - lane.startedMs);
-    await opened.pour((chunk) => this.#take(lane, chunk), lane.control.signal, this.#mostBytes());
+    const nowMs = this.#clock.mono();
+    if (first === null) {
+      this.#answered(lane.mirror, nowMs - lane.startedMs);
+      // It may have waited long for its turn at the host.
+      Object.assign(lane, { startedMs: nowMs, meter: new SpeedMeter(nowMs) });
+    }
+    lane.lastByteMs = nowMs;
+    const limiters = this.#task.limitersOf(URL.parse(opened.facts.finalUrl)?.hostname ?? '');
+    const toll = new Toll(limiters, this);
+    lane.toll = toll;
+    lane.control.signal.addEventListener('abort', () => toll.leave(), { once: true });
+    const mostBytes = limiters.length === 0 ? undefined : () => toll.mostBytes();
+    try {
+      await opened.pour((chunk) => this.#take(lane, toll, chunk), lane.control.signal, mostBytes);
+    } finally {
+      toll.leave();
+    }
     if (lane.endByte === null) {
       this.#sizeBytes = lane.position;
       this.#ended = true;
@@ -473,14 +493,6 @@ export class Fetch {
     this.#mirrors.answered(mirror, afterMs);
     this.#ramp.answered(afterMs);
     if (this.#lanes.size < this.#wantedCount()) this.#wake();
-  }
-
-  /** Under a limit chunks are small, else every connection would have half a second's worth or more in hand at once. */
-  #mostBytes(): number | undefined {
-    const { limiters, options } = this.#task;
-    if (limiters.length === 0) return undefined;
-    const bytesPerSecond = Math.min(...limiters.map((limiter) => limiter.bytesPerSecond));
-    return Math.min(512 * 1024, Math.max(4096, Math.round(bytesPerSecond / (20 * options.connections))));
   }
 
   /** Is this answer of the version we began with, and does it begin where we asked? */
@@ -496,7 +508,7 @@ export class Fetch {
   }
 
   /** Bytes have arrived: they go to their place at once, and only then they count. */
-  #take(lane: Lane, chunk: Uint8Array): boolean | Promise<boolean> {
+  #take(lane: Lane, toll: Toll, chunk: Uint8Array): boolean | Promise<boolean> {
     const { part, ranges } = this.#place as Place;
     const nowMs = this.#clock.mono();
     this.#fetchedBytes += chunk.length;
@@ -515,9 +527,14 @@ export class Fetch {
     this.#digests?.advance(ranges.contiguousEnd(0));
     (this.#marks as Marks).count(useful.length);
     this.#patience.reached(ranges.sizeBytes);
-    if (isDone(lane)) return false;
-    const waitMs = Math.max(0, ...this.#task.limiters.map((limiter) => limiter.take(chunk.length, nowMs)));
-    return waitMs < 1 ? true : sleep(this.#clock, waitMs, lane.control.signal).then(() => true);
+    const paid = toll.pay(chunk.length);
+    if (paid === null) return !isDone(lane);
+    lane.isHeld = true;
+    return paid.then(() => {
+      lane.isHeld = false;
+      lane.lastByteMs = this.#clock.mono();
+      return !isDone(lane);
+    });
   }
 
   #laneEnded(lane: Lane, error: unknown): void {
@@ -605,17 +622,21 @@ export class Fetch {
 
   #tick(): void {
     const nowMs = this.#clock.mono();
-    this.#moveSlowest(nowMs);
-    this.#observeGoodput(nowMs);
+    if (this.#isLimited()) {
+      this.#limitedAtMs = nowMs;
+    } else {
+      this.#moveSlowest(nowMs);
+      this.#observeGoodput(nowMs);
+    }
+    this.#giveWay();
     const { ranges } = this.#place as Place;
     for (const lane of this.#lanes) {
       if (lane.endByte !== null && !isDone(lane) && ranges.has(lane.position, lane.endByte)) lane.control.abort(new Moved());
-      if (lane.lastByteMs === null) continue;
+      if (lane.lastByteMs === null || lane.isHeld) continue;
       const silentMs = nowMs - lane.lastByteMs;
       const trickles =
         this.#serverResumes &&
-        nowMs - lane.startedMs > this.#task.options.stallMs &&
-        this.#task.limiters.length === 0 &&
+        nowMs - Math.max(lane.startedMs, this.#limitedAtMs) > this.#task.options.stallMs &&
         lane.meter.bytesPerSecond(nowMs) < trickleBytesPerSecond;
       if (silentMs > this.#task.options.stallMs || trickles) {
         const seconds = Math.round(this.#task.options.stallMs / 1000);
@@ -636,9 +657,23 @@ export class Fetch {
     this.#task.debug?.(`${mirror.name} ${startByte}-${endByte ?? ''} at ${position}: ${what}`);
   }
 
+  /** How fast connections are says nothing about their servers then. */
+  #isLimited(): boolean {
+    return [...this.#lanes].some(({ toll }) => toll?.isInForce);
+  }
+
+  /** Somebody else waits for a host where we have several connections: one a tick ends, and its stretch is taken up by others. */
+  #giveWay(): void {
+    for (const mirror of this.#mirrors.all) {
+      if (mirror.session.room?.() !== 'wanted') continue;
+      const lanes = [...this.#lanes].filter((lane) => lane.mirror === mirror && lane.toll !== null && !isDone(lane));
+      if (lanes.length > 1) lanes.at(-1)?.control.abort(new Moved());
+    }
+  }
+
   /** With every connection taken, one that crawls gives way to one on a much faster mirror; one a tick, to see what it does. */
   #moveSlowest(nowMs: number): void {
-    if (this.#lanes.size < this.#mostAllowed || this.#mirrors.all.length === 1 || this.#task.limiters.length > 0) return;
+    if (this.#lanes.size < this.#mostAllowed || this.#mirrors.all.length === 1) return;
     if (!this.#serverResumes) return;
     let slowest: Lane | null = null;
     let slowestSpeed = 0;

@@ -1,6 +1,7 @@
 /** One connection, and the stretch of the file that it works on. */
 import type { SpeedMeter } from '#lib/speed.ts';
 import type { Mirror } from './mirrors.ts';
+import type { Toll } from './toll.ts';
 
 export type Lane = {
   mirror: Mirror;
@@ -8,7 +9,12 @@ export type Lane = {
   position: number;
   /** Falls when another connection takes the back part over; null when only the end of the stream tells. */
   endByte: number | null;
+  /** When its server answered, or when it was asked. */
   startedMs: number;
+  /** null until the server has answered. */
+  toll: Toll | null;
+  /** A limit holds it back. */
+  isHeld: boolean;
   /** When bytes arrived last, or could have begun to; null until the server has answered. */
   lastByteMs: number | null;
   meter: SpeedMeter;

@@ -49,11 +49,11 @@ export function workingView(lanes: Lane[], thief: Mirror, nowMs: number): Workin
   const speeds = lanes.map(({ meter }) => meter.bytesPerSecond(nowMs));
   const known = speeds.filter((speed) => speed > 0);
   const average = known.length === 0 ? 0 : known.reduce((sum, speed) => sum + speed, 0) / known.length;
-  return lanes.map(({ mirror, position, endByte, startedMs, lastByteMs }, index) => {
+  return lanes.map(({ mirror, position, endByte, startedMs, lastByteMs, isHeld }, index) => {
     const speed = speeds[index] as number;
     const expected = mirror.laneBytesPerSecond || average || thief.laneBytesPerSecond || 0;
     const isYoung = speed === 0 && nowMs - startedMs < youngMs;
-    const quietMs = Math.max(silentMs, nowMs - (lastByteMs ?? nowMs));
+    const quietMs = isHeld ? silentMs : Math.max(silentMs, nowMs - (lastByteMs ?? nowMs));
     return { position, endByte: endByte as number, bytesPerSecond: isYoung ? expected : (speed * silentMs) / quietMs };
   });
 }

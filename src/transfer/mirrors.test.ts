@@ -19,7 +19,7 @@ const [first, second, third] = [0, 1, 2] as const;
 test('the link is asked first, then those that nobody knows', () => {
   const { mirrors, all } = mirrorsOf('link', 'a', 'b');
   for (const mirror of all) {
-    assert.equal(mirrors.choose(0, 2 + all.length), mirror);
+    assert.equal(mirrors.choose(0, 2 + all.length, true), mirror);
     mirror.lanes++;
   }
 });
@@ -29,17 +29,17 @@ test('no more connections than allowed are spent on finding out', () => {
   const link = all[first] as Mirror;
   link.lanes = 1;
   mirrors.measure(link, [1000]);
-  assert.equal(mirrors.choose(0, 1), all[second]);
+  assert.equal(mirrors.choose(0, 1, true), all[second]);
   (all[second] as Mirror).lanes = 1;
-  assert.equal(mirrors.choose(0, 1), link, 'the known one takes the rest');
-  assert.equal(mirrors.choose(0, 2), all[third]);
+  assert.equal(mirrors.choose(0, 1, true), link, 'the known one takes the rest');
+  assert.equal(mirrors.choose(0, 2, true), all[third]);
 });
 
 test('while no speed is known the connections are spread', () => {
   const { mirrors, all } = mirrorsOf('link', 'a');
   const seen: string[] = [];
   for (let count = 0; count < 6; count++) {
-    const mirror = mirrors.choose(0, 1) as Mirror;
+    const mirror = mirrors.choose(0, 1, true) as Mirror;
     mirror.lanes++;
     seen.push(mirror.name);
   }
@@ -55,18 +55,18 @@ test('the mirror with the best speed per connection gets the next one, up to its
   const [link, fast] = all as [Mirror, Mirror];
   mirrors.measure(link, [100, 300]);
   mirrors.measure(fast, [1000]);
-  assert.equal(mirrors.choose(0, 1), fast);
+  assert.equal(mirrors.choose(0, 1, true), fast);
   assert.ok(mirrors.hasMuchFaster(link, 200, 0));
   assert.ok(!mirrors.hasMuchFaster(link, 250, 0), 'not much faster');
   assert.ok(!mirrors.hasMuchFaster(fast, 200, 0), 'nothing is faster than itself');
   fast.lanes = 2;
   assert.ok(mirrors.lowerCeiling(fast, 0, 0));
   assert.ok(!mirrors.lowerCeiling(fast, 0, 0), 'no news');
-  assert.equal(mirrors.choose(0, 1), link);
+  assert.equal(mirrors.choose(0, 1, true), link);
   mirrors.raiseCeilings(9999);
-  assert.equal(mirrors.choose(0, 1), link);
+  assert.equal(mirrors.choose(0, 1, true), link);
   mirrors.raiseCeilings(10_000);
-  assert.equal(mirrors.choose(0, 1), fast);
+  assert.equal(mirrors.choose(0, 1, true), fast);
 });
 
 test('a mirror that fails is asked again after a wait that grows, and a byte makes it young again', () => {
@@ -78,8 +78,8 @@ test('a mirror that fails is asked again after a wait that grows, and a byte mak
     waits.push(link.notBeforeMs);
   }
   assert.deepEqual(waits, [5000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000]);
-  assert.equal(mirrors.choose(299_999, 1), all[second]);
-  assert.equal(mirrors.choose(300_000, 1), link);
+  assert.equal(mirrors.choose(299_999, 1, true), all[second]);
+  assert.equal(mirrors.choose(300_000, 1, true), link);
   mirrors.count(link, 1);
   mirrors.setAside(link, busy, 0, 0);
   assert.equal(link.notBeforeMs, 90_000, 'no sooner than it asked for');
@@ -116,11 +116,11 @@ test('a dropped mirror is never chosen again, until the file is another one', ()
   const { mirrors, all } = mirrorsOf('link', 'a');
   const [link, other] = all as [Mirror, Mirror];
   mirrors.drop(link);
-  assert.equal(mirrors.choose(1e12, 9), other);
+  assert.equal(mirrors.choose(1e12, 9, true), other);
   assert.equal(mirrors.usableCount, 1);
   mirrors.drop(other);
-  assert.equal(mirrors.choose(1e12, 9), null);
+  assert.equal(mirrors.choose(1e12, 9, true), null);
   assert.ok(!mirrors.isAnyReady(1e12));
   mirrors.forgetVersion();
-  assert.equal(mirrors.choose(1e12, 9), link);
+  assert.equal(mirrors.choose(1e12, 9, true), link);
 });

@@ -70,10 +70,13 @@ export class Mirrors {
 
   /**
    * The mirror for one more connection: one that nobody knows yet, as long as fewer than `mostTrials` connections are
-   * spent on finding out; else the one with the best speed per connection. null: none is ready.
+   * spent on finding out; else the one with the best speed per connection. One that has no room for us now is only taken
+   * when there is no other and we may wait for it. null: none is ready.
    */
-  choose(nowMs: number, mostTrials: number): Mirror | null {
-    const ready = this.#all.filter((mirror) => isReady(mirror, nowMs) && mirror.lanes < mirror.ceiling);
+  choose(nowMs: number, mostTrials: number, mayWait: boolean): Mirror | null {
+    const allowed = this.#all.filter((mirror) => isReady(mirror, nowMs) && mirror.lanes < mirror.ceiling);
+    const open = allowed.filter(hasRoom);
+    const ready = open.length === 0 && mayWait ? allowed : open;
     const isUnknown = ({ laneBytesPerSecond }: Mirror) => laneBytesPerSecond === null;
     const trials = this.#all.filter(isUnknown).reduce((sum, { lanes }) => sum + lanes, 0);
     const untried = ready.find((mirror) => isUnknown(mirror) && mirror.lanes === 0);
@@ -90,6 +93,7 @@ export class Mirrors {
         mirror !== than &&
         isReady(mirror, nowMs) &&
         mirror.lanes < mirror.ceiling &&
+        hasRoom(mirror) &&
         (mirror.laneBytesPerSecond ?? 0) > muchSlower * laneBytesPerSecond,
     );
   }
@@ -205,6 +209,11 @@ export class Mirrors {
 
 function isReady(mirror: Mirror, nowMs: number): boolean {
   return !mirror.isDropped && nowMs >= mirror.notBeforeMs;
+}
+
+/** Its host may be in use by others, as far as we allow. */
+function hasRoom({ session }: Mirror): boolean {
+  return session.room === undefined || session.room() === 'free';
 }
 
 /** While no speed is known the connections are spread. */

@@ -11,6 +11,7 @@ import type { Sink } from '#core/source.ts';
 import { contentLength, endOfHead, field, garbled, type HttpHead, maxHeadBytes, parseHead } from './http-head.ts';
 
 const bufferBytes = 512 * 1024;
+const wholeBuffer = () => bufferBytes;
 /** A read into less room than this wastes a system call. */
 const leastRoomBytes = 64 * 1024;
 const slowFlushMs = 250;
@@ -38,8 +39,8 @@ export class Http1Connection {
   #interimCount = 0;
   #onHead: ((head: HttpHead) => void) | null = null;
   #sink: Sink | null = null;
-  /** The largest chunk that the sink wants. */
-  #mostBytes = bufferBytes;
+  /** The largest chunk that the sink wants just now. */
+  #mostBytes = wholeBuffer;
   #remainingBytes = 0;
   #lastFlushMs = 0;
   #waiting = false;
@@ -96,7 +97,7 @@ export class Http1Connection {
   }
 
   /** Pours the body; see `OpenedRange.pour`. */
-  async pour(head: HttpHead, sink: Sink, signal: AbortSignal, mostBytes = bufferBytes): Promise<void> {
+  async pour(head: HttpHead, sink: Sink, signal: AbortSignal, mostBytes = wholeBuffer): Promise<void> {
     const persistent = head.minorVersion === 1 && !/\bclose\b/i.test(field(head, 'connection') ?? '');
     this.#keepAlive = persistent;
     this.#remainingBytes = contentLength(head) ?? 0;
@@ -137,7 +138,7 @@ export class Http1Connection {
 
   /** Where the next read goes. Before a head little is enough, so that what comes with it always leaves room for more. */
   #room(): Buffer {
-    const mostBytes = this.#stage === 'body' && this.#remainingBytes > 0 ? this.#mostBytes : maxHeadBytes;
+    const mostBytes = this.#stage === 'body' && this.#remainingBytes > 0 ? this.#mostBytes() : maxHeadBytes;
     return this.#buffer.subarray(this.#fill, this.#fill + mostBytes);
   }
 
@@ -193,12 +194,12 @@ export class Http1Connection {
     if (this.#waiting) return false;
     const nowMs = this.#clock.mono();
     const untakenBytes = this.#fill - this.#taken;
-    const full = this.#fill > this.#buffer.length - leastRoomBytes || untakenBytes >= this.#mostBytes;
+    const full = this.#fill > this.#buffer.length - leastRoomBytes || untakenBytes >= this.#mostBytes();
     if (!full && untakenBytes < this.#remainingBytes && nowMs - this.#lastFlushMs < slowFlushMs) return true;
     this.#lastFlushMs = nowMs;
     // An idle connection goes on reading: it learns of surplus bytes and of its end.
     if (!this.#deliver()) return this.isFree;
-    this.#rewind();
+    if (this.#taken === this.#fill) this.#rewind();
     return !this.#waiting;
   }
 
@@ -225,15 +226,22 @@ export class Http1Connection {
 
   /** Hands what has arrived to the sink. False: this body is over, one way or another. */
   #deliver(): boolean {
-    const chunk = this.#buffer.subarray(this.#taken, Math.min(this.#fill, this.#taken + this.#remainingBytes));
-    const surplus = this.#fill - this.#taken > this.#remainingBytes;
-    this.#taken += chunk.length;
-    this.#remainingBytes -= chunk.length;
-    const wish = chunk.length === 0 ? true : (this.#sink as Sink)(chunk);
-    if (surplus) this.#keepAlive = false;
-    if (wish === false && this.#remainingBytes > 0) return this.#endBody(false);
-    if (wish instanceof Promise) this.#waitFor(wish);
-    else if (this.#remainingBytes === 0) return this.#endBody(this.#keepAlive);
+    if (this.#fill - this.#taken > this.#remainingBytes) this.#keepAlive = false;
+    do {
+      // More than is wanted may have come with the head. With a full buffer all of it goes, so that the next read has room.
+      const mostBytes = this.#fill > this.#buffer.length - leastRoomBytes ? bufferBytes : this.#mostBytes();
+      const lengthBytes = Math.min(this.#fill - this.#taken, this.#remainingBytes, mostBytes);
+      const chunk = this.#buffer.subarray(this.#taken, this.#taken + lengthBytes);
+      this.#taken += lengthBytes;
+      this.#remainingBytes -= lengthBytes;
+      const wish = lengthBytes === 0 ? true : (this.#sink as Sink)(chunk);
+      if (wish === false && this.#remainingBytes > 0) return this.#endBody(false);
+      if (wish instanceof Promise) {
+        this.#waitFor(wish);
+        return true;
+      }
+      if (this.#remainingBytes === 0) return this.#endBody(this.#keepAlive);
+    } while (this.#taken < this.#fill);
     return true;
   }
 
@@ -266,6 +274,10 @@ export class Http1Connection {
       return;
     }
     if (this.#failure === null && this.#takeLast()) return;
+    if (this.#waiting) {
+      this.#goodbye = () => this.#gone(error);
+      return;
+    }
     const cut = this.#stage === 'body';
     const code: 'truncated' | 'connection_lost' = cut && error === undefined ? 'truncated' : 'connection_lost';
     const what = cut ? 'in the middle of the file' : 'before it answered';

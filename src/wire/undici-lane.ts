@@ -4,12 +4,12 @@ import zlib from 'node:zlib';
 import { Agent, errors } from 'undici';
 import type { Egress } from '#core/egress.ts';
 import { FlotillaError } from '#core/errors.ts';
-import type { Sink } from '#core/source.ts';
+import type { OpenedRange, Sink } from '#core/source.ts';
 import { field, garbled, type HttpHead, isArchive, maxHeadBytes } from './http-head.ts';
 
 export type UndiciAnswer = {
   head: HttpHead;
-  pour(sink: Sink, signal: AbortSignal): Promise<void>;
+  pour: OpenedRange['pour'];
   discard(): void;
 };
 
@@ -53,7 +53,11 @@ export async function askUndici(
     // An error after we let go is nobody's business; without a listener it would end the process.
     body.on('error', () => {});
     const head = { status: answer.statusCode, minorVersion: 1, fields: fieldsOf(answer.headers) };
-    return { head, pour: (sink, pourSignal) => pour(head, body, sink, pourSignal), discard: () => void body.destroy() };
+    return {
+      head,
+      pour: (sink, pourSignal, mostBytes) => pour(head, body, sink, pourSignal, mostBytes),
+      discard: () => void body.destroy(),
+    };
   } catch (error) {
     throw explain(error, signal);
   }
@@ -74,15 +78,26 @@ function fieldsOf(raw: unknown): Map<string, string[]> {
   return fields;
 }
 
-async function pour(head: HttpHead, body: NodeJS.ReadableStream, sink: Sink, signal: AbortSignal): Promise<void> {
+async function pour(
+  head: HttpHead,
+  body: NodeJS.ReadableStream,
+  sink: Sink,
+  signal: AbortSignal,
+  mostBytes: () => number = () => Number.POSITIVE_INFINITY,
+): Promise<void> {
   const stream = decoded(head, body);
   const abort = () => (stream as NodeJS.ReadableStream & { destroy(error?: unknown): void }).destroy(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   try {
     signal.throwIfAborted();
-    for await (const chunk of stream) {
-      const wish = sink(chunk as Uint8Array);
-      if (!(wish instanceof Promise ? await wish : wish)) return;
+    for await (const arrived of stream) {
+      const chunk = arrived as Uint8Array;
+      for (let start = 0, end = 0; start < chunk.length; start = end) {
+        end = Math.min(chunk.length, start + mostBytes());
+        const wish = sink(chunk.subarray(start, end));
+        if (!(wish instanceof Promise ? await wish : wish)) return;
+        signal.throwIfAborted();
+      }
     }
   } catch (error) {
     throw explain(error, signal);

@@ -6,6 +6,7 @@ import type { Listings } from '#core/listing.ts';
 import type { Claim, ConnectionProgress, Outcome } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
+import type { SharedLimits } from '#transfer/shared-limits.ts';
 import type { Scratch } from './scratch.ts';
 
 /** What a worker is made of; everything that touches the outside is passed in. */
@@ -22,6 +23,7 @@ export type WorkerParts = {
   /** Reads documents that list files. */
   listings: Listings;
   scratch: Scratch;
+  limits: SharedLimits;
 };
 
 /** How far a running task is. */

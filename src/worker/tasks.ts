@@ -7,7 +7,6 @@ import type { DeliveredFile } from '#core/protocol.ts';
 import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
-import { Limiter } from '#lib/limiter.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
@@ -24,14 +23,21 @@ const defaultConnections = 8;
 /** So long one link may take to answer while another one could. */
 const firstAnswerMs = 5000;
 
-export const runProbe: RunTask<'probe'> = async ({ link, options, mayList, proxies }, { parts, signal }) => {
+export const runProbe: RunTask<'probe'> = async ({ taskId, link, options, mayList, proxies }, { parts, signal, note }) => {
+  const { sourceOf, listings } = parts;
+  const limits = parts.limits.begin(taskId, '', (message) => note('waiting', message));
+  const sources = { ...parts.sources, hosts: limits.hosts };
   const asked: Asked = { link, options, proxies };
-  const { url, resolution } = await probeAny([link, ...(options.mirrors ?? [])].map(parseLink), asked, parts, signal);
-  if (!mayList || !parts.listings.isOne(resolution.mediaType, resolution.name)) return { kind: 'resolved', resolution };
-  const session = parts.sourceOf(url).openSession(parts.sources, url, requestTo(url, asked));
-  const listed = await readListing(session, parts.listings, signal);
-  const files = listed.map(({ path, sizeBytes }) => ({ path, sizeBytes }));
-  return { kind: 'resolved', resolution: { ...resolution, kind: parts.listings.kind, files }, listed };
+  try {
+    const links = [link, ...(options.mirrors ?? [])].map(parseLink);
+    const { url, resolution } = await probeAny(links, asked, { sources, sourceOf }, signal);
+    if (!mayList || !listings.isOne(resolution.mediaType, resolution.name)) return { kind: 'resolved', resolution };
+    const listed = await readListing(sourceOf(url).openSession(sources, url, requestTo(url, asked)), listings, signal);
+    const files = listed.map(({ path, sizeBytes }) => ({ path, sizeBytes }));
+    return { kind: 'resolved', resolution: { ...resolution, kind: listings.kind, files }, listed };
+  } finally {
+    limits.end();
+  }
 };
 
 /**
@@ -41,7 +47,7 @@ export const runProbe: RunTask<'probe'> = async ({ link, options, mayList, proxi
 async function probeAny(
   links: URL[],
   asked: Asked,
-  { sources, sourceOf }: WorkerParts,
+  { sources, sourceOf }: Pick<WorkerParts, 'sources' | 'sourceOf'>,
   signal: AbortSignal,
 ): Promise<{ url: URL; resolution: Resolution }> {
   const failures = new Map<URL, unknown>();
@@ -82,7 +88,7 @@ function requestTo(server: URL, { link, options, proxies }: Asked): RequestOptio
 }
 
 export const runFetch: RunTask<'fetch'> = async (
-  { downloadId, link, options, promised, proxies },
+  { downloadId, ownerId, link, options, promised, proxies },
   { parts, signal, show, note },
 ) => {
   const { clock, random, files, digester, scratch } = parts;
@@ -90,6 +96,8 @@ export const runFetch: RunTask<'fetch'> = async (
   const source = parts.sourceOf(url);
   const path = await scratch.partPath(downloadId, 0);
   let found: Found | null = await Journal.find(files, path + journalSuffix);
+  const limits = parts.limits.begin(downloadId, ownerId, (message) => note('waiting', message));
+  const context = { ...parts.sources, hosts: limits.hosts };
   const fetch = new Fetch({
     clock,
     random,
@@ -97,10 +105,9 @@ export const runFetch: RunTask<'fetch'> = async (
     link: url,
     mirrors: (options.mirrors ?? []).map(parseLink),
     ...(promised === null ? {} : { promised }),
-    openSession: (server) =>
-      parts.sourceOf(server).openSession(parts.sources, server, requestTo(server, { link, options, proxies })),
+    openSession: (server) => parts.sourceOf(server).openSession(context, server, requestTo(server, { link, options, proxies })),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-    limiters: options.limitBytesPerSecond === undefined ? [] : [new Limiter(options.limitBytesPerSecond, clock.mono())],
+    limitersOf: limits.limitersOf,
     options: {
       connections: options.connections ?? defaultConnections,
       maxTries,
@@ -122,7 +129,7 @@ export const runFetch: RunTask<'fetch'> = async (
     const connections = progress.connections.map(({ mirror: _, ...connection }) => connection);
     return { phase: whole ? 'verify' : 'fetch', ...progress, connections, ranges: thinOut(progress.ranges) };
   });
-  const result = await fetch.run(signal);
+  const result = await fetch.run(signal).finally(limits.end);
   const resolution = resolutionOf(source.kind, url, options.name, result);
   const { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes, connections } = result;
   const { finalUrl, validator } = facts;

@@ -110,6 +110,7 @@ export class Worker {
       holding: await this.#parts.scratch.holding(),
     });
     this.#answeredAtMs = this.#parts.clock.mono();
+    this.#parts.limits.apply(answer.limits);
     for (const { taskId, epoch, order } of answer.orders) {
       const running = this.#running.get(taskId);
       if (running?.claim.epoch === epoch) this.#halt(running, order);
@@ -141,6 +142,7 @@ export class Worker {
       ended: Promise.resolve(),
     };
     this.#running.set(claim.taskId, running);
+    if (claim.kind === 'fetch') this.#parts.limits.apply(claim.limits);
     if (this.#draining.signal.aborted) this.#halt(running, 'stop');
     running.ended = this.#work(running).finally(() => {
       this.#running.delete(claim.taskId);

@@ -57,7 +57,10 @@ export const api = {
   testDestination: (body: T.PutDestination) => client.testDestination({ body }),
 
   settings: () => client.getSettings(),
-  changeSettings: (body: Partial<T.Settings>) => client.changeSettings({ body }),
+  changeSettings: (body: T.ChangeSettings) => client.changeSettings({ body }),
+
+  users: () => client.listUsers(),
+  changeUserLimits: (id: string, body: Partial<T.UserLimits>) => client.changeUserLimits({ params: { id }, body }),
 
   tokens: () => client.listTokens(),
   addToken: (body: T.AddToken) => client.addToken({ body }),

@@ -6,7 +6,7 @@ import { filters, type SortKey, sortKeys, type View } from './live/order.ts';
 
 export const tabs = ['overview', 'pieces', 'timeline', 'files'] as const;
 export type Tab = (typeof tabs)[number];
-export const settingsPages = ['general', 'destinations', 'tokens', 'appearance'] as const;
+export const settingsPages = ['general', 'limits', 'destinations', 'tokens', 'appearance'] as const;
 export type SettingsPage = (typeof settingsPages)[number];
 
 /** What is shown of the list; absent is the default. */

@@ -286,7 +286,7 @@ export const routes = {
     summary: 'Settings',
     access: 'settings:read',
     status: 200,
-    answer: shape.settings,
+    answer: shape.settingsView,
   },
   changeSettings: {
     method: 'PATCH',
@@ -295,7 +295,26 @@ export const routes = {
     access: 'settings:write',
     body: shape.settings.partial(),
     status: 200,
-    answer: shape.settings,
+    answer: shape.settingsView,
+  },
+
+  listUsers: {
+    method: 'GET',
+    path: '/users',
+    summary: 'Users and what they are allowed',
+    access: 'admin',
+    status: 200,
+    answer: z.array(shape.user),
+  },
+  changeUserLimits: {
+    method: 'PATCH',
+    path: '/users/{id}/limits',
+    summary: 'Change what a user is allowed',
+    access: 'admin',
+    ...withId,
+    body: shape.userLimits.partial(),
+    status: 200,
+    answer: shape.user,
   },
 
   listTokens: {

@@ -3,9 +3,11 @@ import { scopes } from '#core/access.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
+import { isHostPattern } from '#core/limits.ts';
 import { mostMirrors } from '#core/listing.ts';
 import { checkProxyRule, mostProxyRules } from '#core/proxies.ts';
 import { checkRequest } from '#core/request.ts';
+import { hourSpeeds } from '#core/timetable.ts';
 
 const timeMs = z.int().describe('Milliseconds since 1970-01-01 UTC.');
 const bytes = z.int().min(0);
@@ -328,6 +330,26 @@ const proxyRule = z
       .describe('http://…, https://…, socks5://… or direct. Its password is shown as ***, which leaves it as it is.'),
   })
   .superRefine((rule, context) => addIssueOf(context, () => checkProxyRule(rule)));
+const speed = z
+  .int()
+  .min(1024)
+  .max(2 ** 50);
+
+export const hostRule = z
+  .strictObject({
+    host: z
+      .string()
+      .max(255)
+      .refine(
+        isHostPattern,
+        'A rule is about a host as links name it, in small letters and without a port; *.example.org is that name and all below it, * is every host.',
+      )
+      .describe('example.org, *.example.org (with all below it) or *; each host that fits is counted by itself.'),
+    bytesPerSecond: speed.nullable().describe('Of all downloads from that host together.'),
+    connections: z.int().min(1).max(256).nullable().describe('At once, of all downloads together.'),
+    downloads: z.int().min(1).max(64).nullable().describe('Fetched at the same time, by the host of their links.'),
+  })
+  .meta({ id: 'HostRule' });
 
 export const settings = z
   .strictObject({
@@ -335,8 +357,34 @@ export const settings = z
     connections: z.int().min(1).max(32).describe('Connections a download opens when it does not say.'),
     maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
     proxies: z.array(proxyRule).max(mostProxyRules).describe('Proxies by the host of a link; the first that fits counts.'),
+    limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all downloads together; null is no limit.'),
+    hostRules: z.array(hostRule).max(200).describe('The first rule that fits a host counts for it.'),
+    timetable: z
+      .array(z.array(z.enum(hourSpeeds)).length(24))
+      .length(7)
+      .nullable()
+      .describe(
+        'What each hour of the week allows, from Monday on, in the time zone of the server; null is full at all times.',
+      ),
+    limitedBytesPerSecond: speed.describe('Most bytes per second in the limited hours of the timetable.'),
   })
+  .meta({ id: 'ChangeSettings' });
+
+export const settingsView = settings
+  .extend({ timeZone: z.string().describe('Where the server is, and what its timetable is read in.') })
   .meta({ id: 'Settings' });
+
+/** null: as much as there is. */
+export const userLimits = z
+  .strictObject({
+    limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all their downloads together.'),
+    maxActive: z.int().min(1).max(64).nullable().describe('Downloads of theirs that are fetched at the same time.'),
+  })
+  .meta({ id: 'UserLimits' });
+
+export const user = userLimits
+  .extend({ id: z.string(), name: z.string(), role: z.enum(['admin', 'user']) })
+  .meta({ id: 'User' });
 
 export const worker = z
   .object({

@@ -1,8 +1,14 @@
+import type { Settings } from '#control/control.ts';
 import type { Desk, Handlers } from '../handlers.ts';
 
-export function settingsHandlers({ control }: Desk): Handlers<'getSettings' | 'changeSettings'> {
+export function settingsHandlers({
+  control,
+}: Desk): Handlers<'getSettings' | 'changeSettings' | 'listUsers' | 'changeUserLimits'> {
+  const view = (settings: Settings) => ({ ...settings, timeZone: control.timeZone });
   return {
-    getSettings: () => control.settings(),
-    changeSettings: ({ body }) => control.changeSettings(body),
+    getSettings: async () => view(await control.settings()),
+    changeSettings: async ({ body }) => view(await control.changeSettings(body)),
+    listUsers: () => control.users(),
+    changeUserLimits: ({ params, body }) => control.changeUserLimits(params.id, body),
   };
 }

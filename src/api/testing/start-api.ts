@@ -6,7 +6,7 @@ import { type Actor, type Scope, scopes } from '#core/access.ts';
 import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
-import type { Store } from '#core/store.ts';
+import { noUserLimits, type Store } from '#core/store.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { releaseAfter, type Scope as TestScope } from '#testing/temp.ts';
 import { metalink } from '#wire/metalink.ts';
@@ -127,7 +127,8 @@ export async function claim({ base, users }: Started): Promise<{ cookie: string;
 
 /** Another person, who owns nothing of the first one's, with a token for everything a user may do. */
 export async function addForeigner({ store, users }: Started): Promise<string> {
-  const row = { id: 'foreigner', name: 'Otto', role: 'user' as const, passwordHash: 'x', createdAtMs: Date.now() };
+  const about = { id: 'foreigner', name: 'Otto', role: 'user' as const, passwordHash: 'x', createdAtMs: Date.now() };
+  const row = { ...about, ...noUserLimits };
   await store.write((tx) => tx.users.insert(row));
   return (await users.addToken(row.id, { name: 'theirs', scopes: [...scopes] })).secret;
 }

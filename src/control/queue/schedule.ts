@@ -1,15 +1,18 @@
 import type { DownloadOptions } from '#core/download.ts';
 import type { Failure } from '#core/errors.ts';
+import { noLimits } from '#core/limits.ts';
 import type { Promised } from '#core/listing.ts';
 import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } from '#core/protocol.ts';
 import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from '../change.ts';
 import type { Settings } from '../control.ts';
 import { recallProxies } from '../kept-proxies.ts';
+import { limitsOf, speedNow } from '../limits.ts';
 import type { Parts } from '../parts.ts';
 import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { readSettings } from '../settings.ts';
 import { requireWorker } from '../workers.ts';
+import { countFetches } from './crowd.ts';
 import { handleFailure } from './failures.ts';
 import { dropTask } from './tasks.ts';
 
@@ -32,7 +35,7 @@ export async function claim(parts: Parts, request: ClaimRequest, signal: AbortSi
 }
 
 async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise<Claim[]> {
-  const { worker, claims, lookRoom, proxies } = await parts.store.write(async (tx) => {
+  const { worker, claims, lookRoom, settings } = await parts.store.write(async (tx) => {
     const worker = await requireWorker(parts, tx, workerId);
     const shown = await readSettings(tx);
     const settings = { ...shown, proxies: await recallProxies(parts, tx, shown.proxies) };
@@ -40,18 +43,63 @@ async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise
     const lookRoom = worker.kinds.includes('probe') ? Math.min(room.probe, parts.probes.waitingCount(worker.schemes)) : 0;
     const claims: Claim[] = [];
     for (const kind of kindOrder.filter((kind) => worker.kinds.includes(kind))) {
-      const limit = Math.min(room[kind] - (kind === 'probe' ? lookRoom : 0), await roomFor(tx, kind, settings));
-      const tasks = limit > 0 ? await tx.tasks.ready({ kind, workerId, schemes: worker.schemes, limit }) : [];
-      for (const task of tasks) claims.push(...(await claimTask(parts, tx, task, worker, settings)));
+      const limit = room[kind] - (kind === 'probe' ? lookRoom : 0);
+      if (kind === 'fetch') claims.push(...(await claimFetches(parts, tx, limit, worker, settings)));
+      else {
+        const tasks = limit > 0 ? await tx.tasks.ready({ kind, workerId, schemes: worker.schemes, limit }) : [];
+        for (const task of tasks) claims.push(...(await claimTask(parts, tx, task, worker, settings)));
+      }
     }
-    return { worker, claims, lookRoom, proxies: settings.proxies };
+    return { worker, claims, lookRoom, settings };
   });
-  return [...parts.probes.take(workerId, worker.schemes, lookRoom, proxies), ...claims];
+  const looks = parts.probes.take(workerId, worker.schemes, lookRoom, settings.proxies);
+  return [...looks, ...(await withLimits(parts, workerId, settings, claims))];
 }
 
 /** Fetching is what loads machines and servers, so only that is limited for all workers together. */
-async function roomFor(tx: Transaction, kind: TaskKind, settings: Settings): Promise<number> {
-  return kind === 'fetch' ? settings.parallelDownloads - (await tx.tasks.countLeased('fetch')) : Number.POSITIVE_INFINITY;
+async function claimFetches(
+  parts: Parts,
+  tx: Transaction,
+  limit: number,
+  worker: WorkerRecord,
+  settings: Settings,
+): Promise<Claim[]> {
+  if (speedNow(parts, settings) === 'stopped') return [];
+  const crowd = await countFetches(tx, settings);
+  const claims: Claim[] = [];
+  for (;;) {
+    const room = Math.min(limit - claims.length, settings.parallelDownloads - crowd.count());
+    if (room <= 0) return claims;
+    const [exceptHosts, exceptOwners] = [crowd.fullHosts(), crowd.fullOwners()];
+    const query = {
+      kind: 'fetch',
+      workerId: worker.id,
+      schemes: worker.schemes,
+      limit: room,
+      exceptHosts,
+      exceptOwners,
+    } as const;
+    const tasks = await tx.tasks.ready(query);
+    let isAnySkipped = false;
+    for (const task of tasks) {
+      if (crowd.isFull(task)) {
+        isAnySkipped = true;
+        continue;
+      }
+      const claimed = await claimTask(parts, tx, task, worker, settings);
+      if (claimed.length > 0) crowd.add(task);
+      claims.push(...claimed);
+    }
+    // Others may have the room of those that were skipped; each round there is one host or owner less to look at.
+    if (!isAnySkipped) return claims;
+  }
+}
+
+/** Known only now, for what was just begun counts too. */
+async function withLimits(parts: Parts, workerId: string, settings: Settings, claims: Claim[]): Promise<Claim[]> {
+  if (!claims.some(({ kind }) => kind === 'fetch')) return claims;
+  const limits = await parts.store.read((tx) => limitsOf(parts, tx, workerId, settings));
+  return claims.map((claim) => (claim.kind === 'fetch' ? { ...claim, limits } : claim));
 }
 
 /** Empty when there is nothing to do about it after all. */
@@ -70,8 +118,10 @@ async function claimTask(
   }
   const epoch = Math.max(task.epoch + 1, parts.firstEpoch);
   await tx.tasks.update(task.id, { status: 'leased', epoch, workerId: worker.id, leasedAtMs: parts.clock.now() });
-  const { id: taskId, kind, downloadId, ownerId } = task;
-  tx.afterCommit(() => parts.leases.begin({ taskId, epoch, workerId: worker.id, kind, downloadId, ownerId, order: null }));
+  const { id: taskId, kind, downloadId, ownerId, host } = task;
+  const limitBytesPerSecond = download?.options.limitBytesPerSecond ?? null;
+  const lease = { taskId, epoch, workerId: worker.id, kind, downloadId, ownerId, order: null, host, limitBytesPerSecond };
+  tx.afterCommit(() => parts.leases.begin(lease));
   return [{ taskId, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
 }
 
@@ -112,15 +162,10 @@ async function start(
     const fields = { phase: 'fetch', startedAtMs } as const;
     const happening = { name: 'download.started', message, data } as const;
     const started = await changeState(parts, tx, download, 'fetch_started', fields, happening);
-    return wish === null
-      ? giveUp(parts, tx, task, started, secretsGone(download))
-      : {
-          kind: 'fetch',
-          downloadId,
-          ...asked(wish),
-          resolution: download.resolution,
-          promised: await promisedOf(tx, downloadId),
-        };
+    if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
+    const { ownerId, resolution } = download;
+    const promised = await promisedOf(tx, downloadId);
+    return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, limits: noLimits };
   }
   const destination = await tx.destinations.get(download.destinationId);
   const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
@@ -136,6 +181,8 @@ async function start(
 
 async function giveUp(parts: Parts, tx: Transaction, task: TaskRow, started: StoredDownload, failure: Failure): Promise<null> {
   await handleFailure(parts, tx, task, started, failure, started.doneBytes);
+  // Its place is free for another one, which may be there already.
+  tx.afterCommit(() => parts.wakeUps.wake());
   return null;
 }
 

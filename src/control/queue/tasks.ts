@@ -1,3 +1,4 @@
+import { hostOf } from '#core/limits.ts';
 import type { TaskKind } from '#core/protocol.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import type { Parts } from '../parts.ts';
@@ -19,6 +20,7 @@ export function newTask(parts: Parts, download: StoredDownload, kind: TaskKind):
     status: 'ready',
     priority: download.priority,
     scheme: needsSource ? schemeOf(download.link) : null,
+    host: needsSource ? hostOf(download.link) : null,
     pinnedWorkerId: kind === 'deliver' ? (download.fetched?.workerId ?? null) : null,
     runnableAtMs: null,
     epoch: 0,

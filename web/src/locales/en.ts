@@ -242,6 +242,17 @@ export const messages = {
   'history.restore': 'Bring {name} back to the list',
   'history.restoreShort': 'Back to the list',
 
+  'hosts.add': 'Add a rule',
+  'hosts.connections': 'Connections at once',
+  'hosts.downloads': 'Downloads at once',
+  'hosts.host': 'Host',
+  'hosts.hostHelp': 'example.org, *.example.org with all below it, or * for every host.',
+  'hosts.intro':
+    'For servers that should be asked for less. The first rule that fits a host counts, and each host counts by itself.',
+  'hosts.removeName': 'Remove the rule for {host}',
+  'hosts.speed': 'Speed (MiB/s)',
+  'hosts.title': 'Hosts',
+
   'key.add': 'Add links',
   'key.down': 'Next',
   'key.escape': 'Close, clear selection, clear filter',
@@ -275,6 +286,12 @@ export const messages = {
   'keys.everywhere': 'Everywhere',
   'keys.list': 'List',
   'keys.title': 'Keys',
+
+  'limits.all': 'All downloads together (MiB/s)',
+  'limits.allHelp': 'Leave it empty for all that the line gives.',
+  'limits.notASpeed': 'A speed in MiB per second, such as 2.5.',
+  'limits.slow': 'In limited hours (MiB/s)',
+  'limits.slowHelp': 'For the hours below that are limited.',
 
   'login.name': 'Name',
   'login.password': 'Password',
@@ -385,6 +402,7 @@ export const messages = {
   'settings.appearance': 'Appearance',
   'settings.destinations': 'Destinations',
   'settings.general': 'General',
+  'settings.limits': 'Limits',
   'settings.saved': 'Saved.',
   'settings.tokens': 'API tokens',
 
@@ -415,6 +433,19 @@ export const messages = {
 
   'timeline.after': 'after {time}',
 
+  'timetable.brush': 'Paint with',
+  'timetable.full': 'Full speed',
+  'timetable.hour': '{day} {hour}: {speed}',
+  'timetable.intro':
+    'What each hour of the week allows. Downloads that run into a stopped hour wait, and go on by themselves after it.',
+  'timetable.keys': 'Arrows move from hour to hour, Space paints, Shift with arrows paints on the way.',
+  'timetable.limited': 'Limited',
+  'timetable.paintDay': '{short}: paint all of {day}',
+  'timetable.paintHour': 'Paint {hour} of every day',
+  'timetable.stopped': 'Stopped',
+  'timetable.title': 'Timetable',
+  'timetable.zone': 'Time zone of the server: {zone}, {time} now.',
+
   'toasts.label': 'Messages',
 
   'tokens.add': 'New token',
@@ -437,6 +468,10 @@ export const messages = {
   'tokens.scopes': 'It may',
   'tokens.secret': 'Token',
   'tokens.used': 'last used {time}',
+
+  'users.downloads': 'Downloads at once',
+  'users.speed': 'Speed (MiB/s)',
+  'users.title': 'Users',
 
   'value.unknown': 'not known',
 } as const;

@@ -247,6 +247,17 @@ export const messages: Record<keyof typeof english, string> = {
   'history.restore': 'Remettre {name} dans la liste',
   'history.restoreShort': 'Remettre dans la liste',
 
+  'hosts.add': 'Ajouter une règle',
+  'hosts.connections': 'Connexions à la fois',
+  'hosts.downloads': 'Téléchargements à la fois',
+  'hosts.host': 'Hôte',
+  'hosts.hostHelp': 'example.org, *.example.org avec tout ce qui est dessous, ou * pour tous les hôtes.',
+  'hosts.intro':
+    'Pour les serveurs à ménager. La première règle qui convient à un hôte compte, et chaque hôte compte pour lui-même.',
+  'hosts.removeName': 'Supprimer la règle pour {host}',
+  'hosts.speed': 'Vitesse (Mio/s)',
+  'hosts.title': 'Hôtes',
+
   'key.add': 'Ajouter des liens',
   'key.down': 'Suivant',
   'key.escape': 'Fermer, effacer la sélection, effacer le filtre',
@@ -280,6 +291,12 @@ export const messages: Record<keyof typeof english, string> = {
   'keys.everywhere': 'Partout',
   'keys.list': 'Liste',
   'keys.title': 'Touches',
+
+  'limits.all': 'Tous les téléchargements ensemble (Mio/s)',
+  'limits.allHelp': 'Laissez vide pour tout ce que la ligne donne.',
+  'limits.notASpeed': 'Une vitesse en Mio par seconde, par exemple 2,5.',
+  'limits.slow': 'Aux heures limitées (Mio/s)',
+  'limits.slowHelp': 'Pour les heures limitées ci-dessous.',
 
   'login.name': 'Nom',
   'login.password': 'Mot de passe',
@@ -393,6 +410,7 @@ export const messages: Record<keyof typeof english, string> = {
   'settings.appearance': 'Apparence',
   'settings.destinations': 'Destinations',
   'settings.general': 'Général',
+  'settings.limits': 'Limites',
   'settings.saved': 'Enregistré.',
   'settings.tokens': 'Jetons d’API',
 
@@ -423,6 +441,19 @@ export const messages: Record<keyof typeof english, string> = {
 
   'timeline.after': 'après {time}',
 
+  'timetable.brush': 'Peindre avec',
+  'timetable.full': 'Pleine vitesse',
+  'timetable.hour': '{day} {hour} : {speed}',
+  'timetable.intro':
+    'Ce que chaque heure de la semaine permet. Un téléchargement qui arrive dans une heure arrêtée attend, puis reprend de lui-même.',
+  'timetable.keys': 'Les flèches vont d’heure en heure, Espace peint, Maj avec les flèches peint en chemin.',
+  'timetable.limited': 'Limitée',
+  'timetable.paintDay': '{short} : peindre tout le {day}',
+  'timetable.paintHour': 'Peindre {hour} de chaque jour',
+  'timetable.stopped': 'Arrêtée',
+  'timetable.title': 'Horaire',
+  'timetable.zone': 'Fuseau horaire du serveur : {zone}, il y est {time}.',
+
   'toasts.label': 'Messages',
 
   'tokens.add': 'Nouveau jeton',
@@ -445,6 +476,10 @@ export const messages: Record<keyof typeof english, string> = {
   'tokens.scopes': 'Il permet de',
   'tokens.secret': 'Jeton',
   'tokens.used': 'dernière utilisation : {time}',
+
+  'users.downloads': 'Téléchargements à la fois',
+  'users.speed': 'Vitesse (Mio/s)',
+  'users.title': 'Utilisateurs',
 
   'value.unknown': 'inconnu',
 };

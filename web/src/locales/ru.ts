@@ -248,6 +248,16 @@ export const messages: Record<keyof typeof english, string> = {
   'history.restore': 'Вернуть {name} в список',
   'history.restoreShort': 'Вернуть в список',
 
+  'hosts.add': 'Добавить правило',
+  'hosts.connections': 'Соединений одновременно',
+  'hosts.downloads': 'Загрузок одновременно',
+  'hosts.host': 'Хост',
+  'hosts.hostHelp': 'example.org, *.example.org со всем, что ниже, или * для всех хостов.',
+  'hosts.intro': 'Для серверов, которые надо беречь. Действует первое подходящее правило, и каждый хост считается отдельно.',
+  'hosts.removeName': 'Удалить правило для {host}',
+  'hosts.speed': 'Скорость (МиБ/с)',
+  'hosts.title': 'Хосты',
+
   'key.add': 'Добавить ссылки',
   'key.down': 'Следующая',
   'key.escape': 'Закрыть, снять выбор, снять отбор',
@@ -281,6 +291,12 @@ export const messages: Record<keyof typeof english, string> = {
   'keys.everywhere': 'Везде',
   'keys.list': 'Список',
   'keys.title': 'Клавиши',
+
+  'limits.all': 'Все загрузки вместе (МиБ/с)',
+  'limits.allHelp': 'Оставьте пустым, чтобы занимать всю линию.',
+  'limits.notASpeed': 'Скорость в МиБ в секунду, например 2,5.',
+  'limits.slow': 'В ограниченные часы (МиБ/с)',
+  'limits.slowHelp': 'Для ограниченных часов ниже.',
 
   'login.name': 'Имя',
   'login.password': 'Пароль',
@@ -395,6 +411,7 @@ export const messages: Record<keyof typeof english, string> = {
   'settings.appearance': 'Вид',
   'settings.destinations': 'Куда сохранять',
   'settings.general': 'Общие',
+  'settings.limits': 'Ограничения',
   'settings.saved': 'Сохранено.',
   'settings.tokens': 'Токены API',
 
@@ -425,6 +442,19 @@ export const messages: Record<keyof typeof english, string> = {
 
   'timeline.after': 'через {time}',
 
+  'timetable.brush': 'Закрашивать',
+  'timetable.full': 'Полная скорость',
+  'timetable.hour': '{day}, {hour}: {speed}',
+  'timetable.intro':
+    'Что разрешено в каждый час недели. Загрузки, которые попали в час остановки, ждут и потом продолжаются сами.',
+  'timetable.keys': 'Стрелки переходят от часа к часу, пробел закрашивает, Shift со стрелками закрашивает по пути.',
+  'timetable.limited': 'Ограничено',
+  'timetable.paintDay': '{short}: закрасить весь день ({day})',
+  'timetable.paintHour': 'Закрасить {hour} каждого дня',
+  'timetable.stopped': 'Остановлено',
+  'timetable.title': 'Расписание',
+  'timetable.zone': 'Часовой пояс сервера: {zone}, сейчас {time}.',
+
   'toasts.label': 'Сообщения',
 
   'tokens.add': 'Новый токен',
@@ -447,6 +477,10 @@ export const messages: Record<keyof typeof english, string> = {
   'tokens.scopes': 'Ему можно',
   'tokens.secret': 'Токен',
   'tokens.used': 'использован {time}',
+
+  'users.downloads': 'Загрузок одновременно',
+  'users.speed': 'Скорость (МиБ/с)',
+  'users.title': 'Пользователи',
 
   'value.unknown': 'неизвестно',
 };

@@ -78,6 +78,17 @@ export function formatFullTime(timeMs: number, language: Language): string {
   return date(language, { dateStyle: 'full', timeStyle: 'long' }).format(timeMs);
 }
 
+/** What the clock on the wall shows in a time zone, from 00:00 to 23:59. */
+export function formatTimeIn(timeMs: number, timeZone: string, language: Language): string {
+  return date(language, { timeStyle: 'short', hourCycle: 'h23', timeZone }).format(timeMs);
+}
+
+/** The name of a day of the week, counted from Monday. */
+export function formatWeekday(day: number, width: 'short' | 'long', language: Language): string {
+  // The first of January 2024 was a Monday.
+  return date(language, { weekday: width, timeZone: 'UTC' }).format(Date.UTC(2024, 0, 1 + day));
+}
+
 export function formatDay(timeMs: number, language: Language): string {
   return date(language, { dateStyle: 'medium' }).format(timeMs);
 }

@@ -41,5 +41,7 @@ export const show = {
   time: (timeMs: number) => format.formatTime(timeMs, language(), Date.now()),
   clock: (timeMs: number) => format.formatClock(timeMs, language()),
   fullTime: (timeMs: number) => format.formatFullTime(timeMs, language()),
+  timeIn: (timeMs: number, timeZone: string) => format.formatTimeIn(timeMs, timeZone, language()),
+  weekday: (day: number, width: 'short' | 'long') => format.formatWeekday(day, width, language()),
   day: (timeMs: number) => format.formatDay(timeMs, language()),
 };

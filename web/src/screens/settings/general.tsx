@@ -15,7 +15,7 @@ const fields = [
   { name: 'connections', most: 32 },
   { name: 'maxTries', most: 50 },
 ] as const satisfies { name: keyof Settings; most: number }[];
-type NumberName = (typeof fields)[number]['name'];
+type Name = (typeof fields)[number]['name'];
 
 export function General() {
   const settings = useQuery(settingsQuery);
@@ -32,7 +32,7 @@ export function General() {
 }
 
 /** Saves itself when it is left or Enter is pressed: no button that could be forgotten. */
-function NumberSetting({ name, most, saved }: { name: NumberName; most: number; saved: number }) {
+function NumberSetting({ name, most, saved }: { name: Name; most: number; saved: number }) {
   const t = useT();
   const { toasts } = useServices();
   const queries = useQueryClient();

@@ -8,9 +8,10 @@ import { NotFound } from '../not-found.tsx';
 import { Appearance } from './appearance.tsx';
 import { Destinations } from './destinations.tsx';
 import { General } from './general.tsx';
+import { Limits } from './limits/limits.tsx';
 import { Tokens } from './tokens.tsx';
 
-const pages = { general: General, destinations: Destinations, tokens: Tokens, appearance: Appearance };
+const pages = { general: General, limits: Limits, destinations: Destinations, tokens: Tokens, appearance: Appearance };
 
 export function SettingsScreen({ page }: { page: SettingsPage }) {
   const t = useT();

@@ -1,0 +1,52 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { api } from '../../../api.ts';
+import type { UserLimits as Limits } from '../../../types.ts';
+import { ErrorState, Loading } from '../../../ui/states.tsx';
+import { useT } from '../../../words/words.ts';
+import { SavedField } from '../saved-field.tsx';
+import { readCount, readMebibytes, showCount, showMebibytes } from './values.ts';
+
+const most = 64;
+
+/** What each user is allowed. */
+export function UserLimits() {
+  const t = useT();
+  const queries = useQueryClient();
+  const users = useQuery({ queryKey: ['users'], queryFn: api.users });
+  if (users.isPending) return <Loading />;
+  if (users.isError) return <ErrorState error={users.error} onRetry={users.refetch} />;
+  const save = async (id: string, change: Partial<Limits>) => {
+    await api.changeUserLimits(id, change);
+    await queries.invalidateQueries({ queryKey: ['users'] });
+  };
+  return (
+    <ul className="flex flex-col gap-3">
+      {users.data.map(({ id, name, limitBytesPerSecond, maxActive }) => (
+        <li key={id}>
+          <fieldset className="card flex flex-wrap gap-x-5 gap-y-3 px-3 py-2.5">
+            <legend className="px-1 font-medium">{name}</legend>
+            <SavedField
+              label={t('users.speed')}
+              inputMode="decimal"
+              placeholder={t('add.noLimit')}
+              saved={limitBytesPerSecond}
+              show={showMebibytes}
+              read={readMebibytes}
+              wrong={t('limits.notASpeed')}
+              save={(value) => save(id, { limitBytesPerSecond: value })}
+            />
+            <SavedField
+              label={t('users.downloads')}
+              placeholder={t('add.noLimit')}
+              saved={maxActive}
+              show={showCount}
+              read={readCount(most)}
+              wrong={t('setting.range', { least: 1, most })}
+              save={(value) => save(id, { maxActive: value })}
+            />
+          </fieldset>
+        </li>
+      ))}
+    </ul>
+  );
+}
