@@ -8,10 +8,12 @@ import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
+import { checkListedWishes, type ListedFile, promisedOf } from '#core/listing.ts';
 import { insideRoot, nameFromLink } from '#core/names.ts';
+import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import { type Digest, modifiedAt } from '#core/resolution.ts';
-import type { SourceContext, SourceFacts } from '#core/source.ts';
+import type { ByteSession, SourceContext, SourceFacts } from '#core/source.ts';
 import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
@@ -21,18 +23,20 @@ import type { FetchResult, Promised } from '#transfer/fetch-task.ts';
 import type { Found } from '#transfer/journal.ts';
 import { findLeftBehind, type LeftBehind } from '#transfer/left-behind.ts';
 import type { Opening } from '#transfer/place.ts';
+import { readListing } from '#transfer/read-listing.ts';
 import { type Need, Room, type Share } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
 import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
-import { isMetalink, isMetalinkName, readMetalink } from '#wire/metalink.ts';
+import { isMetalinkName, metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { environment, netAllow, wantsColour } from './config.ts';
+import { environment, netAllow, stateFolder, wantsColour } from './config.ts';
 import { getSmall, type SmallOptions } from './get-small.ts';
+import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from './keep-current.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
-import { type RequestFlags, readRequestFlags, typedProxy } from './request-flags.ts';
+import { type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 
 export type GetOptions = {
   dir: string;
@@ -59,12 +63,11 @@ export type GetOptions = {
   keepFree?: number;
   /** Seconds. */
   waitForSpace: number;
+  ifChanged?: boolean;
 } & RequestFlags;
 
 /** A server that asks for more patience than this in the foreground ends the download. */
 const longestWaitMs = 120_000;
-/** A larger one is refused; no more than this of it is read. */
-const maxMetalinkBytes = 4 * 1024 * 1024;
 
 export async function runGet(urls: string[], options: GetOptions): Promise<number> {
   const texts = [...urls, ...(options.input === undefined ? [] : await readList(options.input))];
@@ -96,12 +99,17 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
 
 /** Long lists take the shorter way first; what is left of them waits for the ordinary one. */
 async function getList(run: Run, signal: AbortSignal): Promise<void> {
-  const { context, request, folder, options, screen } = run;
-  const isUnusual = isLimited(options) || run.scratch !== null || options.remoteTime || options.preallocate;
+  const { context, request, proxies, folder, options, screen } = run;
+  const isUnusual =
+    isLimited(options) || options.ifChanged || run.scratch !== null || options.remoteTime || options.preallocate;
   if (isUnusual || run.waiting.isEmpty) return;
   const release = run.waiting.hold();
   const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
-    own === folder && mirrors.length === 0 && promised === null && !run.leftBehind.has(leftKey(folder, showLink(link)));
+    own === folder &&
+    proxied(request, link, proxies) === request &&
+    mirrors.length === 0 &&
+    promised === null &&
+    !run.leftBehind.has(leftKey(folder, showLink(link)));
   const [plain, others] = partition(run.waiting.takeAll(), isPlain);
   for (const wanted of others) run.waiting.add(wanted);
   const small: SmallOptions<Wanted> = {
@@ -125,7 +133,7 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       screen.failed(item, failure, false);
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
-    isList: isMetalinkAnswer,
+    isList: ({ mediaType, suggestedName }) => metalink.isOne(mediaType, suggestedName),
   };
   await getSmall(plain, small, signal);
   release();
@@ -141,6 +149,7 @@ type Run = {
   checksum: Digest | null;
   context: SourceContext;
   request: RequestOptions;
+  proxies: ProxyRule[];
   digester: DigestThread;
   limits: SharedLimits;
   screen: GetScreen;
@@ -180,15 +189,20 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   }
   if (options.mirror !== undefined && (texts.length > 1 || documents.length > 0))
     throw new FlotillaError('link_invalid', '--mirror belongs to a single link, and there are several.');
+  if (options.ifChanged && options.checksum !== undefined) {
+    const message = '--if-changed is for a file that may change, and --checksum for one that may not: leave one of them out.';
+    throw new FlotillaError('link_invalid', message);
+  }
   const mirrors = (options.mirror ?? []).map(parseLink);
   for (const link of [...links, ...mirrors]) sourceOf(link);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
   const request = await readRequestFlags(options);
+  const proxies = readProxyRules(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
   const scratch = options.scratch === undefined ? null : resolve(options.scratch);
   if (scratch !== null) await files.makeFolder(scratch);
-  const opened = await rangesOfTypedHosts([...links, ...mirrors], typedProxy(request));
+  const opened = await rangesOfTypedHosts([...links, ...mirrors], (link) => typedProxy(link, request, proxies));
   const egress = openGate([...netAllow(environment), ...opened]);
   const run: Run = {
     options,
@@ -198,6 +212,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     checksum,
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     request,
+    proxies,
     digester: new DigestThread(),
     limits: limitsOf(options),
     screen: chooseScreen(options),
@@ -210,7 +225,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   };
   await findIn(run, folder);
   for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
-  for (const path of documents) await wantListed(run, await readDocumentFile(path), null);
+  for (const path of documents) await wantListed(run, metalink.read(await readDocumentFile(path)), null);
   return run;
 }
 
@@ -242,23 +257,27 @@ function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
 }
 
 /** Every file that a Metalink document lists, from all its mirrors, in the folders it names below the chosen one. */
-async function wantListed(run: Run, document: Uint8Array, typed: URL | null): Promise<void> {
+async function wantListed(run: Run, listed: ListedFile[], typed: URL | null): Promise<void> {
   const { output, checksum } = run.options;
-  const listed = readMetalink(document);
-  if (listed.length > 1 && (output !== undefined || checksum !== undefined)) {
-    const message = `--output and --checksum belong to a single file, and the Metalink document lists ${listed.length}.`;
-    throw new FlotillaError('link_invalid', message);
-  }
-  for (const { path, sizeBytes, digests, pieces, links } of listed) {
-    const parts = path.split('/');
+  checkListedWishes(listed, { isNamed: output !== undefined || checksum !== undefined, hasMirrors: false });
+  for (const file of listed) {
+    const parts = file.path.split('/');
     const name = output ?? (parts.pop() as string);
     const folder = output === undefined && parts.length > 0 ? insideRoot(run.folder, parts.join('/')) : run.folder;
     await files.makeFolder(folder);
     await findIn(run, folder);
-    const [link, ...mirrors] = links as [URL, ...URL[]];
-    // The strongest digest says all that the weaker ones could.
-    want(run, { link, folder, name, mirrors, promised: { sizeBytes, digests: digests.slice(0, 1), pieces }, typed });
+    const [link, ...mirrors] = file.links.map(parseLink) as [URL, ...URL[]];
+    want(run, { link, folder, name, mirrors, promised: promisedOf(file), typed });
   }
+}
+
+function openSession(
+  { context: own, request, proxies }: Run,
+  server: URL,
+  typed: URL | null,
+  context: SourceContext = own,
+): ByteSession {
+  return sourceOf(server).openSession(context, server, proxied(requestFor(request, typed, server), server, proxies));
 }
 
 /** Is this the path of a Metalink document rather than a link? */
@@ -274,29 +293,8 @@ async function readDocumentFile(path: string): Promise<Uint8Array> {
   }
 }
 
-async function readDocument(run: Run, link: URL, signal: AbortSignal): Promise<Uint8Array> {
-  const session = sourceOf(link).openSession(run.context, link, run.request);
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  try {
-    const opened = await session.open(0, null, signal);
-    await opened.pour((chunk) => {
-      chunks.push(Uint8Array.from(chunk));
-      sizeBytes += chunk.length;
-      return sizeBytes <= maxMetalinkBytes;
-    }, signal);
-  } finally {
-    session.close();
-  }
-  return Buffer.concat(chunks);
-}
-
 /** The link leads to a Metalink document: not it is wanted, but what it lists. */
 class MetalinkFound extends Error {}
-
-function isMetalinkAnswer({ mediaType, suggestedName }: SourceFacts): boolean {
-  return isMetalink(mediaType) || isMetalinkName(suggestedName ?? '');
-}
 
 /** Every folder that unfinished files may lie in is looked at once. */
 async function findIn(run: Run, folder: string): Promise<void> {
@@ -374,8 +372,18 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
   const { item } = wanted;
   const unfinished = beginUnfinished(run, wanted);
   try {
+    const wish = currentWish(wanted);
+    const currency = run.options.ifChanged ? await checkCurrency(wish, askServer(run, wanted, signal)) : null;
+    if (currency !== null && 'path' in currency) {
+      Object.assign(item, { state: 'done', name: currency.name });
+      screen.unchanged(item, currency.path, currency.sinceMs);
+      return exitCodes.ok;
+    }
     item.state = 'active';
-    const { path, sizeBytes, digests, verifiedAgainst, seconds } = await bringHome(run, wanted, unfinished, signal);
+    const home = await bringHome(run, wanted, unfinished, signal);
+    const { sizeBytes, digests, verifiedAgainst, seconds, facts } = home;
+    const isSettled = currency !== null && facts !== null;
+    const path = isSettled ? await settleCurrent(wish, home.path, currency.replaces, unfinished.name, facts) : home.path;
     Object.assign(item, { state: 'done', doneBytes: sizeBytes, sizeBytes });
     const sha256 = digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex ?? null;
     const kept = verifiedAgainst.map(({ algorithm }) => algorithm);
@@ -401,24 +409,33 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
   }
 }
 
-type Home = { path: string; sizeBytes: number; digests: Digest[]; verifiedAgainst: Digest[]; seconds: number };
+type Home = {
+  /** null: an earlier run fetched it. */
+  facts: SourceFacts | null;
+  path: string;
+  sizeBytes: number;
+  digests: Digest[];
+  verifiedAgainst: Digest[];
+  seconds: number;
+};
 
 /** Fetches the file and gives it its name, with waits for room in between. */
 async function bringHome(run: Run, wanted: Wanted, unfinished: Unfinished, signal: AbortSignal): Promise<Home> {
   const beganMs = clock.mono();
   let found = unfinished.find();
-  const finished = await unfinished.finishedBefore();
+  // Where another version is to take its place, being here is not the end of it.
+  const finished = run.options.ifChanged ? null : await unfinished.finishedBefore();
   if (finished !== null) {
     wanted.item.name = unfinished.name;
     run.screen.note(wanted.item, 'It is here already and whole: an earlier run was stopped right after it.');
-    return { ...finished, verifiedAgainst: [], seconds: 0 };
+    return { ...finished, facts: null, verifiedAgainst: [], seconds: 0 };
   }
   for (;;) {
     const share = run.room.share();
     try {
       const running = AbortSignal.any([signal, share.full]);
-      const { facts, ...result } = await fetchOnce(run, wanted, unfinished, found, share, running);
-      const modifiedAtMs = run.options.remoteTime ? modifiedAt(facts.validator) : null;
+      const result = await fetchOnce(run, wanted, unfinished, found, share, running);
+      const modifiedAtMs = run.options.remoteTime ? modifiedAt(result.facts.validator) : null;
       const path = await unfinished.finish(result.sizeBytes, result.digests, modifiedAtMs, running);
       return { ...result, path, seconds: (clock.mono() - beganMs) / 1000 };
     } catch (error) {
@@ -453,7 +470,7 @@ async function fetchOnce(
     link,
     mirrors,
     ...(promised === null ? {} : { promised }),
-    openSession: (server) => sourceOf(server).openSession(context, server, requestFor(run.request, typed, server)),
+    openSession: (server) => openSession(run, server, typed, context),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limitersOf: (host) => [...limits.limitersOf(host), each],
     options: {
@@ -467,7 +484,7 @@ async function fetchOnce(
     note: ({ message }) => screen.note(item, message),
     ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
     async place(facts) {
-      if (promised === null && isMetalinkAnswer(facts)) throw new MetalinkFound();
+      if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
       const allocate: Opening['allocate'] = (...room) =>
         allocateOnDisk(...room, signal, (message) => screen.note(item, message));
       const place = await unfinished.place(facts, { share, ...(options.preallocate ? { allocate } : {}) });
@@ -517,6 +534,30 @@ function beginUnfinished(run: Run, { link, folder, name }: Wanted): Unfinished {
   );
 }
 
+function currentWish({ link, folder, name, promised }: Wanted): CurrentWish {
+  const sizeBytes = promised?.sizeBytes ?? null;
+  return { link, shownLink: showLink(link), folder, name, sizeBytes, stateFolder: stateFolder(environment) };
+}
+
+/** A link that fails is asked once more by the fetch, which knows how to wait and where else to go. */
+function askServer(run: Run, { link, typed, promised }: Wanted, signal: AbortSignal): AskServer {
+  const { context, request, proxies } = run;
+  return async (known) => {
+    try {
+      const asked = proxied(requestFor(request, typed, link), link, proxies);
+      const validator = known ?? { etag: null, lastModified: null };
+      const facts = await sourceOf(link).changedSince?.(context, link, asked, validator, signal);
+      if (facts === null) return 'unchanged';
+      const isList = facts !== undefined && promised === null && metalink.isOne(facts.mediaType, facts.suggestedName);
+      return facts === undefined || isList ? 'unknown' : facts;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof FlotillaError) return 'unknown';
+      throw error;
+    }
+  };
+}
+
 /** With FLOTILLA_DEBUG set every decision is told, on standard error. */
 function sayDebug({ name }: GetItem, line: string, passedMs: number): void {
   process.stderr.write(`debug ${(passedMs / 1000).toFixed(3)} ${name}: ${line}\n`);
@@ -525,12 +566,9 @@ function sayDebug({ name }: GetItem, line: string, passedMs: number): void {
 /** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */
 async function openMetalink(run: Run, { link, item, mirrors }: Wanted, signal: AbortSignal): Promise<unknown> {
   try {
-    if (mirrors.length > 0)
-      throw new FlotillaError(
-        'link_invalid',
-        'The link leads to a Metalink document, which names its own mirrors: leave --mirror out.',
-      );
-    await wantListed(run, await readDocument(run, link, signal), link);
+    const listed = await readListing(openSession(run, link, link), metalink, signal);
+    checkListedWishes(listed, { isNamed: false, hasMirrors: mirrors.length > 0 });
+    await wantListed(run, listed, link);
     run.items.splice(run.items.indexOf(item), 1);
     return null;
   } catch (error) {

@@ -11,6 +11,7 @@ import { SharedLimits } from '#transfer/shared-limits.ts';
 import { allocate } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
+import { metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { Scratch } from '#worker/scratch.ts';
 import { Worker } from '#worker/worker.ts';
@@ -46,6 +47,7 @@ const parts = {
   sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
   sourceOf,
   destinationOf,
+  listings: metalink,
   limits: new SharedLimits(clock),
   scratch: new Scratch(files, scratchFolder),
 };

@@ -1,12 +1,14 @@
 /**
  * The real fetch, the real journal and the real plan on connections, files and a clock that exist only here. Each seed is one
- * world: speeds, silences, resets, refusals, lies, changes of content, full disks, kills and power cuts. Whatever happens, what comes out
+ * world: speeds, silences, resets, refusals, lies, changes of content, limits that come and go, others who want the same host, full
+ * disks, kills and power cuts. Whatever happens, what comes out
  * is one version of the file, whole; and what a journal claims after a crash was really there.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Digester } from '#core/digester.ts';
 import { FlotillaError } from '#core/errors.ts';
+import { noLimits } from '#core/limits.ts';
 import type { Random } from '#core/random.ts';
 import type { ByteSession, OpenedRange, SourceFacts } from '#core/source.ts';
 import { createFakeClock, type FakeClock } from '#testing/fake-clock.ts';
@@ -16,6 +18,7 @@ import { Fetch } from './fetch-file.ts';
 import { type Found, Journal, journalSuffix } from './journal.ts';
 import { openPlace } from './place.ts';
 import { Room } from './room.ts';
+import { type DownloadLimits, SharedLimits } from './shared-limits.ts';
 
 const runs = Number(process.env.FLOTILLA_SEEDS ?? 150);
 const firstSeed = Number(process.env.FLOTILLA_SEED ?? Math.floor(Math.random() * 1e9));
@@ -77,14 +80,15 @@ async function runOnce(
   const share = new Room(files, clock, 0).share();
   // A killed program's connections end with it.
   const life = new AbortController();
+  const limits = new Limits(clock, random);
   const fetch = new Fetch({
     clock,
     random,
     digester: noDigester,
     link,
-    openSession: () => server.session(life.signal),
+    openSession: () => limits.behindGate(server.session(life.signal)),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-    limitersOf: () => [],
+    limitersOf: limits.ofFetch.limitersOf,
     options: {
       connections: 1 + (random.u32() % 8),
       maxTries: 5,
@@ -117,6 +121,7 @@ async function runOnce(
     if (passedMs === fullAtMs) files.capacityBytes = files.usedBytes + (random.u32() % 50_000);
     assert.ok(passedMs < 3_600_000, `an hour passed, and ${fetch.progress().doneBytes} bytes are there`);
     await settle();
+    limits.step();
     clock.advance(stepMs);
   }
   if (ended !== 'whole') assert.ok((ended as unknown) instanceof FlotillaError, String((ended as Error).stack ?? ended));
@@ -145,6 +150,71 @@ const noDigester: Digester = {
   digestPieces: async () => [],
   close() {},
 };
+
+/** In some worlds there are limits, which change while others come and go who want connections to the same host. */
+class Limits {
+  readonly #random: Random;
+  readonly #shared: SharedLimits;
+  readonly #others: DownloadLimits;
+  readonly #isLimited: boolean;
+  #leaves: (() => void)[] = [];
+  readonly ofFetch: DownloadLimits;
+
+  constructor(clock: FakeClock, random: Random) {
+    this.#random = random;
+    this.#shared = new SharedLimits(clock);
+    this.ofFetch = this.#shared.begin('ours', 'anna', () => {});
+    this.#others = this.#shared.begin('other', 'bert', () => {});
+    this.#isLimited = this.#chance(0.5);
+    this.#change();
+  }
+
+  step(): void {
+    if (!this.#isLimited) return;
+    if (this.#chance(0.01)) this.#change();
+    if (this.#chance(0.05)) void this.#comeAndGo();
+  }
+
+  behindGate(session: ByteSession): ByteSession {
+    const { hosts } = this.ofFetch;
+    return {
+      ...session,
+      room: () => hosts.room(link.hostname),
+      async open(startByte, endByte, signal) {
+        const leave = await hosts.enter(link.hostname, signal);
+        const opened = await session.open(startByte, endByte, signal).catch((error) => {
+          leave();
+          throw error;
+        });
+        return {
+          ...opened,
+          pour: (...poured) => opened.pour(...poured).finally(leave),
+          discard() {
+            opened.discard();
+            leave();
+          },
+        };
+      },
+    };
+  }
+
+  #change(): void {
+    const speed = () => (this.#isLimited && this.#chance(0.5) ? 50_000 + (this.#random.u32() % 2_000_000) : null);
+    const connections = this.#isLimited && this.#chance(0.5) ? 1 + (this.#random.u32() % 4) : null;
+    const hosts = [{ host: '*', bytesPerSecond: speed(), connections }];
+    this.#shared.apply({ ...noLimits, bytesPerSecond: speed(), hosts });
+  }
+
+  /** Somebody else takes a connection, or gives up all it has. */
+  async #comeAndGo(): Promise<void> {
+    if (this.#chance(0.5)) this.#leaves.push(await this.#others.hosts.enter(link.hostname, new AbortController().signal));
+    else for (const leave of this.#leaves.splice(0)) leave();
+  }
+
+  #chance(share: number): boolean {
+    return this.#random.u32() / 2 ** 32 < share;
+  }
+}
 
 /** One server with its character, drawn by chance once. */
 class Server {

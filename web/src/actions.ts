@@ -151,6 +151,11 @@ export function createActions(live: Live, toasts: Toasts) {
       toasts.add({ text: why, tone: 'bad' });
     },
 
+    /** While it runs too. Rejects with what the server says. */
+    async limit(id: string, bytesPerSecond: number | null) {
+      store.putMany([await api.change(id, { limitBytesPerSecond: bytesPerSecond })]);
+    },
+
     async copyLink(id: string) {
       const row = store.row(id);
       if (row === undefined) return;

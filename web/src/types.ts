@@ -20,6 +20,7 @@ export type PutDestination = z.infer<typeof shape.putDestination>;
 export type Resolution = z.infer<typeof shape.resolution>;
 export type Selection = z.infer<typeof shape.selection>;
 export type Session = z.infer<typeof shape.session>;
+export type ChangeDownload = z.infer<typeof shape.changeDownload>;
 export type ChangeSettings = Partial<z.infer<typeof shape.settings>>;
 export type Settings = z.infer<typeof shape.settingsView>;
 export type TimelineEvent = z.infer<typeof shape.event>;

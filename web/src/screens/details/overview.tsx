@@ -3,10 +3,13 @@ import { Check } from 'lucide-react';
 import { lazy, type ReactNode, Suspense } from 'react';
 import { api } from '../../api.ts';
 import { useFacts } from '../../facts.tsx';
+import { useServices } from '../../services.tsx';
 import type { Digest, Download } from '../../types.ts';
 import { useNow } from '../../ui/hooks.ts';
 import { StateGlyph } from '../../ui/icons.tsx';
 import { familyColour, Progress } from '../../ui/progress.tsx';
+import { SavedField } from '../../ui/saved-field.tsx';
+import { readMebibytes, showMebibytes } from '../../words/limits.ts';
 import { describeState } from '../../words/state.ts';
 import { show, useT } from '../../words/words.ts';
 
@@ -14,6 +17,7 @@ const SpeedGraph = lazy(() => import('./speed-graph.tsx').then(({ SpeedGraph }) 
 
 export function Overview({ row }: { row: Download }) {
   const t = useT();
+  const { actions } = useServices();
   const { settings, nameOfDestination } = useFacts();
   const nowMs = useNow(row.retryAtMs === null ? null : 1000);
   const destinationName = nameOfDestination(row.destinationId);
@@ -63,6 +67,17 @@ export function Overview({ row }: { row: Download }) {
               {row.link}
             </a>
           </Fact>
+          {row.mirrors.length > 0 && (
+            <Fact label={t('add.mirrors')}>
+              <ul>
+                {row.mirrors.map((mirror) => (
+                  <li key={mirror} className="break-all">
+                    {mirror}
+                  </li>
+                ))}
+              </ul>
+            </Fact>
+          )}
           <Fact label={t('overview.destination')}>
             <span className="break-all">{row.location ?? destinationName ?? row.destinationId}</span>
           </Fact>
@@ -72,7 +87,6 @@ export function Overview({ row }: { row: Download }) {
           {row.resumable !== null && (
             <Fact label={t('overview.resume')}>{t(row.resumable ? 'overview.yes' : 'overview.no')}</Fact>
           )}
-          {row.limitBytesPerSecond !== null && <Fact label={t('add.limit')}>{show.speed(row.limitBytesPerSecond)}</Fact>}
           <Fact label={t('overview.added')}>
             <Moment atMs={row.createdAtMs} />
           </Fact>
@@ -107,6 +121,19 @@ export function Overview({ row }: { row: Download }) {
             </>
           )}
         </dl>
+        {(isActive || row.state === 'queued' || row.state === 'paused') && (
+          <SavedField
+            key={row.id}
+            label={t('add.limit')}
+            inputMode="decimal"
+            placeholder={t('add.noLimit')}
+            saved={row.limitBytesPerSecond}
+            show={showMebibytes}
+            read={readMebibytes}
+            wrong={t('limits.notASpeed')}
+            save={(value) => actions.limit(row.id, value)}
+          />
+        )}
       </div>
       {(isActive || row.state === 'paused') && (
         <div className="min-h-44 min-w-0 flex-1">

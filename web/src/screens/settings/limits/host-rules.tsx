@@ -5,9 +5,9 @@ import { sentenceOf } from '../../../actions.ts';
 import { useServices } from '../../../services.tsx';
 import type { HostRule } from '../../../types.ts';
 import { Field } from '../../../ui/field.tsx';
+import { SavedField } from '../../../ui/saved-field.tsx';
+import { readCount, readMebibytes, showCount, showMebibytes } from '../../../words/limits.ts';
 import { useT } from '../../../words/words.ts';
-import { SavedField } from '../saved-field.tsx';
-import { readCount, readMebibytes, showCount, showMebibytes } from './values.ts';
 
 const mostConnections = 256;
 const mostDownloads = 64;

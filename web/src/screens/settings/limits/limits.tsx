@@ -2,13 +2,13 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { api } from '../../../api.ts';
 import { settingsQuery } from '../../../facts.tsx';
 import type { ChangeSettings } from '../../../types.ts';
+import { SavedField } from '../../../ui/saved-field.tsx';
 import { ErrorState, Loading } from '../../../ui/states.tsx';
+import { readMebibytes, showMebibytes } from '../../../words/limits.ts';
 import { useT } from '../../../words/words.ts';
-import { SavedField } from '../saved-field.tsx';
 import { HostRules } from './host-rules.tsx';
 import { TimetableEditor } from './timetable.tsx';
 import { UserLimits } from './user-limits.tsx';
-import { readMebibytes, showMebibytes } from './values.ts';
 
 export function Limits() {
   const t = useT();

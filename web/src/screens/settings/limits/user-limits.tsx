@@ -1,10 +1,10 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { api } from '../../../api.ts';
 import type { UserLimits as Limits } from '../../../types.ts';
+import { SavedField } from '../../../ui/saved-field.tsx';
 import { ErrorState, Loading } from '../../../ui/states.tsx';
+import { readCount, readMebibytes, showCount, showMebibytes } from '../../../words/limits.ts';
 import { useT } from '../../../words/words.ts';
-import { SavedField } from '../saved-field.tsx';
-import { readCount, readMebibytes, showCount, showMebibytes } from './values.ts';
 
 const most = 64;
 

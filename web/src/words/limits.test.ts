@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readCount, readMebibytes, showMebibytes } from './values.ts';
+import { readCount, readMebibytes, showMebibytes } from './limits.ts';
 
 const speeds: [text: string, bytes: number | null | undefined][] = [
   ['', null],

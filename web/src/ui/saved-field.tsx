@@ -1,9 +1,9 @@
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
-import { sentenceOf } from '../../actions.ts';
-import { useServices } from '../../services.tsx';
-import { Field } from '../../ui/field.tsx';
-import { useT } from '../../words/words.ts';
+import { sentenceOf } from '../actions.ts';
+import { useServices } from '../services.tsx';
+import { useT } from '../words/words.ts';
+import { Field } from './field.tsx';
 
 type Props<Value> = {
   label: string;
