@@ -215,6 +215,18 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
     }
   }
 
+  test('what an earlier run finished is not enough for a checksum that it did not have', async (t) => {
+    const folder = tempFolder(t);
+    const own = await serveHostile(t, { body: small });
+    const url = own.url('plain');
+    await killAt(t, folder, url, 'before rm .part.journal');
+    const wrong = await runGet(t, folder, '--checksum', `sha-256=${'0'.repeat(64)}`, url);
+    assert.equal(wrong.code, 7, wrong.stderr);
+    const right = await runGet(t, folder, '--checksum', `md5=${createHash('md5').update(small).digest('hex')}`, url);
+    assert.equal(right.code, 0, right.stderr);
+    assert.deepEqual(namesIn(folder), ['file (1).bin', 'file.bin']);
+  });
+
   test('what other programs call .part is not ours to touch', async (t) => {
     const folder = tempFolder(t);
     writeFileSync(join(folder, 'file.bin.part'), 'of a browser');

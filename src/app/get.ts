@@ -424,7 +424,7 @@ async function bringHome(run: Run, wanted: Wanted, unfinished: Unfinished, signa
   const beganMs = clock.mono();
   let found = unfinished.find();
   // Where another version is to take its place, being here is not the end of it.
-  const finished = run.options.ifChanged ? null : await unfinished.finishedBefore();
+  const finished = run.options.ifChanged ? null : await unfinished.finishedBefore(run.checksum);
   if (finished !== null) {
     wanted.item.name = unfinished.name;
     run.screen.note(wanted.item, 'It is here already and whole: an earlier run was stopped right after it.');

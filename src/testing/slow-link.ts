@@ -55,9 +55,9 @@ async function inNamespace(t: Scope, folder: string, link: SlowLink, command: (o
   const prefix = tempFolder(t);
   const nginx = prepareNginx({}, { prefix, folder, port, tlsPort: null, certificate: null });
   // The pid file is written when nginx listens.
-  const serve = `nginx ${nginx.map((arg) => `'${arg}'`).join(' ')} & until [ -s '${join(prefix, 'nginx.pid')}' ]; do sleep 0.02; done`;
-  const script = `${slowDown(link)} || exit 1; ${serve}; "$@"; code=$?; kill %1; exit $code`;
-  const args = ['-rn', 'sh', '-mc', script, 'sh', ...command(`http://127.0.0.1:${port}`)];
+  const serve = `nginx ${nginx.map((arg) => `'${arg}'`).join(' ')} & server=$!; until [ -s '${join(prefix, 'nginx.pid')}' ]; do sleep 0.02; done`;
+  const script = `${slowDown(link)} || exit 1; ${serve}; "$@"; code=$?; kill $server; exit $code`;
+  const args = ['-rn', 'sh', '-c', script, 'sh', ...command(`http://127.0.0.1:${port}`)];
   return untilEnd(await startProcess(t, 'unshare', args, { env: { PATH: pathToServers() } }));
 }
 

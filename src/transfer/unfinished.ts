@@ -67,14 +67,16 @@ export class Unfinished {
 
   /**
    * What a run has finished that was killed before it could tidy up: the file has its name. Tidies up in its place.
-   * null when there is something to fetch. Call it after `find`.
+   * null when there is something to fetch, or when `checksum` is of no digest that run had. Call it after `find`.
    */
-  async finishedBefore(): Promise<Finished | null> {
+  async finishedBefore(checksum: Digest | null = null): Promise<Finished | null> {
     const { files } = this.#parts;
     if (this.#found === null) return null;
     const { path, journal } = this.#found;
     const { finished } = journal;
     if (finished === null || !this.#isWished(finished.path)) return null;
+    const isPromised = ({ algorithm, hex }: Digest) => algorithm === checksum?.algorithm && hex === checksum.hex.toLowerCase();
+    if (checksum !== null && !finished.digests.some(isPromised)) return null;
     if ((await files.identityOf(finished.path)) !== finished.identity) return null;
     if ((await files.sizeOf(finished.path)) !== finished.sizeBytes) return null;
     await files.remove(path);
