@@ -115,6 +115,17 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
     assert.deepEqual([ran.code, ran.stdout], [8, '']);
   });
 
+  for (const behaviour of ['plain', 'chunked'] as const) {
+    test(`a file larger than files may be (${behaviour}) exits with 8 and leaves nothing`, async (t) => {
+      const folder = tempFolder(t);
+      // In blocks of 512 bytes; it needs no rights and no disk of its own.
+      const limited = ['-c', 'ulimit -f 4000; exec "$@"', 'sh', launcher, 'get', '-d', folder, server.url(behaviour)];
+      const ran = await untilEnd(await startPlainly(t, limited, 'sh'));
+      assert.match(ran.stderr, /would be larger than this file system allows\. Choose another folder/);
+      assert.deepEqual([ran.code, ran.stdout, namesIn(folder)], [8, '', []]);
+    });
+  }
+
   // Two folders
 
   /** A second disk, when there is one. */

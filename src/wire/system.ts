@@ -211,9 +211,17 @@ class OpenPart implements PartFile {
     try {
       this.writeAt(bytes, sizeBytes);
     } catch (error) {
-      // Half a line would spoil the next one too.
-      fs.ftruncateSync(this.#descriptor, sizeBytes);
+      this.#cutBack(sizeBytes);
       throw error;
+    }
+  }
+
+  /** Half a line would spoil the next one too. */
+  #cutBack(sizeBytes: number): void {
+    try {
+      fs.ftruncateSync(this.#descriptor, sizeBytes);
+    } catch {
+      // The error before this one is the one to tell; a torn line is known by its checksum.
     }
   }
 
