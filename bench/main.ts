@@ -5,26 +5,29 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Scope } from '#testing/temp.ts';
-import { benchTransfer, type CaseResult, type Figures, type Row } from './transfer.ts';
+import { type CaseResult, type Figures, type Measure, type Row, ratioOf } from './case.ts';
+import { benchServe } from './serve.ts';
+import { benchTransfer } from './transfer.ts';
 
-const benches = { transfer: benchTransfer };
+const benches = { transfer: benchTransfer, serve: benchServe };
 
-const usage = `npm run bench -- NAME [options]      NAME: ${Object.keys(benches).join(', ')}
+const usage = `npm run bench -- NAME... [options]   NAME: ${Object.keys(benches).join(', ')}
   --json            print one JSON object a row instead of tables
   --write           write the tables to bench/RESULTS.md as well
   --rounds 5        counted rounds; one more warms up
   --size 1G         of the big file
   --case NAME       only this case; may be repeated
   --program NAME    only this program (flotilla, aria2, curl); may be repeated
-  --folder DIR      where to work: memory (/dev/shm) when it has room, else the temporary folder`;
+  --folder DIR      where to serve from: memory (/dev/shm) when it has room, else the temporary folder
+  --out DIR         where to download to: the temporary folder, which is on a disk on most machines`;
 
 const root = join(import.meta.dirname, '..');
 
 const { values: options, positionals } = readArguments();
-const name = positionals[0] ?? '';
 const rounds = Number(options.rounds);
 const sizeBytes = parseSize(options.size);
-if (options.help || !Object.hasOwn(benches, name) || !(rounds >= 1) || sizeBytes === null) {
+const areKnown = positionals.length > 0 && positionals.every((name) => Object.hasOwn(benches, name));
+if (options.help || !areKnown || !(rounds >= 1) || sizeBytes === null) {
   console.error(usage);
   process.exit(options.help ? 0 : 2);
 }
@@ -48,17 +51,24 @@ for (const [signal, exitCode] of [
 const parent = options.folder ?? (hasRoom('/dev/shm', sizeBytes) ? '/dev/shm' : tmpdir());
 mkdirSync(parent, { recursive: true });
 const folder = mkdtempSync(join(parent, 'flotilla-bench-'));
+const outFolder = mkdtempSync(join(options.out ?? tmpdir(), 'flotilla-bench-'));
 try {
-  const results = await benches[name as keyof typeof benches](scope, {
-    folder,
-    flotilla: flotillaCommand(),
-    rounds,
-    sizeBytes,
-    cases: options.case,
-    programs: options.program,
-    signal: stopped.signal,
-    say: (line) => console.error(line),
-  });
+  const results: CaseResult[] = [];
+  for (const name of positionals) {
+    results.push(
+      ...(await benches[name as keyof typeof benches](scope, {
+        folder,
+        outFolder,
+        flotilla: flotillaCommand(),
+        rounds,
+        sizeBytes,
+        cases: options.case,
+        programs: options.program,
+        signal: stopped.signal,
+        say: (line) => console.error(line),
+      })),
+    );
+  }
   const rows = results.flatMap((result) => result.rows);
   const tables = results.map(tableOf).join('\n');
   if (options.json) for (const row of rows) console.log(JSON.stringify(row));
@@ -88,6 +98,7 @@ function readArguments() {
         case: { type: 'string', multiple: true, default: [] },
         program: { type: 'string', multiple: true, default: [] },
         folder: { type: 'string' },
+        out: { type: 'string' },
       },
     });
   } catch (error) {
@@ -99,6 +110,7 @@ function readArguments() {
 async function releaseAll(): Promise<void> {
   for (const release of releases.splice(0).reverse()) await release();
   rmSync(folder, { recursive: true, force: true });
+  rmSync(outFolder, { recursive: true, force: true });
 }
 
 /** The launcher people use; its few milliseconds belong to what they wait for. */
@@ -122,17 +134,22 @@ function hasRoom(path: string, size: number): boolean {
 }
 
 function report(tables: string): string {
-  const memory = parent === '/dev/shm' ? 'memory (tmpfs), so that the disk does not blur the figures' : 'the folder given';
   const versions = [`Node ${process.versions.node}`, versionOf('aria2c'), versionOf('curl'), versionOf('nginx', '-v')];
   return `# Benchmark results
 
 ${new Date().toISOString().slice(0, 10)} · ${versions.join(' · ')} · ${availableParallelism()} CPUs · medians of ${rounds} alternating
-rounds after one to warm up · servers on loopback, files in ${memory}.
-Every result was compared with the original by SHA-256 after the clock had stopped. A ratio is Flotilla divided by the peer;
-**bold** is the one the bar is about. Flotilla is told to leave out the
-SHA-256 it makes by default wherever the peers make none, but for the case that says so; \`NOTES.md\` reads the results. \`npm run bench -- ${name} --write\` makes this page.
+rounds after one to warm up · servers on loopback, their files in ${fileSystemOf(parent)}, downloads onto ${fileSystemOf(outFolder)}
+where a case does not say otherwise. Every result was compared with the original by SHA-256 after the clock had stopped. A ratio
+is Flotilla divided by the other; **bold** is what the bar is about. Flotilla is told to leave out the SHA-256 it makes by
+default wherever the peers make none, but for the case that says so; \`NOTES.md\` reads the results.
+\`npm run bench -- ${positionals.join(' ')} --write\` makes this page.
 
 ${tables}`;
+}
+
+function fileSystemOf(path: string): string {
+  const names: Record<number, string> = { 61267: 'ext4', 16914836: 'memory (tmpfs)', 1481003842: 'xfs', 2435016766: 'btrfs' };
+  return names[statfsSync(path).type] ?? 'a file system';
 }
 
 function versionOf(command: string, flag = '--version'): string {
@@ -140,7 +157,8 @@ function versionOf(command: string, flag = '--version'): string {
   return `${command} ${/\d+(\.\d+)+/.exec(`${stdout ?? ''}${stderr ?? ''}`)?.[0] ?? 'unknown'}`;
 }
 
-function tableOf({ name, title, figures, rows }: CaseResult): string {
+function tableOf({ name, title, figures, rows, table }: CaseResult): string {
+  if (table !== undefined) return `### ${name}\n${title}\n\n${table}\n`;
   const lines = [...figures].map(([program, own]) =>
     lineOf(
       program,
@@ -158,16 +176,16 @@ ${lines.join('\n')}
 }
 
 function lineOf(program: string, own: Figures, row: Row | undefined): string {
-  const ratio = (measure: Row['measure']) => {
-    if (!row) return '';
-    const text = (row[measure] / own[measure]).toFixed(2);
-    return measure === row.measure ? `**${text}**` : text;
+  const ratio = (measure: Measure) => {
+    if (!row || (program === 'ideal' && measure !== 'wallSeconds')) return '';
+    const text = ratioOf(row, own, measure).toFixed(2);
+    return row.measure === 'both' || measure === row.measure ? `**${text}**` : text;
   };
   const bar = row?.bar === null || row === undefined ? '' : `${row.bar.toFixed(2)}${row.ratio > row.bar ? ' (above)' : ''}`;
   const cells = [
     program,
     own.wallSeconds.toFixed(2),
-    own.cpuSecondsPerGiB.toFixed(2),
+    program === 'ideal' ? '' : own.cpuSecondsPerGiB.toFixed(2),
     own.peakMemoryMiB === null ? '' : String(own.peakMemoryMiB),
     own.perSecond >= 10 ? own.perSecond.toFixed(0) : own.perSecond.toFixed(2),
     ratio('wallSeconds'),

@@ -108,6 +108,12 @@ describe('flotilla get', { concurrency: 3 }, () => {
     ['a senseless checksum', ['--checksum', 'abc', 'http://127.0.0.1/'], 2, /is not a checksum/],
     ['a list that is not there', ['-i', '/nowhere/list'], 2, /list \/nowhere\/list cannot be read/],
     ['a header that is ours', ['-H', 'Range: bytes=0-1', 'http://127.0.0.1/'], 2, /header Range decides how the bytes travel/],
+    [
+      'a form',
+      ['--method', 'POST', 'http://127.0.0.1/'],
+      2,
+      /only sends GET, because sending a form again .* copy the final link/,
+    ],
     ['two logins', ['--user', 'a:b', '--bearer', 'c', 'http://127.0.0.1/'], 2, /one login only/],
     ['one name for two links', ['-o', 'x', 'http://127.0.0.1/', 'http://127.0.0.1/'], 2, /belong to a single link/],
     [
@@ -161,6 +167,28 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.ok(seen.at(-1)?.headers.authorization?.startsWith('Digest username="otto"'));
   });
 
+  test('--proxy-for sends what goes to a host through its proxy, and nothing else', async (t) => {
+    const folder = tempFolder(t);
+    const proxy = await serveHttpProxy(t);
+    const rules = ['--proxy-for', 'localhost=direct', '--proxy-for', `*=http://127.0.0.1:${proxy.port}`];
+    const straight = new URL(server.url('plain', {}, 'straight.bin'));
+    straight.hostname = 'localhost';
+    const through = server.url('plain', {}, 'through.bin');
+    const ran = await get(t, folder, ...rules, straight.href, through);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(namesIn(folder), ['straight.bin', 'through.bin']);
+    assert.ok(proxy.asked.length > 0 && proxy.asked.every((asked) => asked === `GET ${through}`), proxy.asked.join());
+    proxy.asked.length = 0;
+    const list = Array.from({ length: 20 }, (_, index) => server.url('plain', {}, `${index}.bin`));
+    assert.equal((await get(t, tempFolder(t), ...rules, ...list)).code, 0);
+    assert.deepEqual(new Set(proxy.asked), new Set(list.map((link) => `GET ${link}`)), 'a long list is no exception');
+    const probed = await start(t, ['probe', ...rules, through]);
+    assert.equal((await probed.exited).code, 0, probed.stderr);
+    const wrong = await get(t, folder, '--proxy-for', 'nonsense', through);
+    assert.match(wrong.stderr, /A proxy for a host looks like example\.org=socks5/);
+    assert.equal(wrong.code, 2);
+  });
+
   test('a server that is not there exits with 5 and a sentence', async (t) => {
     const folder = tempFolder(t);
     const port = await freePort();
@@ -178,6 +206,8 @@ describe('flotilla get', { concurrency: 3 }, () => {
     ['status', { status: 502 }, 5, /has a problem of its own \(502\)/],
     ['always-503', {}, 5, /is busy \(503\)/],
     ['status', { status: 418 }, 6, /answered 418/],
+    ['status', { status: 405, allow: 'POST, HEAD' }, 6, /only takes POST at this link \(405\), which Flotilla does not send/],
+    ['status', { status: 405 }, 6, /does not let this link be fetched \(405\)\. Open the page in a browser/],
     ['redirect-loop', {}, 6, /redirects more than 10 times/],
     ['redirect-endless', {}, 6, /redirects more than 10 times/],
     ['redirect-to-file-scheme', {}, 6, /redirects to something that is not a web address/],

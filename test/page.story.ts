@@ -146,6 +146,88 @@ describe('the page', { timeout: 120_000 }, () => {
     await row.getByText('Paused').waitFor().catch(tellWhatIsSeen);
   });
 
+  test('with the keyboard alone: a link that needs a login is asked for with it, and nobody sees it again', async () => {
+    await page.keyboard.press('a');
+    const link = files.url('digest-login', { user: 'otto', password: 'hidden word' }, 'locked.bin');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Links').waitFor();
+    await page.keyboard.insertText(link);
+    await dialog.getByText(/wants a user name and a password/).waitFor();
+    await tabTo('Request');
+    await page.keyboard.press('Enter');
+    await tabTo('Login');
+    await page.keyboard.press('U');
+    await tabTo('User');
+    await page.keyboard.insertText('otto');
+    await tabTo('Password');
+    await page.keyboard.insertText('hidden word');
+    await tabTo('Headers');
+    await page.keyboard.insertText('X-Key: hidden key');
+    await checkAxe('request');
+    await page.setViewportSize({ width: 390, height: 800 });
+    await checkAxe('request on a phone');
+    const width = await dialog.evaluate((element) => element.scrollWidth - element.clientWidth);
+    assert.equal(width, 0, 'nothing is cut off at the side');
+    await page.setViewportSize({ width: 1366, height: 800 });
+    await dialog.getByText('resumable').waitFor();
+    await page.keyboard.press('Control+Enter');
+    const row = page.getByRole('row', { name: /locked\.bin/ });
+    await row.getByText('Finished').waitFor({ timeout: 30_000 });
+    assert.ok(files.requestsOf(link).some(({ headers }) => headers['x-key'] === 'hidden key'));
+    const listed = await (await context.request.get(`${origin}/api/v1/downloads`)).text();
+    assert.doesNotMatch(listed.replaceAll(/"link":"[^"]*"/g, ''), /hidden/);
+  });
+
+  test('a dead link comes from the mirrors that were given', async () => {
+    await page.keyboard.press('a');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Links').fill(files.url('404', {}, 'mirrored.bin'));
+    await dialog.getByRole('button', { name: 'More' }).click();
+    await dialog.getByLabel('Mirrors').fill(files.url('plain', {}, 'mirrored.bin'));
+    await page.keyboard.press('Control+Enter');
+    const row = page.getByRole('row', { name: /mirrored\.bin/ });
+    await row.getByText('Finished').waitFor({ timeout: 30_000 });
+  });
+
+  test('a Metalink document that is dropped or pasted becomes the files it lists', async () => {
+    const file = (name: string) => `<file name="${name}"><url>${files.url('plain', {}, name)}</url></file>`;
+    const document = (...names: string[]) =>
+      `<metalink xmlns="urn:ietf:params:xml:ns:metalink">${names.map(file).join('')}</metalink>`;
+    await page.evaluate(`{
+      const data = new DataTransfer();
+      data.items.add(new File([${JSON.stringify(document('one.bin', 'two.bin'))}], 'list.meta4'));
+      for (const name of ['dragenter', 'dragover', 'drop']) {
+        document.body.dispatchEvent(new DragEvent(name, { dataTransfer: data, bubbles: true, cancelable: true }));
+      }
+    }`);
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('list.meta4: a list of files (Metalink)').waitFor();
+    await checkAxe('add dialog with a document');
+    await page.keyboard.press('Control+Enter');
+    for (const name of ['one.bin', 'two.bin']) {
+      const row = page.getByRole('row', { name: new RegExp(name) });
+      await row.getByText('Finished').waitFor({ timeout: 30_000 });
+    }
+    await paste(document('three.bin'));
+    await dialog.getByText('Pasted text: a list of files (Metalink)').waitFor();
+    await dialog.getByRole('button', { name: 'Leave the list out' }).click();
+    await dialog.getByText('Pasted text').waitFor({ state: 'hidden' });
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+  });
+
+  test('proxies by host are lines of text in the settings, with their passwords hidden', async () => {
+    await page.goto(`${origin}/settings`);
+    const field = page.getByLabel('Proxies by host');
+    await field.fill('nowhere.example');
+    await page.getByText('A line has a host and a proxy').waitFor();
+    await field.fill('nowhere.example http://anna:hidden@proxy.example:3128\n*.other.example direct');
+    await field.blur();
+    await page.getByText('nowhere.example http://anna:***@proxy.example:3128').waitFor();
+    await checkAxe('settings with proxies');
+    await page.goto(origin);
+  });
+
   test('history, settings and the phone layout have no accessibility violation in either theme', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
@@ -259,6 +341,18 @@ describe('the page', { timeout: 120_000 }, () => {
   async function tellWhatIsSeen(error: Error): Promise<never> {
     const [seen, listed] = [await page.locator('body').ariaSnapshot(), await context.request.get(`${origin}/api/v1/downloads`)];
     throw new Error(`${error.message}\nThe page shows:\n${seen}\nThe server lists:\n${await listed.text()}`, { cause: error });
+  }
+
+  /** Presses Tab until the field or button with that name has the focus. */
+  async function tabTo(name: string): Promise<void> {
+    for (let press = 0; press < 30; press++) {
+      const focused = await page.evaluate(
+        'document.activeElement?.labels?.[0]?.textContent || document.activeElement?.ariaLabel || document.activeElement?.textContent',
+      );
+      if (focused === name) return;
+      await page.keyboard.press('Tab');
+    }
+    assert.fail(`Tab does not lead to ${name}`);
   }
 
   /** As Ctrl+V anywhere on the page does, without the clipboard of the machine. */

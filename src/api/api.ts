@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Control } from '#control/control.ts';
 import type { Users } from '#control/users.ts';
 import type { Clock } from '#core/clock.ts';
+import type { Listings } from '#core/listing.ts';
 import { routes } from './contract/routes.ts';
 import { guardDoor } from './door.ts';
 import { createEventStreams } from './events/streams.ts';
@@ -29,6 +30,7 @@ export type ApiOptions = {
   webRoot: string | null;
   openContent: Desk['openContent'];
   destinations: DestinationDesk;
+  listings: Listings;
 };
 
 /** Something an operator should know of; nothing secret goes in. */
@@ -79,6 +81,7 @@ export async function createApi({ control, users, clock, log, options }: ApiPart
     clock,
     version,
     destinations: options.destinations,
+    listings: options.listings,
     openContent: options.openContent,
     streamEvents: (call, lastEventId) => streams.open(call, lastEventId),
   });

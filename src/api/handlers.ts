@@ -6,6 +6,7 @@ import type { Users } from '#control/users.ts';
 import type { Actor } from '#core/access.ts';
 import type { Clock } from '#core/clock.ts';
 import type { DestinationTest } from '#core/destination.ts';
+import type { Listings } from '#core/listing.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
 import type { OpenContent } from './content.ts';
 import type { Route, RouteName, routes } from './contract/routes.ts';
@@ -25,6 +26,8 @@ export type Desk = {
   users: Users;
   clock: Clock;
   destinations: DestinationDesk;
+  /** Reads documents that list files. */
+  listings: Listings;
   /** Opens a delivered file; null when it is gone or lies where only a worker can read it. */
   openContent(downloadId: string, index: number, file: DeliveredFile): Promise<OpenContent | null>;
   /** Answers `GET /events`. */

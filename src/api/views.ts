@@ -16,7 +16,7 @@ export async function viewDownload(control: Control, stored: Download): Promise<
   const { options, failure } = stored;
   return {
     id: stored.id,
-    link: showLink(stored.link),
+    link: stored.link,
     kind: stored.kind,
     name: stored.name,
     state: stored.state,
@@ -31,6 +31,7 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     resumable: stored.resolution?.resumable ?? null,
     destinationId: stored.destinationId,
     location: proof?.files[0]?.location ?? null,
+    mirrors: options.mirrors ?? [],
     checksum: options.checksum ?? null,
     connections: options.connections ?? null,
     limitBytesPerSecond: options.limitBytesPerSecond ?? null,
@@ -47,7 +48,6 @@ export function viewReceipt({ facts, workerId, workerName, ...proof }: Receipt):
   return {
     ...proof,
     files: proof.files.map((file) => ({ ...file, sha256: sha256Of(file) })),
-    link: showLink(proof.link),
     finalUrl: showLink(facts.finalUrl),
     validator: facts.validator,
     fetchedBytes: facts.fetchedBytes,

@@ -9,10 +9,12 @@ import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Files } from '#core/files.ts';
 import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
+import { checkListedWishes, type ListedFile, promisedOf } from '#core/listing.ts';
 import { insideRoot, nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
+import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
-import type { SourceContext, SourceFacts } from '#core/source.ts';
+import type { ByteSession, SourceContext, SourceFacts } from '#core/source.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
 import { sourceOf } from '#sources/index.ts';
@@ -20,15 +22,17 @@ import { Fetch } from '#transfer/fetch-file.ts';
 import type { Promised } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace, type Place } from '#transfer/place.ts';
+import { readListing } from '#transfer/read-listing.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
-import { isMetalink, isMetalinkName, readMetalink } from '#wire/metalink.ts';
+import { isMetalinkName, metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { environment, netAllow, wantsColour } from './config.ts';
+import { environment, netAllow, stateFolder, wantsColour } from './config.ts';
 import { getSmall, type SmallOptions } from './get-small.ts';
+import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from './keep-current.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
-import { type RequestFlags, readRequestFlags, typedProxy } from './request-flags.ts';
+import { type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 
 export type GetOptions = {
   dir: string;
@@ -48,12 +52,11 @@ export type GetOptions = {
   quiet?: boolean;
   /** false with `--no-digest`. */
   digest: boolean;
+  ifChanged?: boolean;
 } & RequestFlags;
 
 /** A server that asks for more patience than this in the foreground ends the download. */
 const longestWaitMs = 120_000;
-/** A larger one is refused; no more than this of it is read. */
-const maxMetalinkBytes = 4 * 1024 * 1024;
 
 export async function runGet(urls: string[], options: GetOptions): Promise<number> {
   const texts = [...urls, ...(options.input === undefined ? [] : await readList(options.input))];
@@ -85,11 +88,15 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
 
 /** Long lists take the shorter way first; what is left of them waits for the ordinary one. */
 async function getList(run: Run, signal: AbortSignal): Promise<void> {
-  const { context, request, folder, options, screen } = run;
-  if (isLimited(options) || run.waiting.isEmpty) return;
+  const { context, request, proxies, folder, options, screen } = run;
+  if (isLimited(options) || options.ifChanged || run.waiting.isEmpty) return;
   const release = run.waiting.hold();
   const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
-    own === folder && mirrors.length === 0 && promised === null && !run.leftBehind.has(leftKey(folder, showLink(link)));
+    own === folder &&
+    proxied(request, link, proxies) === request &&
+    mirrors.length === 0 &&
+    promised === null &&
+    !run.leftBehind.has(leftKey(folder, showLink(link)));
   const [plain, others] = partition(run.waiting.takeAll(), isPlain);
   for (const wanted of others) run.waiting.add(wanted);
   const small: SmallOptions<Wanted> = {
@@ -110,7 +117,7 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       screen.failed(item, failure, false);
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
-    isList: isMetalinkAnswer,
+    isList: ({ mediaType, suggestedName }) => metalink.isOne(mediaType, suggestedName),
   };
   await getSmall(plain, small, signal);
   release();
@@ -123,6 +130,7 @@ type Run = {
   checksum: Digest | null;
   context: SourceContext;
   request: RequestOptions;
+  proxies: ProxyRule[];
   digester: DigestThread;
   limits: SharedLimits;
   screen: GetScreen;
@@ -161,13 +169,18 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   }
   if (options.mirror !== undefined && (texts.length > 1 || documents.length > 0))
     throw new FlotillaError('link_invalid', '--mirror belongs to a single link, and there are several.');
+  if (options.ifChanged && options.checksum !== undefined) {
+    const message = '--if-changed is for a file that may change, and --checksum for one that may not: leave one of them out.';
+    throw new FlotillaError('link_invalid', message);
+  }
   const mirrors = (options.mirror ?? []).map(parseLink);
   for (const link of [...links, ...mirrors]) sourceOf(link);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
   const request = await readRequestFlags(options);
+  const proxies = readProxyRules(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
-  const opened = await rangesOfTypedHosts([...links, ...mirrors], typedProxy(request));
+  const opened = await rangesOfTypedHosts([...links, ...mirrors], (link) => typedProxy(link, request, proxies));
   const egress = openGate([...netAllow(environment), ...opened]);
   const run: Run = {
     options,
@@ -175,6 +188,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     checksum,
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     request,
+    proxies,
     digester: new DigestThread(),
     limits: limitsOf(options),
     screen: chooseScreen(options),
@@ -185,7 +199,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     exitCodesSeen: [],
   };
   for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
-  for (const path of documents) await wantListed(run, await readDocumentFile(path), null);
+  for (const path of documents) await wantListed(run, metalink.read(await readDocumentFile(path)), null);
   return run;
 }
 
@@ -217,25 +231,29 @@ function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
 }
 
 /** Every file that a Metalink document lists, from all its mirrors, in the folders it names below the chosen one. */
-async function wantListed(run: Run, document: Uint8Array, typed: URL | null): Promise<void> {
+async function wantListed(run: Run, listed: ListedFile[], typed: URL | null): Promise<void> {
   const { output, checksum } = run.options;
-  const listed = readMetalink(document);
-  if (listed.length > 1 && (output !== undefined || checksum !== undefined)) {
-    const message = `--output and --checksum belong to a single file, and the Metalink document lists ${listed.length}.`;
-    throw new FlotillaError('link_invalid', message);
-  }
+  checkListedWishes(listed, { isNamed: output !== undefined || checksum !== undefined, hasMirrors: false });
   const scanned = new Set([run.folder]);
-  for (const { path, sizeBytes, digests, pieces, links } of listed) {
-    const parts = path.split('/');
+  for (const file of listed) {
+    const parts = file.path.split('/');
     const name = output ?? (parts.pop() as string);
     const folder = output === undefined && parts.length > 0 ? insideRoot(run.folder, parts.join('/')) : run.folder;
     await files.makeFolder(folder);
     if (!scanned.has(folder)) for (const [key, left] of await findLeftBehind(folder)) run.leftBehind.set(key, left);
     scanned.add(folder);
-    const [link, ...mirrors] = links as [URL, ...URL[]];
-    // The strongest digest says all that the weaker ones could.
-    want(run, { link, folder, name, mirrors, promised: { sizeBytes, digests: digests.slice(0, 1), pieces }, typed });
+    const [link, ...mirrors] = file.links.map(parseLink) as [URL, ...URL[]];
+    want(run, { link, folder, name, mirrors, promised: promisedOf(file), typed });
   }
+}
+
+function openSession(
+  { context: own, request, proxies }: Run,
+  server: URL,
+  typed: URL | null,
+  context: SourceContext = own,
+): ByteSession {
+  return sourceOf(server).openSession(context, server, proxied(requestFor(request, typed, server), server, proxies));
 }
 
 /** Is this the path of a Metalink document rather than a link? */
@@ -251,29 +269,8 @@ async function readDocumentFile(path: string): Promise<Uint8Array> {
   }
 }
 
-async function readDocument(run: Run, link: URL, signal: AbortSignal): Promise<Uint8Array> {
-  const session = sourceOf(link).openSession(run.context, link, run.request);
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  try {
-    const opened = await session.open(0, null, signal);
-    await opened.pour((chunk) => {
-      chunks.push(Uint8Array.from(chunk));
-      sizeBytes += chunk.length;
-      return sizeBytes <= maxMetalinkBytes;
-    }, signal);
-  } finally {
-    session.close();
-  }
-  return Buffer.concat(chunks);
-}
-
 /** The link leads to a Metalink document: not it is wanted, but what it lists. */
 class MetalinkFound extends Error {}
-
-function isMetalinkAnswer({ mediaType, suggestedName }: SourceFacts): boolean {
-  return isMetalink(mediaType) || isMetalinkName(suggestedName ?? '');
-}
 
 type LeftBehind = { path: string; journal: Found };
 
@@ -360,6 +357,13 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
   const context = { ...run.context, hosts: limits.hosts };
   let ticker: ReturnType<typeof setInterval> | null = null;
   try {
+    const wish = currentWish(wanted);
+    const currency = options.ifChanged ? await checkCurrency(wish, askServer(run, wanted, signal)) : null;
+    if (currency !== null && 'path' in currency) {
+      Object.assign(item, { state: 'done', name: currency.name });
+      screen.unchanged(item, currency.path, currency.sinceMs);
+      return exitCodes.ok;
+    }
     const found = unfinished.find();
     item.state = 'active';
     const fetch: Fetch = new Fetch({
@@ -369,7 +373,7 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
       link,
       mirrors,
       ...(promised === null ? {} : { promised }),
-      openSession: (server) => sourceOf(server).openSession(context, server, requestFor(run.request, typed, server)),
+      openSession: (server) => openSession(run, server, typed, context),
       firstByte: found?.ranges.contiguousEnd(0) ?? 0,
       limitersOf: (host) => [...limits.limitersOf(host), each],
       options: {
@@ -383,7 +387,7 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
       note: ({ message }) => screen.note(item, message),
       ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
       async place(facts) {
-        if (promised === null && isMetalinkAnswer(facts)) throw new MetalinkFound();
+        if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
         const place = await unfinished.place(facts);
         item.name = unfinished.name;
         item.sizeBytes = facts.sizeBytes;
@@ -396,7 +400,9 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
       Object.assign(item, { doneBytes, sizeBytes, speedBytesPerSecond, connectionCount: connections.length });
     }, 250);
     const result = await fetch.run(signal);
-    const path = await unfinished.finish();
+    const finished = await unfinished.finish();
+    const path =
+      currency === null ? finished : await settleCurrent(wish, finished, currency.replaces, unfinished.name, result.facts);
     const { sizeBytes, digests, verifiedAgainst } = result;
     Object.assign(item, { state: 'done', doneBytes: sizeBytes, sizeBytes });
     const sha256 = digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex ?? null;
@@ -425,6 +431,30 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
   }
 }
 
+function currentWish({ link, folder, name, promised }: Wanted): CurrentWish {
+  const sizeBytes = promised?.sizeBytes ?? null;
+  return { link, shownLink: showLink(link), folder, name, sizeBytes, stateFolder: stateFolder(environment) };
+}
+
+/** A link that fails is asked once more by the fetch, which knows how to wait and where else to go. */
+function askServer(run: Run, { link, typed, promised }: Wanted, signal: AbortSignal): AskServer {
+  const { context, request, proxies } = run;
+  return async (known) => {
+    try {
+      const asked = proxied(requestFor(request, typed, link), link, proxies);
+      const validator = known ?? { etag: null, lastModified: null };
+      const facts = await sourceOf(link).changedSince?.(context, link, asked, validator, signal);
+      if (facts === null) return 'unchanged';
+      const isList = facts !== undefined && promised === null && metalink.isOne(facts.mediaType, facts.suggestedName);
+      return facts === undefined || isList ? 'unknown' : facts;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof FlotillaError) return 'unknown';
+      throw error;
+    }
+  };
+}
+
 /** With FLOTILLA_DEBUG set every decision is told, on standard error. */
 function sayDebug({ name }: GetItem, line: string, passedMs: number): void {
   process.stderr.write(`debug ${(passedMs / 1000).toFixed(3)} ${name}: ${line}\n`);
@@ -433,12 +463,9 @@ function sayDebug({ name }: GetItem, line: string, passedMs: number): void {
 /** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */
 async function openMetalink(run: Run, { link, item, mirrors }: Wanted, signal: AbortSignal): Promise<unknown> {
   try {
-    if (mirrors.length > 0)
-      throw new FlotillaError(
-        'link_invalid',
-        'The link leads to a Metalink document, which names its own mirrors: leave --mirror out.',
-      );
-    await wantListed(run, await readDocument(run, link, signal), link);
+    const listed = await readListing(openSession(run, link, link), metalink, signal);
+    checkListedWishes(listed, { isNamed: false, hasMirrors: mirrors.length > 0 });
+    await wantListed(run, listed, link);
     run.items.splice(run.items.indexOf(item), 1);
     return null;
   } catch (error) {

@@ -17,8 +17,8 @@ export function openGate(allow: string[]): Egress {
  * The refused ranges that the hosts of these links lie in. Who types a link at a terminal may reach what the machine may
  * reach; a redirect may still not lead from a public server into another range.
  */
-export async function rangesOfTypedHosts(links: URL[], proxy: URL | null): Promise<string[]> {
-  const hosts = new Set(typedHosts(links, proxy));
+export async function rangesOfTypedHosts(links: URL[], proxyOf: (link: URL) => URL | null): Promise<string[]> {
+  const hosts = new Set(links.flatMap((link) => typedHosts(link, proxyOf(link))));
   const ranges = new Set<string>();
   for (const host of hosts) {
     const addresses = isIP(host)
@@ -36,8 +36,9 @@ export async function rangesOfTypedHosts(links: URL[], proxy: URL | null): Promi
 }
 
 /** The hosts that are ours to look up. Behind a proxy names are its business: a look-up here would tell others where we go. */
-export function typedHosts(links: URL[], proxy: URL | null): string[] {
-  const hosts = links.map((link) => canonicalHost(link.hostname));
-  if (proxy === null) return hosts;
-  return [canonicalHost(proxy.hostname), ...hosts.filter((host) => isIP(host) !== 0 || /(^|\.)localhost\.?$/.test(host))];
+export function typedHosts(link: URL, proxy: URL | null): string[] {
+  const host = canonicalHost(link.hostname);
+  if (proxy === null) return [host];
+  const isOurs = isIP(host) !== 0 || /(^|\.)localhost\.?$/.test(host);
+  return [canonicalHost(proxy.hostname), ...(isOurs ? [host] : [])];
 }

@@ -1,18 +1,24 @@
 /** `flotilla probe`: tells what a link is. */
 import { parseLink } from '#core/link.ts';
+import { proxied } from '#core/proxies.ts';
 import { formatBytes } from '#lib/format.ts';
 import { sourceOf } from '#sources/index.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock as clock } from '#wire/system.ts';
 import { environment, netAllow } from './config.ts';
 import { openGate, rangesOfTypedHosts } from './outlet.ts';
-import { type RequestFlags, readRequestFlags, typedProxy } from './request-flags.ts';
+import { type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 
 export async function runProbe(text: string, options: { json?: boolean } & RequestFlags): Promise<number> {
   const link = parseLink(text);
   const source = sourceOf(link);
-  const request = await readRequestFlags(options);
-  const egress = openGate([...netAllow(environment), ...(await rangesOfTypedHosts([link], typedProxy(request)))]);
+  const given = await readRequestFlags(options);
+  const rules = readProxyRules(options);
+  const request = proxied(given, link, rules);
+  const egress = openGate([
+    ...netAllow(environment),
+    ...(await rangesOfTypedHosts([link], (typed) => typedProxy(typed, given, rules))),
+  ]);
   const connections = createKeptConnections();
   const resolution = await source.probe(
     { clock, egress, connections, connectTimeoutMs: 30_000 },

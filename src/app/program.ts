@@ -48,9 +48,13 @@ export async function runProgram(args: string[]): Promise<number> {
         .default(30)
         .argParser(wholeNumber(1, 3600)),
     )
+    .option('--if-changed', 'fetch a file that is there already only if the server has another version, and replace it')
     .option('--no-digest', 'compute no SHA-256 when none was promised')
     .option('--json', 'one JSON event per line on standard output')
     .option('-q, --quiet', 'only errors and results');
+  for (const flag of ['--method <method>', '--data <text>', '--form <field>']) {
+    get.addOption(new Option(flag).hideHelp().argParser(refusePost));
+  }
   addRequestFlags(get).action(async (urls: string[], options) => {
     const { runGet } = await import('./get.ts');
     exitCode = await runGet(urls, options);
@@ -106,12 +110,24 @@ function addRequestFlags(command: Command): Command {
     .option('--user <name:password>', "login at the link's own origin: Basic, or Digest when the server asks for it")
     .option('--bearer <token>', "token for the link's own origin")
     .option('--proxy <link>', 'http://…, https://… or socks5://…, with name:password@ when it needs a login')
+    .option(
+      '--proxy-for <host=proxy>',
+      'the proxy for a host, *.host or *, unless --proxy is given; direct is none (repeatable)',
+      collect,
+    )
     .option('--interface <address>', 'own address that connections start from')
     .option('-4, --ipv4', 'only IPv4 addresses')
     .option('-6, --ipv6', 'only IPv6 addresses')
     .option('--ca <file>', "authorities to trust besides the system's (PEM)")
     .option('--cert <file>', "certificate that we show to the link's own origin (PEM)")
     .option('--key <file>', 'private key of that certificate (PEM)');
+}
+
+/** People know these flags from other programs: they are told what to do instead. */
+function refusePost(): never {
+  throw new InvalidArgumentError(
+    'Flotilla only sends GET, because sending a form again after a fault may order or change something twice. Open the page in a browser and copy the final link.',
+  );
 }
 
 function collect(text: string, earlier: string[] = []): string[] {

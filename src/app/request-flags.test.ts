@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tempFolder } from '#testing/temp.ts';
-import { readRequestFlags, typedProxy } from './request-flags.ts';
+import { readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 
 test('flags become request options, and what is not given is absent', async (t) => {
   assert.deepEqual(await readRequestFlags({}), {});
@@ -20,7 +20,11 @@ test('flags become request options, and what is not given is absent', async (t) 
   assert.deepEqual(await readRequestFlags({ user: 'anna' }), { user: { name: 'anna', password: '' } });
   const proxy = 'socks5://a:b@127.0.0.1:1080';
   assert.deepEqual(await readRequestFlags({ proxy }), { proxy });
-  assert.deepEqual(typedProxy({ proxy })?.href, proxy);
+  const link = new URL('http://a.example.org/');
+  const rules = readProxyRules({ proxyFor: ['*.example.org=http://rule:1'] });
+  assert.equal(typedProxy(link, { proxy }, rules)?.href, proxy);
+  assert.equal(typedProxy(link, {}, rules)?.href, 'http://rule:1/');
+  assert.equal(typedProxy(link, {}, readProxyRules({})), null);
   const pem = { cert: '-----BEGIN CERTIFICATE-----', key: '-----BEGIN PRIVATE KEY-----' };
   const [cert, key] = [join(tempFolder(t), 'cert'), join(tempFolder(t), 'key')];
   writeFileSync(cert, pem.cert);

@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { longestCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
+import { type ProxyRule, parseProxyRule, proxied } from '#core/proxies.ts';
 import { checkRequest, longestPem, parseHeader, parseUser, type RequestOptions } from '#core/request.ts';
 
 export type RequestFlags = {
@@ -12,6 +13,7 @@ export type RequestFlags = {
   user?: string;
   bearer?: string;
   proxy?: string;
+  proxyFor?: string[];
   interface?: string;
   ipv4?: boolean;
   ipv6?: boolean;
@@ -59,7 +61,13 @@ async function readSmallFile(flag: string, path: string, mostBytes: number): Pro
   throw new FlotillaError('link_invalid', `The file ${path} of ${flag} is too large to be one.`);
 }
 
-/** The proxy as a link that was typed: who types it may reach it. */
-export function typedProxy({ proxy }: RequestOptions): URL | null {
+/** Throws `link_invalid` with a sentence. */
+export function readProxyRules({ proxyFor = [] }: RequestFlags): ProxyRule[] {
+  return proxyFor.map(parseProxyRule);
+}
+
+/** The proxy of a link that was typed: who types it may reach it. */
+export function typedProxy(link: URL, request: RequestOptions, rules: ProxyRule[]): URL | null {
+  const { proxy } = proxied(request, link, rules);
   return proxy === undefined ? null : new URL(proxy);
 }

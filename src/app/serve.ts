@@ -11,6 +11,8 @@ import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sources } from '#sources/index.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
+import { metalink } from '#wire/metalink.ts';
+import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment } from './config.ts';
@@ -35,6 +37,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
     clock,
     random,
     log,
+    sealer: await openSealer(files, join(options.data, 'secret.key')),
     schemes: sources.flatMap(({ schemes }) => schemes),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
@@ -53,6 +56,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
       webRoot: join(import.meta.dirname, '../../web/dist'),
       openContent,
       destinations: desk,
+      listings: metalink,
     },
   });
   // Before anybody can call: it also makes the owner of what the bootstrap token adds.

@@ -9,6 +9,7 @@ import { sourceOf, sources } from '#sources/index.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
+import { metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { Scratch } from '#worker/scratch.ts';
 import { Worker } from '#worker/worker.ts';
@@ -34,6 +35,7 @@ const parts = {
   sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
   sourceOf,
   destinationOf,
+  listings: metalink,
   limits: new SharedLimits(clock),
   scratch: new Scratch(files, join(dataFolder, 'scratch')),
 };

@@ -20,6 +20,8 @@ export interface GetScreen {
   started(item: GetItem, resumedBytes: number): void;
   note(item: GetItem, message: string): void;
   done(item: GetItem, result: GetResult): void;
+  /** The file at `path` is as the server has it, and so since that time. */
+  unchanged(item: GetItem, path: string, sinceMs: number): void;
   failed(item: GetItem, failure: Failure, canGoOn: boolean): void;
   /** Called about four times a second. */
   tick(items: GetItem[]): void;
@@ -38,6 +40,7 @@ export function jsonScreen(out: Output): GetScreen {
     started: ({ link, name, sizeBytes }, resumedBytes) => emit('download.started', { link, name, sizeBytes, resumedBytes }),
     note: ({ link }, message) => emit('download.noted', { link, message }),
     done: ({ link, name }, result) => emit('download.completed', { link, name, ...result }),
+    unchanged: ({ link, name }, path, sinceMs) => emit('download.unchanged', { link, name, path, sinceMs }),
     failed: ({ link, name }, { code, message, retry }, canGoOn) =>
       emit('download.failed', { link, name, code, message, retry, canGoOn }),
     tick(items) {
@@ -72,6 +75,10 @@ export function plainScreen(out: Output, talk: Output, quiet: boolean): GetScree
     done(item, result) {
       say(doneLine(item, result));
       out.write(`${result.path}\n`);
+    },
+    unchanged(item, path, sinceMs) {
+      say(unchangedLine(item, sinceMs));
+      out.write(`${path}\n`);
     },
     failed: (item, failure) => talk.write(`flotilla: ${item.name}: ${failure.message}\n`),
     tick(items) {
@@ -110,6 +117,10 @@ export function blockScreen(out: Output, terminal: Terminal, colour: boolean, sh
       // On a terminal the line above has said it already.
       if (showsPaths) out.write(`${result.path}\n`);
     },
+    unchanged(item, path, sinceMs) {
+      say(`${colour ? '\x1b[32m✓\x1b[0m' : '✓'} ${unchangedLine(item, sinceMs)}`);
+      if (showsPaths) out.write(`${path}\n`);
+    },
     failed: (item, failure) => say(`${colour ? '\x1b[31m✗\x1b[0m' : '✗'} ${item.name}: ${failure.message}`),
     tick: draw,
     end(_items, hint) {
@@ -131,6 +142,10 @@ function doneLine({ name }: GetItem, { path, sizeBytes, sha256, verifiedAgainst,
   const digest = sha256 === null ? '' : `, SHA-256 ${sha256}`;
   const where = path.endsWith(`/${name}`) ? path : `${name} as ${path}`;
   return `${where}  ${formatBytes(sizeBytes)} in ${formatSeconds(seconds)} (${speed}/s)${digest}${proof}`;
+}
+
+function unchangedLine({ name }: GetItem, sinceMs: number): string {
+  return `${name}: not changed since ${new Date(sinceMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 function progressLine(item: GetItem): string {

@@ -8,6 +8,8 @@ import { downloadEvent, recordEvents } from './events.ts';
 import { requireDownload } from './list.ts';
 import type { Parts } from './parts.ts';
 import { addEraseTask, callBackTask, ensureTask, freeTask } from './queue/tasks.ts';
+import { partSecrets, recallWish, sealSecrets, secretsGone, withoutSecrets } from './secrets-at-rest.ts';
+import { readLink } from './submit.ts';
 
 /** What a person may do with one download. Each is harmless when done twice, and throws `refused` when it makes no sense. */
 type Action = (parts: Parts, tx: Transaction, download: StoredDownload) => Promise<StoredDownload>;
@@ -120,12 +122,12 @@ export type Wishes = { name?: string; destinationId?: string; options?: Partial<
 export function change(wishes: Wishes): Action {
   return async (parts, tx, download) => {
     refuseWhenTooLate(download, wishes);
-    const options = changeOptions(download.options, wishes);
-    const name = options.name ?? download.resolution?.name ?? nameFromLink(new URL(download.link));
+    const { link, options, secrets } = await changeWish(parts, tx, download, wishes);
+    const name = options.name ?? download.resolution?.name ?? nameFromLink(new URL(link));
     const { destinationId = download.destinationId } = wishes;
     await pickDestination(tx, destinationId);
-    const changed = { ...download, options, name, destinationId };
-    await tx.downloads.update(download.id, { options, name, destinationId });
+    const changed = { ...download, link, options, secrets, name, destinationId };
+    await tx.downloads.update(download.id, { link, options, secrets, name, destinationId });
     tx.afterCommit(() => parts.leases.setLimit(download.id, options.limitBytesPerSecond ?? null));
     await recordEvents(parts, tx, [
       downloadEvent(parts, changed, 'download.changed', 'Changed.', { name, destinationId, changed: Object.keys(wishes) }),
@@ -139,9 +141,36 @@ function refuseWhenTooLate({ state, phase, fetched }: StoredDownload, { name, de
   if (isPlaced && (name !== undefined || options?.name !== undefined || destinationId !== undefined)) {
     throw new FlotillaError('refused', 'It is delivered already, or just now, so its name and place stay as they are.');
   }
+  if (state === 'completed' && (options?.request !== undefined || options?.mirrors !== undefined)) {
+    throw new FlotillaError('refused', 'It is completed, so nobody is asked for it any more. Add the link again instead.');
+  }
   if (fetched !== null && options?.checksum !== undefined) {
     throw new FlotillaError('refused', 'All bytes are here and were verified, so the checksum stays as it is.');
   }
+}
+
+/** The wish as it is from now on, with its secrets sealed anew when they changed. */
+async function changeWish(
+  parts: Parts,
+  tx: Transaction,
+  download: StoredDownload,
+  wishes: Wishes,
+): Promise<Pick<StoredDownload, 'link' | 'options' | 'secrets'>> {
+  const { id, link, options, secrets } = download;
+  const { request, mirrors } = wishes.options ?? {};
+  if (request === undefined && mirrors === undefined) return { link, options: changeOptions(options, wishes), secrets };
+  let before = await recallWish(parts, tx, download);
+  // New ones take the place of those that nobody knows any more; without them it stays as it is.
+  if (before === null && request === undefined) throw new FlotillaError('refused', secretsGone(download).message);
+  before ??= withoutSecrets(download);
+  const wish = { link: before.link, options: changeOptions(before.options, wishes) };
+  // A new request belongs to the link as it is now.
+  if (request !== undefined) delete wish.options.requestOrigin;
+  wish.options.mirrors = wish.options.mirrors?.map((mirror) => readLink(parts, mirror).href);
+  const parted = partSecrets(wish);
+  if (parted.secrets === null) await tx.attachments.remove(id, 'secrets');
+  else await tx.attachments.putMany([sealSecrets(parts, id, parted.secrets)]);
+  return { link: parted.link, options: parted.options, secrets: parted.secrets === null ? 'none' : 'sealed' };
 }
 
 function changeOptions(before: DownloadOptions, wishes: Wishes): DownloadOptions {

@@ -1,7 +1,9 @@
 import type { Download, DownloadOptions, DownloadState, ListFilter } from '#core/download.ts';
 import type { FlotillaEvent } from '#core/event.ts';
 import type { HostRule } from '#core/limits.ts';
+import type { ListedFile, Promised } from '#core/listing.ts';
 import type { ControlPlane, TaskProgress } from '#core/protocol.ts';
+import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
@@ -9,7 +11,17 @@ import type { UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
 
 /** What a person asks for when adding a link. */
-export type Submission = { link: string; destinationId?: string; paused?: boolean; options: DownloadOptions };
+export type Submission = {
+  link: string;
+  destinationId?: string;
+  paused?: boolean;
+  options: DownloadOptions;
+  /** What a document that lists the file says about it. */
+  promised?: Promised;
+};
+
+/** What is wished of every file that a document lists. */
+export type ListedWishes = Omit<Submission, 'link' | 'promised'>;
 
 export type Counts = { all: number; active: number; queued: number; finished: number; failed: number };
 
@@ -45,6 +57,8 @@ export type Settings = {
   timetable: Timetable | null;
   /** In the limited hours of the timetable, if it is less than the limit. */
   limitedBytesPerSecond: number;
+  /** As people may see them. The first one that fits a host counts for it. */
+  proxies: ProxyRule[];
 };
 
 export type LimitedUser = { id: string; name: string; role: UserRole } & UserLimits;
@@ -70,6 +84,14 @@ export interface Control extends ControlPlane {
   submit(ownerId: string, submission: Submission, idempotencyKey?: string): Promise<Download>;
   /** All in one transaction; a link that is refused has its sentence and leaves the others alone. */
   submitMany(ownerId: string, submissions: Submission[], idempotencyKey?: string): Promise<(Download | { problem: string })[]>;
+
+  /** One download for each file that a document lists, in one transaction. */
+  submitListed(
+    ownerId: string,
+    listed: ListedFile[],
+    wishes: ListedWishes,
+    idempotencyKey?: string,
+  ): Promise<(Download | { problem: string })[]>;
 
   get(ownerId: string, id: string): Promise<Download | null>;
   list(ownerId: string, request: ListRequest): Promise<DownloadPage>;

@@ -1,6 +1,7 @@
 import type { Clock } from '#core/clock.ts';
 import type { Download } from '#core/download.ts';
 import type { Random } from '#core/random.ts';
+import type { Sealer } from '#core/secrets.ts';
 import type { Store, StoredDownload, Transaction } from '#core/store.ts';
 import { act, cancel, change, pause, remove, resume, retry } from './actions.ts';
 import type { Control } from './control.ts';
@@ -11,12 +12,14 @@ import { clearHistory, removeMany, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createLeases, takeOverLease } from './leases.ts';
 import { countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
+import { submissionsOf } from './listed.ts';
 import type { Log, Parts } from './parts.ts';
 import { createProbes } from './probes.ts';
 import { claim } from './queue/schedule.ts';
 import { createWaits } from './queue/waits.ts';
 import { createWakeUps } from './queue/wake-ups.ts';
 import { note, report } from './report.ts';
+import { sealOpenSecrets } from './secrets-at-rest.ts';
 import { changeSettings, readSettings } from './settings.ts';
 import { readLink, submit, submitMany } from './submit.ts';
 import { createSweep } from './sweep.ts';
@@ -28,6 +31,8 @@ export type ControlOptions = {
   clock: Clock;
   random: Random;
   log?: Log;
+  /** For what only workers may know. */
+  sealer: Sealer;
   /** What the sources of this program take, with the colon. */
   schemes: string[];
   /** Stored at the first start, when there is no destination yet. */
@@ -45,7 +50,7 @@ const firstEpochKey = 'firstEpoch';
  * belongs to whoever opened it.
  */
 export async function createControl(options: ControlOptions): Promise<Control> {
-  const { store, clock, random, schemes, leaseSeconds = 30, log = () => {}, timeZone = 'UTC' } = options;
+  const { store, clock, random, sealer, schemes, leaseSeconds = 30, log = () => {}, timeZone = 'UTC' } = options;
   const newId = createIdMaker(clock, random);
   const firstEpoch = await store.write((tx) => prepareStore(tx, options, newId));
   const parts: Parts = {
@@ -53,6 +58,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     clock,
     random,
     log,
+    sealer,
     newId,
     schemes,
     leaseSeconds,
@@ -80,6 +86,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     submit: (ownerId, submission, key) => one(submit(parts, ownerId, submission, key)),
     async submitMany(ownerId, submissions, key) {
       const added = await submitMany(parts, ownerId, submissions, key);
+      return added.map((result) => ('problem' in result ? result : toDownload(result)));
+    },
+    async submitListed(ownerId, listed, wishes, key) {
+      const added = await submitMany(parts, ownerId, submissionsOf(listed, wishes, null), key);
       return added.map((result) => ('problem' in result ? result : toDownload(result)));
     },
     async get(ownerId, id) {
@@ -145,12 +155,13 @@ export async function createControl(options: ControlOptions): Promise<Control> {
 /** The first start makes the default destination; every start makes epochs that were never used (L1). */
 async function prepareStore(
   tx: Transaction,
-  { defaultDestination, clock }: ControlOptions,
+  { defaultDestination, clock, sealer }: ControlOptions,
   newId: () => string,
 ): Promise<number> {
   if ((await tx.destinations.list()).length === 0) {
     await tx.destinations.put({ id: newId(), ...defaultDestination, isDefault: true });
   }
+  await sealOpenSecrets({ sealer }, tx);
   const before = Number((await tx.meta.get(firstEpochKey)) ?? 0);
   const firstEpoch = Math.max(before + 1, Math.floor(clock.now() / 1000));
   await tx.meta.put(firstEpochKey, String(firstEpoch));
@@ -181,6 +192,7 @@ function toDownload(stored: StoredDownload): Download {
     fetched: _f,
     delivered: _d,
     isErased: _e,
+    secrets: _s,
     ...download
   } = stored;
   return download;

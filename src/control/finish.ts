@@ -1,6 +1,5 @@
 import type { Failure } from '#core/errors.ts';
 import { FlotillaError } from '#core/errors.ts';
-import { showLink } from '#core/link.ts';
 import { safeName } from '#core/names.ts';
 import type { DeliveredFile, FetchedFile, FinishRequest, Outcome, TaskKind } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
@@ -8,12 +7,14 @@ import type { ResolvedFile } from '#core/resolution.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { settleListed } from './listed.ts';
 import type { Parts } from './parts.ts';
 import { lostTask } from './probes.ts';
 import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
 import { handleFailure } from './queue/failures.ts';
 import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
+import { forgetSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
 
 /** How often, and how long, erasing is tried again: a destination that is away for a day is given up. */
@@ -90,8 +91,9 @@ async function settleResolved(
   tx: Transaction,
   task: TaskRow,
   download: StoredDownload,
-  { resolution }: Of<'resolved'>,
-) {
+  { resolution, listed }: Of<'resolved'>,
+): Promise<void> {
+  if (listed !== undefined) return settleListed(parts, tx, task, download, listed);
   const name = download.options.name ?? safeName(resolution.name);
   const { kind } = resolution;
   const sizeBytes = totalBytes(resolution.files);
@@ -156,10 +158,17 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
     tx,
     download,
     'completed',
-    { delivered: receipt.files, failure: null, doneBytes: receipt.sizeBytes, sizeBytes: receipt.sizeBytes },
+    {
+      ...(await forgetSecrets(tx, download)),
+      delivered: receipt.files,
+      failure: null,
+      doneBytes: receipt.sizeBytes,
+      sizeBytes: receipt.sizeBytes,
+    },
     { name: 'download.delivered', message: `Delivered and proven: ${where}.`, data: { location: files[0]?.location ?? null } },
     { name: 'download.completed', message: 'Completed.', data: { sizeBytes: receipt.sizeBytes } },
   );
+  await tx.attachments.remove(download.id);
   await tx.receipts.put(receipt);
   await tx.totals.add(download.ownerId, { completedTotal: 1, fetchedBytesTotal: receipt.facts.fetchedBytes });
   await dropTask(parts, tx, task);
@@ -246,7 +255,7 @@ async function makeReceipt(
   });
   return {
     downloadId: download.id,
-    link: showLink(download.link),
+    link: download.link,
     facts: fetched.facts,
     files: proven,
     sizeBytes: totalBytes(proven) ?? 0,

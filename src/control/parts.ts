@@ -1,5 +1,6 @@
 import type { Clock } from '#core/clock.ts';
 import type { Random } from '#core/random.ts';
+import type { Sealer } from '#core/secrets.ts';
 import type { Store } from '#core/store.ts';
 import type { EventHub } from './events.ts';
 import type { Leases } from './leases.ts';
@@ -17,6 +18,7 @@ export type Parts = {
   clock: Clock;
   random: Random;
   log: Log;
+  sealer: Sealer;
   newId: () => string;
   /** Schemes that some source takes, with the colon. */
   schemes: readonly string[];

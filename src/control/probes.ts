@@ -1,5 +1,6 @@
 import { type ErrorCode, type Failure, FlotillaError } from '#core/errors.ts';
 import type { Claim, FinishRequest } from '#core/protocol.ts';
+import type { ProxyRule } from '#core/proxies.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { Parts } from './parts.ts';
@@ -27,7 +28,7 @@ export type Probes = {
   ask(link: URL, request: RequestOptions, signal: AbortSignal): Promise<Resolution>;
   /** Looks that nobody has taken yet and such a worker could take. */
   waitingCount(schemes: string[]): number;
-  take(workerId: string, schemes: string[], limit: number): Claim[];
+  take(workerId: string, schemes: string[], limit: number, proxies: ProxyRule[]): Claim[];
   /** false: the task is none of ours. Throws `task_lost` for a stale epoch. */
   finish(request: FinishRequest): boolean;
   /** The worker has it no longer; another may take it. */
@@ -84,7 +85,7 @@ export function createProbes(parts: () => Parts): Probes {
       });
     },
     waitingCount: (schemes) => free(schemes).length,
-    take(workerId, schemes, limit) {
+    take(workerId, schemes, limit, proxies) {
       const { firstEpoch, leases, leaseSeconds } = parts();
       return free(schemes)
         .slice(0, limit)
@@ -94,7 +95,8 @@ export function createProbes(parts: () => Parts): Probes {
           const { taskId, epoch, link, request } = look;
           const nobodys = { downloadId: null, ownerId: null, order: null, host: null, limitBytesPerSecond: null };
           leases.begin({ taskId, epoch, workerId, kind: 'probe', ...nobodys });
-          return { taskId, epoch, leaseSeconds, kind: 'probe', downloadId: null, link, options: { request } };
+          const asked = { link, options: { request }, mayList: true, proxies };
+          return { taskId, epoch, leaseSeconds, kind: 'probe', downloadId: null, ...asked };
         });
     },
     finish({ taskId, epoch, workerId, outcome }) {

@@ -48,7 +48,7 @@ async function uselessScratch(parts: Parts, workerId: string, holding: string[])
 }
 
 /** Somebody who removes a running download and thinks better of it goes on where it was. */
-const undoMs = 15_000;
+export const undoMs = 15_000;
 
 /** A failed one may be tried again, and then goes on where it stopped, unless its very bytes were wrong. */
 function mayNeedScratch({ state, failure, removedAtMs }: StoredDownload, now: number): boolean {

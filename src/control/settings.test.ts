@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createSealer } from '#wire/sealer.ts';
 import { owner, startControl, startWorker } from './testing/start-control.ts';
 
 test('the first start makes the default destination, later ones leave it', async (t) => {
@@ -53,6 +54,7 @@ test('settings have defaults, change one by one, are told and outlive a restart'
     hostRules: [],
     timetable: null,
     limitedBytesPerSecond: 1024 * 1024,
+    proxies: [],
   });
   assert.deepEqual(await under.control.changeSettings({ maxTries: 2 }), { ...defaults, maxTries: 2 });
   await under.restart();
@@ -65,4 +67,48 @@ test('settings have defaults, change one by one, are told and outlive a restart'
   await under.pass(2000);
   await worker.finish(await worker.take('probe'), { kind: 'failed', failure, doneBytes: 0 });
   assert.equal((await under.control.get(owner, id))?.state, 'failed');
+});
+
+test('the password of a proxy is shown and told as ***, kept sealed, and reaches the worker', async (t) => {
+  const under = await startControl(t);
+  const { control } = under;
+  const whole = [
+    { host: 'a.example.org', proxy: 'http://anna:hidden-word@proxy.example:3128' },
+    { host: '*', proxy: 'socks5://other.example:1080' },
+  ];
+  const shown = [{ host: 'a.example.org', proxy: 'http://anna:***@proxy.example:3128/' }, whole[1]];
+  assert.deepEqual((await control.changeSettings({ proxies: whole })).proxies, shown);
+  assert.deepEqual((await control.settings()).proxies, shown);
+  assert.doesNotMatch(JSON.stringify(under.heard), /hidden-word/);
+  const kept = await under.store.read((tx) => Promise.all(['settings', 'proxySecrets'].map((key) => tx.meta.get(key))));
+  assert.doesNotMatch(kept.join(''), /hidden-word/);
+
+  const proxiesOfNext = async () => {
+    const worker = await startWorker(under);
+    await under.add();
+    const claim = await worker.take('probe');
+    return claim.kind === 'probe' ? claim.proxies : null;
+  };
+  assert.deepEqual(await proxiesOfNext(), whole);
+  const more = [...(await control.settings()).proxies, { host: 'b.example.org', proxy: 'direct' }];
+  await control.changeSettings({ proxies: more });
+  assert.deepEqual(
+    await proxiesOfNext(),
+    [...whole, { host: 'b.example.org', proxy: 'direct' }],
+    'what was shown stays as it was',
+  );
+  const moved = [{ host: 'c.example.org', proxy: shown[0]?.proxy ?? '' }];
+  await assert.rejects(control.changeSettings({ proxies: moved }), {
+    code: 'link_invalid',
+    message: /c\.example\.org is not known/,
+  });
+
+  await under.restart({ sealer: createSealer(new Uint8Array(32)) });
+  assert.equal(
+    (await proxiesOfNext())?.[0]?.proxy,
+    'http://anna@proxy.example:3128/',
+    'a password that cannot be read is missing',
+  );
+  await under.control.changeSettings({ proxies: [] });
+  assert.equal(await under.store.read((tx) => tx.meta.get('proxySecrets')), null);
 });

@@ -1,6 +1,7 @@
 import type { Transaction } from '#core/store.ts';
 import type { Settings } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
+import { keepProxies } from './kept-proxies.ts';
 import type { Parts } from './parts.ts';
 
 const defaultSettings: Settings = {
@@ -11,6 +12,7 @@ const defaultSettings: Settings = {
   hostRules: [],
   timetable: null,
   limitedBytesPerSecond: 1024 * 1024,
+  proxies: [],
 };
 
 const key = 'settings';
@@ -22,7 +24,9 @@ export async function readSettings(tx: Transaction): Promise<Settings> {
 
 export function changeSettings(parts: Parts, change: Partial<Settings>): Promise<Settings> {
   return parts.store.write(async (tx) => {
-    const settings = { ...(await readSettings(tx)), ...change };
+    const before = await readSettings(tx);
+    const settings = { ...before, ...change };
+    if (change.proxies !== undefined) settings.proxies = await keepProxies(parts, tx, change.proxies, before.proxies);
     await tx.meta.put(key, JSON.stringify(settings));
     await recordEvents(parts, tx, [systemEvent(parts, 'settings.changed', 'Settings were changed.', settings)]);
     // More may run now.

@@ -1,23 +1,35 @@
 import { type DownloadOptions, nextState } from '#core/download.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
-import { parseLink, showLink } from '#core/link.ts';
+import { parseLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
-import type { DestinationRow, NewEvent, StoredDownload, SubmissionRow, TaskRow, Transaction } from '#core/store.ts';
+import type {
+  AttachmentRow,
+  DestinationRow,
+  NewEvent,
+  StoredDownload,
+  SubmissionRow,
+  TaskRow,
+  Transaction,
+} from '#core/store.ts';
 import type { Submission } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import type { Parts } from './parts.ts';
 import { newTask } from './queue/tasks.ts';
+import { partSecrets, sealSecrets } from './secrets-at-rest.ts';
 
 /** Keys longer than a day old are forgotten. */
 export const submissionLifetimeMs = 24 * 60 * 60_000;
 
+/** A new download with what belongs to it. */
+export type New = { download: StoredDownload; attachments: AttachmentRow[] };
+type Prepared = New | { problem: string };
 type Added = StoredDownload | { problem: string };
 
 /** Adds one link. Throws `link_invalid` or `scheme_unknown` with a sentence. */
 export async function submit(parts: Parts, ownerId: string, submission: Submission, key?: string): Promise<StoredDownload> {
   // Thrown here with its code; below, among many, only the sentence counts.
-  readLink(parts, submission.link);
+  for (const link of [submission.link, ...(submission.options.mirrors ?? [])]) readLink(parts, link);
   const [added] = await submitMany(parts, ownerId, [submission], key);
   if (added === undefined || 'problem' in added) throw new FlotillaError('refused', added?.problem ?? 'Nothing was added.');
   return added;
@@ -32,10 +44,15 @@ export function submitMany(parts: Parts, ownerId: string, submissions: Submissio
     for (const { destinationId } of submissions) {
       if (!destinations.has(destinationId)) destinations.set(destinationId, await pickDestination(tx, destinationId));
     }
-    const added = submissions.map((submission) =>
+    const prepared = submissions.map((submission) =>
       prepare(parts, ownerId, submission, destinations.get(submission.destinationId)?.id ?? ''),
     );
-    await insert(parts, tx, added.filter(isDownload));
+    await insert(
+      parts,
+      tx,
+      prepared.filter((one) => 'download' in one),
+    );
+    const added = prepared.map((one): Added => ('download' in one ? one.download : one));
     if (key !== undefined) {
       const results = added.map((one) => ('problem' in one ? { problem: one.problem } : { id: one.id }));
       await tx.submissions.put({ ownerId, key, results, createdAtMs: parts.clock.now() });
@@ -44,27 +61,25 @@ export function submitMany(parts: Parts, ownerId: string, submissions: Submissio
   });
 }
 
-function isDownload(added: Added): added is StoredDownload {
-  return !('problem' in added);
-}
-
-async function insert(parts: Parts, tx: Transaction, downloads: StoredDownload[]): Promise<void> {
-  if (downloads.length === 0) return;
+export async function insert(parts: Parts, tx: Transaction, added: New[], message = 'Added.'): Promise<void> {
+  if (added.length === 0) return;
+  const downloads = added.map(({ download }) => download);
   const tasks: TaskRow[] = downloads.filter(({ state }) => state === 'queued').map((one) => newTask(parts, one, 'probe'));
   const events: NewEvent[] = downloads.flatMap((one) => {
-    const data = { name: one.name, link: showLink(one.link) };
-    const queued = downloadEvent(parts, one, 'download.queued', 'Added.', data);
+    const data = { name: one.name, link: one.link };
+    const queued = downloadEvent(parts, one, 'download.queued', message, data);
     return one.state === 'paused'
       ? [queued, downloadEvent(parts, one, 'download.paused', 'Added without starting.')]
       : [queued];
   });
   await tx.downloads.insertMany(downloads);
+  await tx.attachments.putMany(added.flatMap(({ attachments }) => attachments));
   await tx.tasks.insertMany(tasks);
   await recordEvents(parts, tx, events);
   tx.afterCommit(() => parts.wakeUps.wake());
 }
 
-function prepare(parts: Parts, ownerId: string, submission: Submission, destinationId: string): Added {
+function prepare(parts: Parts, ownerId: string, submission: Submission, destinationId: string): Prepared {
   try {
     return makeDownload(parts, ownerId, submission, destinationId);
   } catch (error) {
@@ -73,16 +88,29 @@ function prepare(parts: Parts, ownerId: string, submission: Submission, destinat
   }
 }
 
-function makeDownload(parts: Parts, ownerId: string, submission: Submission, destinationId: string): StoredDownload {
+/** Under the id of an earlier one when there is one. Throws `link_invalid` or `scheme_unknown`. */
+export function makeDownload(
+  parts: Parts,
+  ownerId: string,
+  submission: Submission,
+  destinationId: string,
+  id = parts.newId(),
+): New {
   const link = readLink(parts, submission.link);
-  const { name, ...wishes } = submission.options;
-  const options: DownloadOptions = name === undefined ? wishes : { ...wishes, name: safeName(name) };
+  const { promised } = submission;
+  const { name, mirrors, ...wishes } = submission.options;
+  const whole: DownloadOptions = {
+    ...wishes,
+    ...(name !== undefined && { name: safeName(name) }),
+    ...(mirrors !== undefined && { mirrors: mirrors.map((mirror) => readLink(parts, mirror).href) }),
+  };
+  const { link: shownLink, options, secrets } = partSecrets({ link: link.href, options: whole });
   const nowMs = parts.clock.now();
   const isPaused = submission.paused === true;
-  return {
-    id: parts.newId(),
+  const download: StoredDownload = {
+    id,
     ownerId,
-    link: link.href,
+    link: shownLink,
     kind: null,
     name: options.name ?? nameFromLink(link),
     state: (isPaused ? nextState('queued', 'paused') : null) ?? 'queued',
@@ -92,7 +120,7 @@ function makeDownload(parts: Parts, ownerId: string, submission: Submission, des
     options,
     destinationId,
     resolution: null,
-    sizeBytes: null,
+    sizeBytes: promised?.sizeBytes ?? null,
     doneBytes: 0,
     attempt: 1,
     failure: null,
@@ -107,7 +135,11 @@ function makeDownload(parts: Parts, ownerId: string, submission: Submission, des
     fetched: null,
     delivered: null,
     isErased: false,
+    secrets: secrets === null ? 'none' : 'sealed',
   };
+  const attachments: AttachmentRow[] = secrets === null ? [] : [sealSecrets(parts, id, secrets)];
+  if (promised !== undefined) attachments.push({ downloadId: id, kind: 'promised', body: JSON.stringify(promised) });
+  return { download, attachments };
 }
 
 /** Throws `link_invalid` or `scheme_unknown`. */

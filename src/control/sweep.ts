@@ -6,6 +6,8 @@ import type { Parts } from './parts.ts';
 import { createReasons } from './queue/reasons.ts';
 import { dropTask, ensureTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
+import { undoMs } from './report.ts';
+import { forgetSecrets } from './secrets-at-rest.ts';
 import { submissionLifetimeMs } from './submit.ts';
 import { giveBackProbes } from './workers.ts';
 
@@ -41,6 +43,7 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
       if (nowMs - tidiedAtMonoMs >= tidyEveryMs) {
         tidiedAtMonoMs = nowMs;
         await fetchAgainWhatIsOutOfReach(parts);
+        await forgetSecretsOfRemoved(parts);
         prunedUpTo = await pruneEvents(parts, prunedUpTo);
       }
       if (nowMs - forgottenAtMonoMs >= forgetEveryMs) {
@@ -168,6 +171,17 @@ async function fetchAgainWhatIsOutOfReach(parts: Parts): Promise<void> {
       await tx.downloads.update(download.id, fields);
       await recordEvents(parts, tx, [downloadEvent(parts, emptied, happening.name, message)]);
       if (emptied.state === 'queued') await ensureTask(parts, tx, emptied);
+    }
+  });
+}
+
+/** Somebody who removes a download may think better of it, but not for long. */
+async function forgetSecretsOfRemoved(parts: Parts): Promise<void> {
+  const beforeMs = parts.clock.now() - undoMs;
+  await parts.store.write(async (tx) => {
+    for (const id of await tx.attachments.ofRemoved('secrets', beforeMs, pruneAtOnce)) {
+      const download = await tx.downloads.get(id);
+      if (download !== null) await tx.downloads.update(id, await forgetSecrets(tx, download));
     }
   });
 }

@@ -28,18 +28,24 @@ export const statesOfFilter: Record<ListFilter, readonly DownloadState[]> = {
 /** What the person asked for; absent is "not given". */
 export type DownloadOptions = {
   name?: string;
+  /** Other links to the same bytes. */
+  mirrors?: string[];
   checksum?: Digest;
+  /** Safe folders below the destination's, as a document that lists the file names them. */
+  folder?: string;
   connections?: number;
   limitBytesPerSecond?: number;
   /** May hold secrets: goes to the worker, and never into an answer. */
   request?: RequestOptions;
+  /** The origin that what is secret in the request belongs to; the link's own when absent. */
+  requestOrigin?: string;
 };
 
 /** The aggregate people see. Times are milliseconds since 1970; null is "not yet" or "not known". */
 export type Download = {
   id: string;
   ownerId: string;
-  /** Whole link, with its secrets: only for the owner's worker. People see `showLink(link)`. */
+  /** As `showLink` shows it: a password in it is only for the owner's worker. */
   link: string;
   kind: string | null;
   name: string;

@@ -5,6 +5,8 @@
 import type { DownloadOptions, Phase } from './download.ts';
 import type { Failure } from './errors.ts';
 import type { WorkerLimits } from './limits.ts';
+import type { ListedFile, Promised } from './listing.ts';
+import type { ProxyRule } from './proxies.ts';
 import type { Digest, Resolution, Validator } from './resolution.ts';
 
 /** probe: look at the link · fetch: bytes into scratch, verified · deliver: scratch to destination, proven · erase: delivered files go. */
@@ -61,7 +63,15 @@ export type FetchFacts = {
 };
 
 export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
-  | { kind: 'probe'; downloadId: string | null; link: string; options: DownloadOptions }
+  | {
+      kind: 'probe';
+      downloadId: string | null;
+      link: string;
+      options: DownloadOptions;
+      /** A link to a document that lists files stands for those files. */
+      mayList: boolean;
+      proxies: ProxyRule[];
+    }
   | {
       kind: 'fetch';
       downloadId: string;
@@ -69,6 +79,9 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
       link: string;
       options: DownloadOptions;
       resolution: Resolution | null;
+      /** What a document that lists the file says about it. */
+      promised: Promised | null;
+      proxies: ProxyRule[];
       /** In force from now on, this download's with the others. */
       limits: WorkerLimits;
     }
@@ -114,7 +127,8 @@ export type NoteRequest = {
 };
 
 export type Outcome =
-  | { kind: 'resolved'; resolution: Resolution }
+  /** `listed`: the link leads to a document that lists these files. */
+  | { kind: 'resolved'; resolution: Resolution; listed?: ListedFile[] }
   | { kind: 'fetched'; resolution: Resolution; files: FetchedFile[]; facts: FetchFacts }
   | { kind: 'delivered'; files: DeliveredFile[] }
   | { kind: 'erased' }

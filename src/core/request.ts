@@ -119,7 +119,8 @@ function checkUser({ name, password }: Credentials): void {
   }
 }
 
-function checkProxy(proxy: string): void {
+/** Throws `link_invalid` without naming its parts. */
+export function checkProxy(proxy: string): void {
   const url = proxy.length > longestValue ? null : URL.parse(proxy);
   const isKnown = url !== null && ['http:', 'https:', 'socks5:', 'socks5h:'].includes(url.protocol) && url.hostname !== '';
   if (!isKnown || !/^\/?$/.test(url.pathname) || url.search !== '' || url.hash !== '') {

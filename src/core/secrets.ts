@@ -9,3 +9,11 @@ export interface Secrets {
   /** A `hash` of null, or one that nothing can match, takes as long as a real one and is false. */
   verifyPassword(hash: string | null, password: string): Promise<boolean>;
 }
+
+/** Encrypts what has to be kept until it is needed, passed in. */
+export interface Sealer {
+  /** The text, encrypted and bound to `about`: nobody can pass it off as being about something else. */
+  seal(text: string, about: string): string;
+  /** null: it was sealed with another key or about something else, or changed since. */
+  open(sealed: string, about: string): string | null;
+}

@@ -101,6 +101,14 @@ export interface Source {
   readonly schemes: readonly string[];
   probe(context: SourceContext, link: URL, request: RequestOptions, signal: AbortSignal): Promise<Resolution>;
   openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession;
+  /** What the server says of the file now; null: nothing else than when it had that validator. */
+  changedSince?(
+    context: SourceContext,
+    link: URL,
+    request: RequestOptions,
+    known: Validator,
+    signal: AbortSignal,
+  ): Promise<SourceFacts | null>;
   /**
    * For sources that have a faster way for many small files of one server. One call uses one connection. Resolves with false
    * when the rest of the list is better opened in the ordinary way; every link that was given is taken or left by then, unless

@@ -28,6 +28,7 @@ export interface Transaction {
   readonly destinations: DestinationRows;
   readonly workers: WorkerRows;
   readonly downloads: DownloadRows;
+  readonly attachments: AttachmentRows;
   readonly tasks: TaskRows;
   readonly attempts: AttemptRows;
   readonly receipts: ReceiptRows;
@@ -174,6 +175,8 @@ export type StoredDownload = Download & {
   delivered: DeliveredFile[] | null;
   /** A worker was asked to erase the delivered files. */
   isErased: boolean;
+  /** Its request, and passwords in its links: there are none, they lie sealed beside it, or they were there and are gone. */
+  secrets: 'none' | 'sealed' | 'forgotten';
 };
 
 export type DownloadQuery = {
@@ -200,8 +203,25 @@ export interface DownloadRows {
   countUnfinishedTo(destinationId: string): Promise<number>;
   insertMany(rows: StoredDownload[]): Promise<void>;
   update(id: string, change: Partial<Omit<StoredDownload, 'id' | 'ownerId' | 'createdAtMs'>>): Promise<void>;
-  /** The rows with their receipts and attempts. Events stay until they are pruned. */
+  /** The rows with their attachments, receipts and attempts. Events stay until they are pruned. */
   removeMany(ids: string[]): Promise<void>;
+}
+
+/** `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON. */
+export type AttachmentKind = 'secrets' | 'unsealed' | 'promised';
+export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: string };
+
+/** What belongs to a download and is only read when the work on it begins. It goes with the download. */
+export interface AttachmentRows {
+  /** null: there is none. */
+  get(downloadId: string, kind: AttachmentKind): Promise<string | null>;
+  listOf(kind: AttachmentKind): Promise<AttachmentRow[]>;
+  /** Ids of downloads that have one and were removed before that time. */
+  ofRemoved(kind: AttachmentKind, beforeMs: number, limit: number): Promise<string[]>;
+  /** Adds or replaces. */
+  putMany(rows: AttachmentRow[]): Promise<void>;
+  /** All of the download, or those of one kind. */
+  remove(downloadId: string, kind?: AttachmentKind): Promise<void>;
 }
 
 /** `ready`: may be claimed · `waiting`: until `runnableAtMs` · `leased`: `workerId` works on it. */

@@ -62,6 +62,15 @@ const holds = ({ folder }: Scene, ...names: string[]) => assert.deepEqual(readdi
 
 for (const twoDisks of [false, true]) {
   describe(twoDisks ? 'to another disk' : 'on the same disk', { skip: twoDisks && otherDisk === null }, () => {
+    test('folders in the path are made below the destination', async (t) => {
+      const place = scene(t, twoDisks);
+      const delivered = await deliver(place, scratchFile(place, { path: 'sub/inner/a.iso' }));
+      assert.equal(delivered.location, join(place.folder, 'sub/inner/a.iso'));
+      assert.ok(readFileSync(delivered.location).equals(bytes));
+      holds(place, 'sub');
+      assert.deepEqual(readdirSync(join(place.folder, 'sub/inner')), ['a.iso']);
+    });
+
     test('a file is delivered whole, proven, and the scratch is left alone', async (t) => {
       const place = scene(t, twoDisks);
       const file = scratchFile(place);

@@ -27,8 +27,7 @@ export const local = defineDestination({
 
   async deliver({ folder }, file, onBytes, signal) {
     try {
-      await mkdir(folder, { recursive: true });
-      const path = (await deliveredBefore(file)) ?? (await place(folder, file, signal));
+      const path = (await deliveredBefore(file)) ?? (await place(await makeFolders(folder, file.path), file, signal));
       const sha256 = await readBack(path, onBytes, signal);
       const promised = sha256Of(file);
       if (sha256 !== promised) {
@@ -90,6 +89,21 @@ async function deliveredBefore(file: ScratchFile): Promise<string | null> {
   return (await isSameFile(note.path, file.scratchPath)) || (note.draft !== null && (await isCopy(note.path, file)))
     ? note.path
     : null;
+}
+
+/** The folder that the path of a file leads to below the destination's own. A path with a part that is not safe leads nowhere. */
+async function makeFolders(root: string, path: string): Promise<string> {
+  await mkdir(root, { recursive: true });
+  let folder = root;
+  const parts = path.split('/');
+  if (parts.some((part) => safeName(part) !== part)) return root;
+  for (const part of parts.slice(0, -1)) {
+    const inner = insideRoot(folder, part);
+    await mkdir(inner, { recursive: true });
+    await flushFolder(folder);
+    folder = inner;
+  }
+  return folder;
 }
 
 /** Gives the file its final name, complete from the first moment; a taken name gets ` (1)`. */

@@ -152,6 +152,17 @@ describe('mirrors', { concurrency: 4, timeout: 60_000 }, () => {
     }
   });
 
+  test('whose fault a bad piece is that two mirrors sent shows when one of them sends it alone', async (t) => {
+    const [good, bad] = await Promise.all([serve(t), serve(t)]);
+    const pace = { bytesPerSecond: 1_500_000 };
+    const hexes = [createHash('sha1').update(body).digest('hex')];
+    const whole = { algorithm: 'sha-1' as const, lengthBytes: body.length, hexes };
+    const promised = { sizeBytes: body.length, digests: [], pieces: whole };
+    const fetched = await fetchFrom(t, [bad.url('wrong-bytes', pace), good.url('plain', pace)], { promised });
+    assert.deepEqual(fetched.verifiedAgainst, []);
+    assert.match(told(fetched), /A piece of the file did not have the promised sha-1\. Fetching that again/);
+  });
+
   test('pieces that nobody can send are given up after some rounds', async (t) => {
     const bad = await serve(t);
     const promised = {

@@ -4,7 +4,7 @@ import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { Credentials, RequestOptions } from '#core/request.ts';
-import type { Resolution } from '#core/resolution.ts';
+import type { Resolution, Validator } from '#core/resolution.ts';
 import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
 import { CookieJar } from '#wire/cookie-jar.ts';
 import { factsOf } from '#wire/http-facts.ts';
@@ -35,6 +35,20 @@ export const http = defineSource({
   },
 
   openSession,
+
+  async changedSince(context, link, request, known, signal) {
+    const session = openSession(context, link, request, known);
+    try {
+      const opened = await session.open(0, null, signal);
+      opened.discard();
+      return opened.facts;
+    } catch (error) {
+      if (error instanceof NotModified) return null;
+      throw error;
+    } finally {
+      session.close();
+    }
+  },
   fetchSmall,
 });
 
@@ -55,7 +69,11 @@ type Answer = {
   lengthBytes: number | null;
 };
 
-function openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession {
+/** The answer 304 to somebody who knows a version. */
+class NotModified extends Error {}
+
+/** With `known`, `open` throws `NotModified` when the file is still of that version. */
+function openSession(context: SourceContext, link: URL, request: RequestOptions, known: Validator | null = null): ByteSession {
   const way = createWay(context.egress, link, request);
   let agent: Agent | null = null;
   let proxyAgent: Agent | null = null;
@@ -216,6 +234,9 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
     const isOwnOrigin = url.origin === link.origin;
     const headers = baseHeaders(request);
     if (startByte !== null) headers.push(['Range', `bytes=${startByte}-${endByte === null ? '' : endByte - 1}`]);
+    // RFC 9110 section 13.2.2: a server that knows ETags looks at those alone.
+    if (known?.etag) headers.push(['If-None-Match', known.etag]);
+    if (known?.lastModified) headers.push(['If-Modified-Since', known.lastModified]);
     if (isOwnOrigin && request.bearer !== undefined) headers.push(['Authorization', `Bearer ${request.bearer}`]);
     else if (isOwnOrigin && login !== null) headers.push(['Authorization', login.authorizationFor(url.pathname + url.search)]);
     const sent = isOwnOrigin ? withGiven(headers, request.headers ?? []) : headers;
@@ -229,6 +250,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
       if (head.status === 206) return partRange(url, answer, startByte, endByte);
       if (head.status === 200) return wholeRange(url, answer);
       if (head.status === 416) return beyondEnd(url, answer, startByte);
+      if (head.status === 304 && known !== null) throw new NotModified();
       throw refusal(url, head);
     });
   }
@@ -264,7 +286,7 @@ function openSession(context: SourceContext, link: URL, request: RequestOptions)
   function refusal(url: URL, head: HttpHead): FlotillaError {
     const retryAfter = field(head, 'retry-after');
     const retryAfterMs = retryAfter === null ? null : parseRetryAfterMs(retryAfter, context.clock.now());
-    return refusalOf(url, head.status, retryAfterMs);
+    return head.status === 405 ? wrongMethod(url, head) : refusalOf(url, head.status, retryAfterMs);
   }
 
   return {
@@ -322,6 +344,15 @@ function redirectTarget(from: URL, head: HttpHead): URL | null {
 /** Servers write raw UTF-8 here although only ASCII is allowed; its bytes reached us as Latin-1. */
 function decodeLocation(location: string): string {
   return /[\x80-\xff]/.test(location) ? Buffer.from(location, 'latin1').toString('utf8') : location;
+}
+
+/** RFC 9110 section 15.5.6: the answer names the methods that would do. */
+function wrongMethod(url: URL, head: HttpHead): FlotillaError {
+  const takesPost = /\bPOST\b/i.test(field(head, 'allow') ?? '');
+  const why = takesPost
+    ? 'only takes POST at this link (405), which Flotilla does not send, because sending a form again after a fault may order or change something twice'
+    : 'does not let this link be fetched (405)';
+  return new FlotillaError('refused', `${url.host} ${why}. Open the page in a browser and copy the final link.`);
 }
 
 function refusalOf(url: URL, status: number, retryAfterMs: number | null): FlotillaError {

@@ -49,6 +49,8 @@ export type Schema = {
     seenAtMs: number;
   };
   downloads: DownloadsTable;
+  /** What is only read when the work on a download begins: the list does not carry it. */
+  attachments: { downloadId: string; kind: string; body: string };
   tasks: {
     id: string;
     downloadId: string;
@@ -123,6 +125,7 @@ type DownloadsTable = {
   fetched: string | null;
   delivered: string | null;
   isErased: number;
+  secrets: string;
 };
 
 export type NewRow<Table extends keyof Schema> = Insertable<Schema[Table]>;

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Transaction } from '#core/store.ts';
 import { sessionRows, tokenRows, userRows } from './rows/accounts.ts';
+import { attachmentRows } from './rows/attachments.ts';
 import { destinationRows } from './rows/destinations.ts';
 import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
@@ -20,6 +21,7 @@ export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
     destinations: destinationRows(db),
     workers: workerRows(db),
     downloads: downloadRows(db),
+    attachments: attachmentRows(db),
     tasks: taskRows(db),
     attempts: attemptRows(db),
     receipts: receiptRows(db),

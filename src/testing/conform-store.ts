@@ -377,6 +377,29 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     });
   });
 
+  check('attachments are of one kind each, found by kind and by removal, and go with their download', async (store) => {
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([download('a'), download('b', { removedAtMs: 10 }), download('c', { removedAtMs: 20 })]);
+      const rows = ['a', 'b', 'c'].map((downloadId) => ({ downloadId, kind: 'secrets' as const, body: 'old' }));
+      await tx.attachments.putMany(rows);
+      await tx.attachments.putMany([
+        { downloadId: 'a', kind: 'secrets', body: 'new' },
+        { downloadId: 'a', kind: 'unsealed', body: 'other' },
+      ]);
+      assert.equal(await tx.attachments.get('a', 'secrets'), 'new');
+      assert.equal(await tx.attachments.get('b', 'unsealed'), null);
+      assert.deepEqual(await tx.attachments.listOf('unsealed'), [{ downloadId: 'a', kind: 'unsealed', body: 'other' }]);
+      assert.deepEqual(await tx.attachments.ofRemoved('secrets', 20, 10), ['b']);
+      assert.deepEqual(await tx.attachments.ofRemoved('secrets', 21, 1), ['b']);
+      await tx.attachments.remove('a', 'secrets');
+      assert.equal(await tx.attachments.get('a', 'secrets'), null);
+      await tx.attachments.remove('a');
+      assert.equal(await tx.attachments.get('a', 'unsealed'), null);
+      await tx.downloads.removeMany(['b', 'c']);
+      assert.equal(await tx.attachments.get('c', 'secrets'), null);
+    });
+  });
+
   check('an attempt is written once and goes with its download', async (store) => {
     const attempt = { taskId: 't1', epoch: 1, downloadId: 'a', kind: 'fetch', workerId: 'w1', outcome: 'fetched' } as const;
     const row = { ...attempt, startedAtMs: 1, finishedAtMs: 2 };
@@ -537,6 +560,7 @@ function download(id: string, change: Partial<StoredDownload> = {}): StoredDownl
     fetched: null,
     delivered: null,
     isErased: false,
+    secrets: 'none',
     ...change,
   };
 }

@@ -246,8 +246,8 @@ const behaviours = {
   '503': (x: Exchange) => x.refuseEarly(503, x.params.retryAfter ? { 'Retry-After': x.params.retryAfter } : {}, 1),
   /** 503 whatever happens. */
   'always-503': (x: Exchange) => x.refuse(503),
-  /** Any other `status` with a page, the first `times` (always). */
-  status: (x: Exchange) => x.refuseEarly(x.number('status', 418)),
+  /** Any other `status` with a page and what it `allow`s, the first `times` (always). */
+  status: (x: Exchange) => x.refuseEarly(x.number('status', 418), x.params.allow ? { Allow: x.params.allow } : {}),
   /** Serves `limit` (1) requests at once; one more gets `over` (503, 429 or close). Slow it down to see it work. */
   'max-connections': async (x: Exchange) => {
     if (x.state.active <= x.number('limit', 1)) return x.send(x.honest());
@@ -389,6 +389,8 @@ class Hostile implements HostileServer {
     const connection = this.connectionCount;
     this.sockets.add(socket);
     socket.setNoDelay(true);
+    // Each wait listens for the end of the connection.
+    socket.setMaxListeners(0);
     socket.once('close', () => this.sockets.delete(socket));
     // A client that goes away in the middle is the normal case here.
     socket.on('error', () => {});

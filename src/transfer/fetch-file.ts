@@ -722,7 +722,10 @@ export class Fetch {
     if (bad.length === 0) return false;
     const message = `${bad.length === 1 ? 'A piece' : `${bad.length} pieces`} of the file did not have the promised ${algorithm}.`;
     if (repairs === maxRepairs) throw mismatch ?? new FlotillaError('checksum_mismatch', `${message} It was not kept.`);
-    for (const mirror of pieces.guiltyOf(bad))
+    const guilty = pieces.guiltyOf(bad);
+    // Of a piece that several sent nobody can tell whose fault it is: the next time one of them sends it alone.
+    if (guilty.size === 0) this.#mostAllowed = 1;
+    for (const mirror of guilty)
       if (!mirror.isDropped && this.#mirrors.usableCount > 1)
         this.#drop(mirror, 'it sent bytes that do not have the promised digest.');
     this.#task.note({ kind: 'restarted', message: `${message} Fetching that again.` });

@@ -25,19 +25,16 @@ test('a document of version 4 is read: size, digests by strength, mirrors by pri
       <metaurl mediatype="torrent">http://d.org/c.torrent</metaurl>
     </file>`);
   const [file] = read(document);
-  assert.deepEqual(
-    { ...file, links: file?.links.map(({ href }) => href) },
-    {
-      path: 'a & b/c.iso',
-      sizeBytes: 300,
-      digests: [
-        { algorithm: 'sha-256', hex: hex(64) },
-        { algorithm: 'md5', hex: hex(32) },
-      ],
-      pieces: { algorithm: 'sha-1', lengthBytes: 200, hexes: [hex(40), '0'.repeat(40)] },
-      links: ['http://a.org/c.iso?a=1&b=2', 'https://b.org/c.iso', 'http://last.org/c.iso'],
-    },
-  );
+  assert.deepEqual(file, {
+    path: 'a & b/c.iso',
+    sizeBytes: 300,
+    digests: [
+      { algorithm: 'sha-256', hex: hex(64) },
+      { algorithm: 'md5', hex: hex(32) },
+    ],
+    pieces: { algorithm: 'sha-1', lengthBytes: 200, hexes: [hex(40), '0'.repeat(40)] },
+    links: ['http://a.org/c.iso?a=1&b=2', 'https://b.org/c.iso', 'http://last.org/c.iso'],
+  });
 });
 
 test('a document of version 3 is read: preference the other way round, numbered pieces', () => {
@@ -50,7 +47,7 @@ test('a document of version 3 is read: preference the other way round, numbered 
   assert.deepEqual(file?.digests, [{ algorithm: 'sha-1', hex: hex(40) }]);
   assert.equal(file?.pieces?.hexes.length, 2);
   assert.deepEqual(
-    file?.links.map(({ host }) => host),
+    file?.links.map((link) => new URL(link).host),
     ['b.org', 'a.org'],
   );
 });

@@ -1,28 +1,22 @@
 /** Metalink documents: files with their size, digests and mirrors. Version 4 (RFC 5854) and 3 (metalinker.org). */
 import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError } from '#core/errors.ts';
+import { type ListedFile, type Listings, mostListedFiles, mostMirrors } from '#core/listing.ts';
 import { safeName } from '#core/names.ts';
 import type { Digest, DigestAlgorithm, PieceDigests } from '#core/resolution.ts';
 import { readXml, type XmlElement } from './xml.ts';
 
-export type MetalinkFile = {
-  /** Safe relative path: every part went through `safeName`. */
-  path: string;
-  sizeBytes: number | null;
-  /** The strongest first. */
-  digests: Digest[];
-  pieces: PieceDigests | null;
-  /** Web links to the file, the preferred first. Other schemes are left out. */
-  links: URL[];
-};
-
-const maxFiles = 1000;
-const maxMirrors = 100;
 const leastPriority = 999_999;
 const strength: DigestAlgorithm[] = ['sha-512', 'sha-256', 'sha-1', 'md5'];
 const namespaces = { 4: 'urn:ietf:params:xml:ns:metalink', 3: 'http://www.metalinker.org/' };
 
-export function isMetalink(mediaType: string | null): boolean {
+export const metalink: Listings = {
+  kind: 'metalink',
+  isOne: (mediaType, name) => isMetalink(mediaType) || isMetalinkName(name ?? ''),
+  read: readMetalink,
+};
+
+function isMetalink(mediaType: string | null): boolean {
   return mediaType === 'application/metalink4+xml' || mediaType === 'application/metalink+xml';
 }
 
@@ -32,28 +26,28 @@ export function isMetalinkName(name: string): boolean {
 }
 
 /** The files that a document lists. Throws `unsupported` with a sentence when it is not a document we can trust to mean one thing. */
-export function readMetalink(bytes: Uint8Array): MetalinkFile[] {
+export function readMetalink(bytes: Uint8Array): ListedFile[] {
   const root = readXml(bytes);
   const namespace = root.attributes.get('xmlns');
   const isOld = namespace === namespaces[3];
   if (root.name !== 'metalink' || (!isOld && namespace !== namespaces[4])) throw refused('it is no Metalink of version 3 or 4');
   const elements = isOld ? all(root, 'files').flatMap((files) => all(files, 'file')) : all(root, 'file');
   if (elements.length === 0) throw refused('it lists no file');
-  if (elements.length > maxFiles) throw refused(`it lists more than ${maxFiles} files`);
+  if (elements.length > mostListedFiles) throw refused(`it lists more than ${mostListedFiles} files`);
   const files = elements.map((element) => readFile(element, isOld));
   const paths = new Set(files.map(({ path }) => path.toLowerCase()));
   if (paths.size < files.length) throw refused('two of its files have the same name');
   return files;
 }
 
-function readFile(file: XmlElement, isOld: boolean): MetalinkFile {
+function readFile(file: XmlElement, isOld: boolean): ListedFile {
   const path = readPath(file.attributes.get('name') ?? '');
   const proofs = isOld ? all(file, 'verification') : [file];
   const places = isOld ? all(file, 'resources') : [file];
   const digests = proofs.flatMap((proof) => all(proof, 'hash')).flatMap((hash) => readDigest(hash) ?? []);
   const pieces = proofs.flatMap((proof) => all(proof, 'pieces')).map(readPieces);
   const links = places.flatMap((place) => all(place, 'url')).flatMap((url) => readLink(url, isOld) ?? []);
-  if (links.length > maxMirrors) throw refused(`${path} has more than ${maxMirrors} mirrors`);
+  if (links.length > mostMirrors) throw refused(`${path} has more than ${mostMirrors} mirrors`);
   if (links.length === 0) throw refused(`${path} has no web link`);
   const sizes = all(file, 'size');
   const sizeBytes = sizes[0] === undefined ? null : readNumber(sizes[0].text, `the size of ${path}`);
@@ -65,7 +59,7 @@ function readFile(file: XmlElement, isOld: boolean): MetalinkFile {
     sizeBytes,
     digests: digests.sort((a, b) => rank(a) - rank(b)),
     pieces: best,
-    links: links.sort((a, b) => a.priority - b.priority).map(({ url }) => url),
+    links: links.sort((a, b) => a.priority - b.priority).map(({ url }) => url.href),
   };
 }
 
@@ -98,6 +92,7 @@ function readPieces(element: XmlElement): PieceDigests | null {
   return { algorithm, lengthBytes, hexes: hashes.map(({ text }) => checked(algorithm, text).hex) };
 }
 
+/** Web links only. */
 function readLink({ attributes, text }: XmlElement, isOld: boolean): { url: URL; priority: number } | null {
   const url = URL.parse(text.trim());
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null;

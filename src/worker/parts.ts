@@ -2,6 +2,7 @@ import type { Clock } from '#core/clock.ts';
 import type { Destination } from '#core/destination.ts';
 import type { Digester } from '#core/digester.ts';
 import type { Files } from '#core/files.ts';
+import type { Listings } from '#core/listing.ts';
 import type { Claim, ConnectionProgress, Outcome } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
@@ -19,6 +20,8 @@ export type WorkerParts = {
   sourceOf(link: URL): Source;
   /** Throws `unsupported`. */
   destinationOf(kind: string): Destination;
+  /** Reads documents that list files. */
+  listings: Listings;
   scratch: Scratch;
   limits: SharedLimits;
 };

@@ -1,14 +1,18 @@
 /** One function for each kind of task. */
+import type { DownloadOptions } from '#core/download.ts';
+import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
-import { requestFor } from '#core/request.ts';
+import { type ProxyRule, proxied } from '#core/proxies.ts';
+import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace } from '#transfer/place.ts';
-import { idleState, type RunTask, type TaskState } from './parts.ts';
+import { readListing } from '#transfer/read-listing.ts';
+import { idleState, type RunTask, type TaskState, type WorkerParts } from './parts.ts';
 
 /** Tries inside one task; the schedule of longer waits is the control plane's. */
 const maxTries = 3;
@@ -16,18 +20,77 @@ const stallMs = 30_000;
 const longestWaitMs = 10_000;
 const defaultConnections = 8;
 
-export const runProbe: RunTask<'probe'> = async ({ taskId, link, options }, { parts, signal, note }) => {
-  const url = parseLink(link);
+/** So long one link may take to answer while another one could. */
+const firstAnswerMs = 5000;
+
+export const runProbe: RunTask<'probe'> = async ({ taskId, link, options, mayList, proxies }, { parts, signal, note }) => {
+  const { sourceOf, listings } = parts;
   const limits = parts.limits.begin(taskId, '', (message) => note('waiting', message));
-  const context = { ...parts.sources, hosts: limits.hosts };
+  const sources = { ...parts.sources, hosts: limits.hosts };
+  const asked: Asked = { link, options, proxies };
   try {
-    return { kind: 'resolved', resolution: await parts.sourceOf(url).probe(context, url, options.request ?? {}, signal) };
+    const links = [link, ...(options.mirrors ?? [])].map(parseLink);
+    const { url, resolution } = await probeAny(links, asked, { sources, sourceOf }, signal);
+    if (!mayList || !listings.isOne(resolution.mediaType, resolution.name)) return { kind: 'resolved', resolution };
+    const listed = await readListing(sourceOf(url).openSession(sources, url, requestTo(url, asked)), listings, signal);
+    const files = listed.map(({ path, sizeBytes }) => ({ path, sizeBytes }));
+    return { kind: 'resolved', resolution: { ...resolution, kind: listings.kind, files }, listed };
   } finally {
     limits.end();
   }
 };
 
-export const runFetch: RunTask<'fetch'> = async ({ downloadId, ownerId, link, options }, { parts, signal, show, note }) => {
+/**
+ * The first of these links that answers, asked in turn; one that is late is asked once more, with patience, when no other did.
+ * Throws what the first one said when none does.
+ */
+async function probeAny(
+  links: URL[],
+  asked: Asked,
+  { sources, sourceOf }: Pick<WorkerParts, 'sources' | 'sourceOf'>,
+  signal: AbortSignal,
+): Promise<{ url: URL; resolution: Resolution }> {
+  const failures = new Map<URL, unknown>();
+  const late = new Set<URL>();
+  const probe = async (url: URL, patience: AbortSignal) => {
+    try {
+      return await sourceOf(url).probe(sources, url, requestTo(url, asked), AbortSignal.any([signal, patience]));
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.set(url, error);
+      return null;
+    }
+  };
+  for (const url of links) {
+    const patience = new AbortController();
+    const timer = sources.clock.setTimer(firstAnswerMs, () => {
+      if (links.length === 1) return;
+      late.add(url);
+      patience.abort(new FlotillaError('timed_out', `${url.host} did not begin to answer within ${firstAnswerMs / 1000} s.`));
+    });
+    const resolution = await probe(url, patience.signal);
+    timer.cancel();
+    if (resolution !== null) return { url, resolution };
+  }
+  for (const url of late) {
+    const resolution = await probe(url, signal);
+    if (resolution !== null) return { url, resolution };
+  }
+  throw failures.get(links[0] as URL);
+}
+
+type Asked = { link: string; options: DownloadOptions; proxies: ProxyRule[] };
+
+/** How that server is asked: what is secret goes to the origin that it was given for, and each goes its own way. */
+function requestTo(server: URL, { link, options, proxies }: Asked): RequestOptions {
+  const { request = {}, requestOrigin = link } = options;
+  return proxied(requestFor(request, new URL(requestOrigin), server), server, proxies);
+}
+
+export const runFetch: RunTask<'fetch'> = async (
+  { downloadId, ownerId, link, options, promised, proxies },
+  { parts, signal, show, note },
+) => {
   const { clock, random, files, digester, scratch } = parts;
   const url = parseLink(link);
   const source = parts.sourceOf(url);
@@ -40,8 +103,9 @@ export const runFetch: RunTask<'fetch'> = async ({ downloadId, ownerId, link, op
     random,
     digester,
     link: url,
-    openSession: (server) =>
-      parts.sourceOf(server).openSession(context, server, requestFor(options.request ?? {}, url, server)),
+    mirrors: (options.mirrors ?? []).map(parseLink),
+    ...(promised === null ? {} : { promised }),
+    openSession: (server) => parts.sourceOf(server).openSession(context, server, requestTo(server, { link, options, proxies })),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limitersOf: limits.limitersOf,
     options: {

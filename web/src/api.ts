@@ -29,7 +29,8 @@ export const api = {
 
   add: (body: T.AddDownload, idempotencyKey?: string) => client.addDownload({ body, headers: key(idempotencyKey) }),
   addMany: (body: T.AddMany, idempotencyKey?: string) => client.addMany({ body, headers: key(idempotencyKey) }),
-  probe: (url: string, signal: AbortSignal) => client.probeLink({ body: { url } }, { signal }),
+  probe: (url: string, request: T.AddDownload['request'], signal: AbortSignal) =>
+    client.probeLink({ body: { url, ...(request && { request }) } }, { signal }),
 
   list: (query: { cursor?: string; limit?: number }, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
   get: (id: string) => client.getDownload({ params: { id } }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { holdsLinks, isLink, readLines } from './links.ts';
+import { holdsLinks, isLink, isMetalinkText, readLines } from './links.ts';
 
 const links = [
   'https://example.org/a.iso',
@@ -48,4 +48,17 @@ test('only text with a link of a known scheme opens the dialog', () => {
   assert.ok(holdsLinks('see\nhttps://a/1'));
   assert.ok(!holdsLinks('just words'));
   assert.ok(!holdsLinks('slack://channel/1'));
+});
+
+test('a Metalink document is known by its first element', () => {
+  const root = '<metalink xmlns="urn:ietf:params:xml:ns:metalink">';
+  for (const before of [
+    '',
+    '\uFEFF<?xml version="1.0"?>\n',
+    ' <!-- <metalink> -->\n<!-- x -->',
+    '<?xml version="1.0"?><!-- a -->',
+  ])
+    assert.ok(isMetalinkText(`${before}${root}</metalink>`), before);
+  for (const text of ['', 'https://a/x.metalink', '<html><metalink>', '<metalinks>', 'see <metalink>'])
+    assert.ok(!isMetalinkText(text), text);
 });

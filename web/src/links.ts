@@ -29,6 +29,11 @@ export function holdsLinks(text: string): boolean {
   return readLines(text).some((line) => line.isLink && knownSchemes.has(new URL(line.text).protocol));
 }
 
+/** Is this the text of a Metalink document, or at least of something that says so? */
+export function isMetalinkText(text: string): boolean {
+  return /^\uFEFF?\s*(<\?xml[^>]*\?>\s*)?(<!--[\s\S]*?-->\s*)*<metalink[\s>]/i.test(text.slice(0, 10_000));
+}
+
 /** `<https://…>` as in mails, and quotes around it, are forgiven. */
 function bare(text: string): string {
   return text

@@ -3,6 +3,7 @@ import { createContext, type ReactNode, useContext, useEffect, useState, useSync
 import { type Actions, createActions } from './actions.ts';
 import { api } from './api.ts';
 import { createKeyBus, type KeyBus } from './key-bus.ts';
+import type { ListDocument } from './list-file.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createSelection, type Selection } from './live/selection.ts';
 import { createCell } from './live/signal.ts';
@@ -11,7 +12,7 @@ import { createToasts, type Toasts } from './toasts.ts';
 import type { Download } from './types.ts';
 
 export type OpenDialog =
-  | { kind: 'add'; text: string }
+  | { kind: 'add'; text: string; document?: ListDocument }
   | { kind: 'removeFiles'; ids: string[] }
   | { kind: 'clearHistory' }
   | { kind: 'keys' };

@@ -4,6 +4,8 @@ import { downloadStates, listFilters, phases, queueReasons } from '#core/downloa
 import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
 import { isHostPattern } from '#core/limits.ts';
+import { mostMirrors } from '#core/listing.ts';
+import { checkProxyRule, mostProxyRules } from '#core/proxies.ts';
 import { checkRequest } from '#core/request.ts';
 import { hourSpeeds } from '#core/timetable.ts';
 
@@ -52,6 +54,16 @@ export const resolution = z
   })
   .meta({ id: 'Resolution', description: 'What probing a link found.' });
 
+/** What the core refuses is refused at the door, in its words. */
+function addIssueOf(context: z.RefinementCtx, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+}
+
 /** Write-only: no answer shows it. */
 export const request = z
   .strictObject({
@@ -84,15 +96,16 @@ export const request = z
       .optional()
       .describe('Shown to the origin of the link in the TLS handshake (PEM).'),
   })
-  .superRefine((given, context) => {
-    try {
-      checkRequest(given);
-    } catch (error) {
-      if (!(error instanceof FlotillaError)) throw error;
-      context.addIssue({ code: 'custom', message: error.message });
-    }
-  })
+  .superRefine((given, context) => addIssueOf(context, () => checkRequest(given)))
   .meta({ id: 'RequestOptions', description: 'How the link is asked for. Write-only: no answer shows it.' });
+
+const mirrors = z
+  .array(z.string().max(8192))
+  .max(mostMirrors)
+  .optional()
+  .describe(
+    'Other links to the same file. The fastest do the work; what is secret still goes to the origin of the link alone.',
+  );
 
 /** How the person wants it; shared by adding one and adding many. */
 const wishes = {
@@ -107,6 +120,7 @@ export const addDownload = z
   .strictObject({
     url: z.string().max(8192).describe('The link.'),
     name: z.string().min(1).max(255).optional().describe('Name of the finished file; the one the server suggests when absent.'),
+    mirrors,
     checksum: digest.optional().describe('The finished file must have this digest.'),
     ...wishes,
   })
@@ -116,18 +130,33 @@ export const addMany = z
   .strictObject({
     links: z
       .array(
-        z.strictObject({ url: z.string().max(8192), name: z.string().min(1).max(255).optional(), checksum: digest.optional() }),
+        z.strictObject({
+          url: z.string().max(8192),
+          name: z.string().min(1).max(255).optional(),
+          mirrors,
+          checksum: digest.optional(),
+        }),
       )
       .min(1)
-      .max(5000),
+      .max(5000)
+      .optional(),
+    metalink: z
+      .string()
+      .max(1024 * 1024)
+      .optional()
+      .describe(
+        'Text of a Metalink document (version 3 or 4): each file that it lists is added, with its mirrors and digests.',
+      ),
     ...wishes,
   })
+  .refine(({ links, metalink }) => (links === undefined) !== (metalink === undefined), 'Give either links or a metalink.')
   .meta({ id: 'AddMany' });
 
 export const changeDownload = z
   .strictObject({
     name: z.string().min(1).max(255).optional(),
     destinationId: z.string().optional(),
+    mirrors: mirrors.nullable(),
     checksum: digest.nullable().optional(),
     connections: z.int().min(1).max(32).nullable().optional(),
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),
@@ -153,6 +182,7 @@ export const download = z
     resumable: z.boolean().nullable(),
     destinationId: z.string(),
     location: z.string().nullable().describe('Where the finished file is, once delivered.'),
+    mirrors: z.array(z.string()).describe('Without passwords.'),
     checksum: digest.nullable(),
     connections: z.int().nullable(),
     limitBytesPerSecond: z.int().nullable(),
@@ -291,6 +321,15 @@ export const destinationTest = z
   .object({ ok: z.boolean(), steps: z.array(z.object({ step: z.string(), ok: z.boolean(), message: z.string().nullable() })) })
   .meta({ id: 'DestinationTest' });
 
+const proxyRule = z
+  .strictObject({
+    host: z.string().max(255).describe('example.org, *.example.org for it with everything below, or * for every host.'),
+    proxy: z
+      .string()
+      .max(2048)
+      .describe('http://…, https://…, socks5://… or direct. Its password is shown as ***, which leaves it as it is.'),
+  })
+  .superRefine((rule, context) => addIssueOf(context, () => checkProxyRule(rule)));
 const speed = z
   .int()
   .min(1024)
@@ -317,6 +356,7 @@ export const settings = z
     parallelDownloads: z.int().min(1).max(64).describe('Downloads that are fetched at the same time.'),
     connections: z.int().min(1).max(32).describe('Connections a download opens when it does not say.'),
     maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
+    proxies: z.array(proxyRule).max(mostProxyRules).describe('Proxies by the host of a link; the first that fits counts.'),
     limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all downloads together; null is no limit.'),
     hostRules: z.array(hostRule).max(200).describe('The first rule that fits a host counts for it.'),
     timetable: z

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import type { Submission } from '#control/control.ts';
+import type { ListedWishes, Submission } from '#control/control.ts';
 import type { Download } from '#core/download.ts';
-import type { addDownload } from '../contract/shapes.ts';
+import type { addDownload, addMany } from '../contract/shapes.ts';
 import type { Desk, Handlers } from '../handlers.ts';
 import { notFound } from '../problem.ts';
 import { viewDownload } from '../views.ts';
@@ -29,9 +29,18 @@ export function downloadHandlers(
       reply.header('location', `/api/v1/downloads/${download.id}`);
       return view(download);
     },
-    async addMany({ body: { links, ...wishes }, headers }, { ownerId }) {
-      const submissions = links.map((link) => toSubmission({ ...link, ...wishes }));
-      const results = await control.submitMany(ownerId, submissions, headers['idempotency-key']);
+    async addMany({ body: { links: given = [], metalink, ...wishes }, headers }, { ownerId }) {
+      const key = headers['idempotency-key'];
+      const listed = metalink === undefined ? null : desk.listings.read(Buffer.from(metalink));
+      const links = listed === null ? given : listed.map((file) => ({ url: file.links[0] ?? '' }));
+      const results =
+        listed === null
+          ? await control.submitMany(
+              ownerId,
+              given.map((link) => toSubmission({ ...link, ...wishes })),
+              key,
+            )
+          : await control.submitListed(ownerId, listed, toListedWishes(wishes), key);
       const items = results.map(async (result, index) => {
         // The link as it was sent, not as it is shown: the sender looks its own line up by it.
         const url = links[index]?.url ?? '';
@@ -66,6 +75,14 @@ export function downloadHandlers(
     cancelDownload: async ({ params }, { ownerId }) => view(await control.cancel(ownerId, params.id)),
     restoreDownload: async ({ params }, { ownerId }) => view(await control.restore(ownerId, params.id)),
   };
+}
+
+function toListedWishes({
+  destinationId,
+  paused,
+  ...options
+}: Omit<z.output<typeof addMany>, 'links' | 'metalink'>): ListedWishes {
+  return { destinationId, paused, options };
 }
 
 function toSubmission({ url, destinationId, paused, ...options }: z.output<typeof addDownload>): Submission {

@@ -9,6 +9,8 @@ import type { DeliveredFile } from '#core/protocol.ts';
 import { noUserLimits, type Store } from '#core/store.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { releaseAfter, type Scope as TestScope } from '#testing/temp.ts';
+import { metalink } from '#wire/metalink.ts';
+import { createSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock, systemRandom } from '#wire/system.ts';
 import { type ApiOptions, createApi } from '../api.ts';
@@ -51,6 +53,7 @@ export async function startApi(
     store,
     clock,
     random: systemRandom,
+    sealer: createSealer(new Uint8Array(32).fill(7)),
     schemes: ['http:', 'https:'],
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: '/downloads' } },
   });
@@ -77,6 +80,7 @@ export async function startApi(
         test: async () => [{ step: 'write', ok: true, message: null }],
         freeBytes: async () => 1000,
       },
+      listings: metalink,
       ...options,
     },
   });

@@ -1,10 +1,15 @@
+import type { DownloadOptions } from '#core/download.ts';
+import type { Failure } from '#core/errors.ts';
 import { noLimits } from '#core/limits.ts';
+import type { Promised } from '#core/listing.ts';
 import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } from '#core/protocol.ts';
 import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from '../change.ts';
 import type { Settings } from '../control.ts';
+import { recallProxies } from '../kept-proxies.ts';
 import { limitsOf, speedNow } from '../limits.ts';
 import type { Parts } from '../parts.ts';
+import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { readSettings } from '../settings.ts';
 import { requireWorker } from '../workers.ts';
 import { countFetches } from './crowd.ts';
@@ -32,7 +37,8 @@ export async function claim(parts: Parts, request: ClaimRequest, signal: AbortSi
 async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise<Claim[]> {
   const { worker, claims, lookRoom, settings } = await parts.store.write(async (tx) => {
     const worker = await requireWorker(parts, tx, workerId);
-    const settings = await readSettings(tx);
+    const shown = await readSettings(tx);
+    const settings = { ...shown, proxies: await recallProxies(parts, tx, shown.proxies) };
     // Somebody sits before the screen and waits for a look, so looks have their room before any other probe.
     const lookRoom = worker.kinds.includes('probe') ? Math.min(room.probe, parts.probes.waitingCount(worker.schemes)) : 0;
     const claims: Claim[] = [];
@@ -46,7 +52,8 @@ async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise
     }
     return { worker, claims, lookRoom, settings };
   });
-  return [...parts.probes.take(workerId, worker.schemes, lookRoom), ...(await withLimits(parts, workerId, settings, claims))];
+  const looks = parts.probes.take(workerId, worker.schemes, lookRoom, settings.proxies);
+  return [...looks, ...(await withLimits(parts, workerId, settings, claims))];
 }
 
 /** Fetching is what loads machines and servers, so only that is limited for all workers together. */
@@ -130,20 +137,35 @@ async function start(
   settings: Settings,
 ): Promise<Work | null> {
   const data = { workerId: worker.id, workerName: worker.name };
-  const { id: downloadId, link } = download;
-  const options = { connections: settings.connections, ...download.options };
+  const { id: downloadId } = download;
+  const wish = task.kind === 'deliver' ? null : await recallWish(parts, tx, download);
+  const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
+    return { link, options: { connections: settings.connections, ...options }, proxies: settings.proxies };
+  };
+  const startedAtMs = download.startedAtMs ?? parts.clock.now();
   if (task.kind === 'probe') {
     const message = `Worker ${worker.name} looks at the link.`;
-    await changeState(parts, tx, download, 'probe_started', { phase: 'probe' }, { name: 'download.started', message, data });
-    return { kind: 'probe', downloadId, link, options };
+    const started = await changeState(
+      parts,
+      tx,
+      download,
+      'probe_started',
+      { phase: 'probe' },
+      { name: 'download.started', message, data },
+    );
+    return wish === null
+      ? giveUp(parts, tx, task, started, secretsGone(download))
+      : { kind: 'probe', downloadId, ...asked(wish), mayList: (await promisedOf(tx, downloadId)) === null };
   }
-  const startedAtMs = download.startedAtMs ?? parts.clock.now();
   if (task.kind === 'fetch') {
     const message = `Worker ${worker.name} fetches it.`;
     const fields = { phase: 'fetch', startedAtMs } as const;
-    await changeState(parts, tx, download, 'fetch_started', fields, { name: 'download.started', message, data });
+    const happening = { name: 'download.started', message, data } as const;
+    const started = await changeState(parts, tx, download, 'fetch_started', fields, happening);
+    if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
     const { ownerId, resolution } = download;
-    return { kind: 'fetch', downloadId, ownerId, link, options, resolution, limits: noLimits };
+    const promised = await promisedOf(tx, downloadId);
+    return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, limits: noLimits };
   }
   const destination = await tx.destinations.get(download.destinationId);
   const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
@@ -153,11 +175,15 @@ async function start(
     message,
     data: { ...data, destinationId: download.destinationId },
   });
-  if (destination === null || download.fetched === null) {
-    await handleFailure(parts, tx, task, started, destinationGone, download.doneBytes);
-    return null;
-  }
+  if (destination === null || download.fetched === null) return giveUp(parts, tx, task, started, destinationGone);
   return { kind: 'deliver', downloadId, files: filesToDeliver(download), destination: grant(destination) };
+}
+
+async function giveUp(parts: Parts, tx: Transaction, task: TaskRow, started: StoredDownload, failure: Failure): Promise<null> {
+  await handleFailure(parts, tx, task, started, failure, started.doneBytes);
+  // Its place is free for another one, which may be there already.
+  tx.afterCommit(() => parts.wakeUps.wake());
+  return null;
 }
 
 const destinationGone = {
@@ -167,12 +193,17 @@ const destinationGone = {
   retryAfterMs: null,
 } as const;
 
+/** null: no document lists it. */
+async function promisedOf(tx: Transaction, downloadId: string): Promise<Promised | null> {
+  const body = await tx.attachments.get(downloadId, 'promised');
+  return body === null ? null : JSON.parse(body);
+}
+
 /** The name may have been changed since the bytes came. */
-function filesToDeliver({ fetched, options }: StoredDownload): FetchedFile[] {
+function filesToDeliver({ fetched, options: { name, folder } }: StoredDownload): FetchedFile[] {
   const files = fetched?.files ?? [];
-  return files.length === 1 && options.name !== undefined
-    ? files.map((file) => ({ ...file, path: options.name ?? file.path }))
-    : files;
+  if (files.length > 1) return files;
+  return files.map((file) => ({ ...file, path: [...(folder === undefined ? [] : [folder]), name ?? file.path].join('/') }));
 }
 
 async function startErase(tx: Transaction, { downloadId, erase }: TaskRow): Promise<Work | null> {

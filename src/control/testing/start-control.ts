@@ -9,6 +9,7 @@ import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { createFakeClock, type FakeClock } from '#testing/fake-clock.ts';
 import { createFakeRandom } from '#testing/fake-random.ts';
 import { releaseAfter, type Scope } from '#testing/temp.ts';
+import { createSealer } from '#wire/sealer.ts';
 
 export const owner = 'anna';
 export const never = new AbortController().signal;
@@ -26,18 +27,31 @@ export type ControlUnderTest = {
   /** Lets time pass and makes the regular round. */
   pass(durationMs: number): Promise<void>;
   /** The process ends and starts again: memory is gone, the database stays. */
-  restart(): Promise<void>;
+  restart(changed?: Partial<ControlOptions>): Promise<void>;
 };
 
-/** A control plane on a real database in memory, with a clock that stands still. */
-export async function startControl(t: Scope, options: Partial<ControlOptions> = {}): Promise<ControlUnderTest> {
+/** A control plane on a real database, in memory unless there is a path, with a clock that stands still. */
+export async function startControl(
+  t: Scope,
+  { path = ':memory:', ...options }: Partial<ControlOptions> & { path?: string } = {},
+): Promise<ControlUnderTest> {
   const clock = createFakeClock();
-  const store = await openSqliteStore(':memory:', { clock });
+  const store = await openSqliteStore(path, { clock });
   releaseAfter(t, () => store.close());
   const random = createFakeRandom(7);
-  const start = () => {
+  const sealer = createSealer(new Uint8Array(32).fill(7));
+  const start = (changed: Partial<ControlOptions> = {}) => {
     const defaultDestination = { kind: 'local', name: 'Downloads', options: { folder: '/downloads' } };
-    return createControl({ store, clock, random, schemes: ['http:', 'https:'], defaultDestination, ...options });
+    return createControl({
+      store,
+      clock,
+      random,
+      sealer,
+      schemes: ['http:', 'https:'],
+      defaultDestination,
+      ...options,
+      ...changed,
+    });
   };
   const heard: FlotillaEvent[] = [];
   const under: ControlUnderTest = {
@@ -55,8 +69,8 @@ export async function startControl(t: Scope, options: Partial<ControlOptions> = 
       clock.advance(durationMs);
       await under.control.sweep();
     },
-    async restart() {
-      under.control = await start();
+    async restart(changed) {
+      under.control = await start(changed);
       under.control.onEvent((event) => heard.push(event));
     },
   };

@@ -2,12 +2,13 @@ import type { Kysely } from 'kysely';
 import { FlotillaError } from '#core/errors.ts';
 import * as first from './0001-first.ts';
 import * as limits from './0002-limits.ts';
+import * as attachments from './0003-attachments.ts';
 
 type Migration = { name: string; up(db: Kysely<unknown>): Promise<void> };
 type MigrationsTable = { migrations: { name: string; atMs: number } };
 
 /** In order; a name that was released never changes, and neither does what its migration does. */
-const migrations: readonly Migration[] = [first, limits];
+const migrations: readonly Migration[] = [first, limits, attachments];
 
 /**
  * Brings the tables up to date; call it inside a transaction. Throws `unsupported` when a newer program has been here.

@@ -53,7 +53,7 @@ export function downloadRows(db: Kysely<Schema>): DownloadRows {
     },
     async update(id, change) {
       const columns = toColumns(change);
-      if (columns.name !== undefined || columns.finishedAtMs !== undefined || columns.removedAtMs !== undefined) {
+      if (derivedFrom.some((column) => columns[column] !== undefined)) {
         const row = await db.selectFrom('downloads').select(derivedFrom).where('id', '=', id).executeTakeFirst();
         if (row) Object.assign(columns, derive({ ...row, ...columns }));
       }
@@ -63,6 +63,7 @@ export function downloadRows(db: Kysely<Schema>): DownloadRows {
       for (const chunk of chunksOf(ids, 500)) {
         await db.deleteFrom('receipts').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attempts').where('downloadId', 'in', chunk).execute();
+        await db.deleteFrom('attachments').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('downloads').where('id', 'in', chunk).execute();
       }
     },

@@ -124,3 +124,32 @@ test('a file that is no database is refused with a sentence', async (t) => {
   writeFileSync(path, 'this is a text, and long enough to be taken for a page of something else '.repeat(20));
   await assert.rejects(open(t, path), { code: 'unsupported', message: /Restore it from a backup/ });
 });
+
+test('secrets in a database of the first version move out of the downloads, and go when those are over', async (t) => {
+  const path = join(tempFolder(t), 'flotilla.db');
+  await (await open(t, path)).close();
+  const old = new DatabaseSync(path);
+  old.exec(
+    "drop table attachments; alter table downloads drop column secrets; delete from migrations where name = '0003-attachments'",
+  );
+  const insert = old.prepare(`
+    insert into downloads (id, ownerId, link, name, searchText, state, options, destinationId, doneBytes, attempt, createdAtMs,
+      priority, tries, bestBytes, queuedAtMs, isErased) values (?, 'anna', ?, 'file', '', ?, ?, '1', 0, 1, 1, 0, 0, 0, 1, 0)`);
+  const secret = 'https://anna:hidden@example.org/';
+  insert.run('a', secret, 'failed', '{"connections":2,"request":{"bearer":"hidden"}}');
+  insert.run('b', secret, 'completed', '{"request":{"bearer":"hidden"}}');
+  insert.run('c', 'https://example.org/@x', 'queued', '{"connections":2}');
+  old.close();
+  const store = await open(t, path);
+  const found = await store.read((tx) => tx.downloads.getMany(['a', 'b', 'c']));
+  assert.deepEqual(
+    found.map(({ link, options, secrets }) => [link, options, secrets]),
+    [
+      ['https://anna:***@example.org/', { connections: 2 }, 'sealed'],
+      ['https://anna:***@example.org/', {}, 'forgotten'],
+      ['https://example.org/@x', { connections: 2 }, 'none'],
+    ],
+  );
+  const body = JSON.stringify({ link: secret, request: { bearer: 'hidden' } });
+  assert.deepEqual(await store.read((tx) => tx.attachments.listOf('unsealed')), [{ downloadId: 'a', kind: 'unsealed', body }]);
+});

@@ -46,9 +46,10 @@ function makePrivateFile(file: string): void {
 function openDatabase(file: string): DatabaseSync {
   const sqlite = new DatabaseSync(file, { timeout: 5000 });
   try {
+    // secure_delete: what was deleted, such as a sealed password, is overwritten, not only forgotten.
     // FULL: a commit is on disk before it is acknowledged. fullfsync: macOS keeps a plain fsync in the drive's cache.
     sqlite.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000',
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON',
     );
     return sqlite;
   } catch (cause) {

@@ -29,6 +29,7 @@ function download(id: string, fields: Partial<Download> = {}): Download {
     resumable: null,
     destinationId: 'd',
     location: null,
+    mirrors: [],
     checksum: null,
     connections: null,
     limitBytesPerSecond: null,

@@ -19,7 +19,7 @@ export function Dialogs() {
   if (open === null) return null;
   return (
     <Suspense>
-      {open.kind === 'add' && <AddDialog initialText={open.text} onClose={close} />}
+      {open.kind === 'add' && <AddDialog initialText={open.text} initialDocument={open.document ?? null} onClose={close} />}
       {open.kind === 'keys' && <KeysDialog onClose={close} />}
       {open.kind === 'removeFiles' && (
         <Confirm

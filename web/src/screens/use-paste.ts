@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
-import { holdsLinks } from '../links.ts';
+import { holdsLinks, isMetalinkText } from '../links.ts';
 import { useServices } from '../services.tsx';
+import { t } from '../words/words.ts';
 
 /** Links pasted anywhere but into a field open the dialog with them. The event works without HTTPS and without asking. */
 export function usePaste(): void {
@@ -10,7 +11,11 @@ export function usePaste(): void {
       const target = event.target instanceof Element ? event.target : null;
       if (event.defaultPrevented || dialog.get() !== null || target?.closest('input, textarea, [contenteditable]')) return;
       const text = event.clipboardData?.getData('text') ?? '';
-      if (!holdsLinks(text)) return;
+      if (isMetalinkText(text)) {
+        event.preventDefault();
+        dialog.set({ kind: 'add', text: '', document: { name: t('add.documentPasted'), text } });
+      }
+      if (event.defaultPrevented || !holdsLinks(text)) return;
       event.preventDefault();
       dialog.set({ kind: 'add', text });
     };

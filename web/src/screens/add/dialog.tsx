@@ -1,21 +1,28 @@
-import { ChevronDown } from 'lucide-react';
-import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
+import { type DragEvent, type KeyboardEvent, useMemo, useRef, useState } from 'react';
 import { sentenceOf } from '../../actions.ts';
 import { api } from '../../api.ts';
 import { readChecksum } from '../../checksum.ts';
 import { useFacts } from '../../facts.tsx';
-import { readLines } from '../../links.ts';
+import { isMetalinkText, readLines } from '../../links.ts';
+import { type ListDocument, readListFile } from '../../list-file.ts';
 import { newKey } from '../../random.ts';
 import { useServices } from '../../services.tsx';
+import type { AddMany } from '../../types.ts';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { show, useT } from '../../words/words.ts';
+import { Fold } from './fold.tsx';
 import { Found } from './found.tsx';
+import { ListChoice } from './list-choice.tsx';
+import { noRequest, type RequestForm, toRequest } from './request.ts';
+import { RequestFields } from './request-fields.tsx';
 import { useProbes } from './use-probes.ts';
 import { noWishes, type Wishes, WishFields } from './wishes.tsx';
 
+type Props = { initialText: string; initialDocument: ListDocument | null; onClose(): void };
+
 /** Adds links: one a line. Looking at them never blocks adding them. */
-export function AddDialog({ initialText, onClose }: { initialText: string; onClose(): void }) {
+export function AddDialog({ initialText, initialDocument, onClose }: Props) {
   const t = useT();
   const { live, toasts } = useServices();
   const { destinations } = useFacts();
@@ -23,7 +30,10 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
   const [text, setText] = useState(initialText);
   const [destinationId, setDestinationId] = useState<string>();
   const [wishes, setWishes] = useState<Wishes>(noWishes);
-  const [isMore, setIsMore] = useState(false);
+  const [document, setDocument] = useState(initialDocument);
+  const [form, setForm] = useState<RequestForm>(noRequest);
+  // What the looks ask with: not every letter of a password that is being typed.
+  const [lookForm, setLookForm] = useState<RequestForm>(noRequest);
   const [problem, setProblem] = useState<string | null>(null);
   const [isAdding, setIsAdding] = useState(false);
   // One key for one submission: pressing Add again after a lost answer adds nothing twice. A changed text is another one.
@@ -31,14 +41,16 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
 
   const lines = useMemo(() => readLines(text), [text]);
   const links = useMemo(() => lines.filter(({ isLink }) => isLink).map((line) => line.text), [lines]);
-  const probes = useProbes(links);
+  const request = toRequest(form);
+  const probes = useProbes(links, toRequest(lookForm) ?? undefined);
   const isSingle = links.length === 1;
   const checksum = wishes.checksum.trim() === '' ? undefined : readChecksum(wishes.checksum);
-  const canAdd = links.length > 0 && !isAdding && !(isSingle && checksum === null);
+  const canAdd = (links.length > 0 || document !== null) && !isAdding && !(isSingle && checksum === null) && request !== null;
   const chosen = destinations.find(({ id, isDefault }) => (destinationId === undefined ? isDefault : id === destinationId));
   const wantedBytes = links.reduce((sum, link) => {
     const probe = probes.get(link);
-    return sum + (probe?.kind === 'found' ? (probe.resolution.files[0]?.sizeBytes ?? 0) : 0);
+    if (probe?.kind !== 'found') return sum;
+    return probe.resolution.files.reduce((all, { sizeBytes }) => all + (sizeBytes ?? 0), sum);
   }, 0);
   const isTooBig = chosen?.freeBytes != null && wantedBytes > chosen.freeBytes;
 
@@ -53,28 +65,35 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
         ? {}
         : { limitBytesPerSecond: Math.max(1024, Math.round(Number(wishes.limitMiB) * 1024 ** 2)) }),
       ...(paused ? { paused } : {}),
+      ...(request ? { request } : {}),
     };
-    const signature = JSON.stringify([links, wishes, shared]);
+    const signature = JSON.stringify([links, wishes, shared, document]);
     if (key.current.of !== signature) key.current = { of: signature, key: newKey() };
     try {
       const only = links[0];
-      if (isSingle && only !== undefined) {
+      if (isSingle && only !== undefined && document === null) {
         const name = wishes.name.trim();
-        const row = await api.add(
-          { url: only, ...shared, ...(name === '' ? {} : { name }), ...(checksum ? { checksum } : {}) },
-          key.current.key,
-        );
+        const mirrors = readLines(wishes.mirrors).map((line) => line.text);
+        const own = {
+          ...(name === '' ? {} : { name }),
+          ...(mirrors.length === 0 ? {} : { mirrors }),
+          ...(checksum ? { checksum } : {}),
+        };
+        const row = await api.add({ url: only, ...shared, ...own }, key.current.key);
         live.store.putMany([row]);
         toasts.say(t('added.count', { count: 1 }));
         onClose();
         return;
       }
       // The server takes 5,000 links at once.
+      const parts: AddMany[] = document === null ? [] : [{ metalink: document.text, ...shared }];
+      for (let start = 0; start < links.length; start += 5000) {
+        parts.push({ links: links.slice(start, start + 5000).map((url) => ({ url })), ...shared });
+      }
       let added = 0;
       const refused: { url: string; problem: string }[] = [];
-      for (let start = 0; start < links.length; start += 5000) {
-        const part = links.slice(start, start + 5000).map((url) => ({ url }));
-        const { items } = await api.addMany({ links: part, ...shared }, `${key.current.key}-${start}`);
+      for (const [index, part] of parts.entries()) {
+        const { items } = await api.addMany(part, `${key.current.key}-${index}`);
         const rows = items.map(({ download }) => download).filter((row) => row !== null);
         live.store.putMany(rows);
         added += rows.length;
@@ -86,6 +105,7 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
         return;
       }
       // What was taken is gone from the field; what was refused stays, to be put right.
+      setDocument(null);
       setText(refused.map(({ url }) => url).join('\n'));
       setProblem(t('added.some', { count: added, refused: refused.length, why: refused[0]?.problem ?? '' }));
     } catch (error) {
@@ -93,6 +113,27 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
     } finally {
       setIsAdding(false);
     }
+  }
+
+  async function takeFile(file: File) {
+    const listed = await readListFile(file);
+    setProblem(null);
+    if (listed.kind === 'document') setDocument(listed.document);
+    else if (listed.kind === 'links') setText((typed) => `${typed.trimEnd()}\n${listed.text}`.trimStart());
+    else setProblem(t('drop.noList', { name: file.name }));
+  }
+
+  function type(typed: string) {
+    if (!isMetalinkText(typed)) return setText(typed);
+    setDocument({ name: t('add.documentPasted'), text: typed });
+    setText('');
+  }
+
+  function drop(event: DragEvent) {
+    const file = event.dataTransfer.files[0];
+    if (file === undefined) return;
+    event.preventDefault();
+    void takeFile(file);
   }
 
   function press(event: KeyboardEvent) {
@@ -106,6 +147,8 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
       <form
         className="flex min-h-0 flex-1 flex-col"
         onKeyDown={press}
+        onDragOver={(event) => event.dataTransfer.types.includes('Files') && event.preventDefault()}
+        onDrop={drop}
         onSubmit={(event) => {
           event.preventDefault();
           void add(false);
@@ -125,10 +168,11 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
                   autoCapitalize="none"
                   autoComplete="off"
                   value={text}
-                  onChange={(event) => setText(event.target.value)}
+                  onChange={(event) => type(event.target.value)}
                 />
               )}
             </Field>
+            <ListChoice document={document} onChoose={(file) => void takeFile(file)} onRemove={() => setDocument(null)} />
             <Found lines={lines} probes={probes} />
             {destinations.length > 0 && (
               <Field label={t('add.destination')} error={isTooBig ? t('add.tooBig', { size: show.bytes(wantedBytes) }) : null}>
@@ -143,20 +187,14 @@ export function AddDialog({ initialText, onClose }: { initialText: string; onClo
                 )}
               </Field>
             )}
-            <div>
-              <button
-                type="button"
-                className="button quiet -ms-3"
-                aria-expanded={isMore}
-                aria-controls="add-more"
-                onClick={() => setIsMore(!isMore)}
-              >
-                <ChevronDown size={16} className={isMore ? '' : '-rotate-90'} aria-hidden="true" />
-                {t('add.more')}
-              </button>
-              <div id="add-more" hidden={!isMore} className="pt-2">
-                <WishFields wishes={wishes} onChange={setWishes} isSingle={isSingle} isChecksumWrong={checksum === null} />
-              </div>
+            <Fold title={t('add.more')}>
+              <WishFields wishes={wishes} onChange={setWishes} isSingle={isSingle} isChecksumWrong={checksum === null} />
+            </Fold>
+            {/* biome-ignore lint/a11y/noStaticElementInteractions: it only notices when the fields in it are left */}
+            <div onBlur={() => setLookForm(form)}>
+              <Fold title={t('add.request')}>
+                <RequestFields form={form} onChange={setForm} areHeadersWrong={request === null} />
+              </Fold>
             </div>
             {problem !== null && (
               <p role="alert" className="text-bad">

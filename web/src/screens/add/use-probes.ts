@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { sentenceOf } from '../../actions.ts';
 import { api } from '../../api.ts';
-import type { Resolution } from '../../types.ts';
+import type { AddDownload, Resolution } from '../../types.ts';
 
 export type Probe =
   | { kind: 'looking'; isSlow: boolean }
@@ -15,18 +15,23 @@ const slowMs = 8000;
 /** Typing changes the last line with every key: it is looked at when the typing rests. */
 const settleMs = 350;
 
-/** Looks at each link once, a few at a time, in the background. What is no longer in the list is given up. */
-export function useProbes(links: string[]): ReadonlyMap<string, Probe> {
+/** Looks at each link once, a few at a time, in the background, and again when it is asked for in another way. What is no longer in the list is given up. */
+export function useProbes(links: string[], request: AddDownload['request']): ReadonlyMap<string, Probe> {
   const [probes, setProbes] = useState<ReadonlyMap<string, Probe>>(new Map());
   const running = useRef(new Map<string, AbortController>());
   const known = useRef(new Set<string>());
   const wanted = links.slice(0, mostProbes).join('\n');
+  const asked = JSON.stringify(request);
+  const askedBefore = useRef(asked);
 
   useEffect(() => {
     const list = wanted === '' ? [] : wanted.split('\n');
     const put = (link: string, probe: Probe) => setProbes((old) => new Map(old).set(link, probe));
+    const isAskedAnew = askedBefore.current !== asked;
+    askedBefore.current = asked;
+    if (isAskedAnew) known.current.clear();
     for (const [link, controller] of running.current) {
-      if (list.includes(link)) continue;
+      if (list.includes(link) && !isAskedAnew) continue;
       controller.abort();
       running.current.delete(link);
       known.current.delete(link);
@@ -39,7 +44,10 @@ export function useProbes(links: string[]): ReadonlyMap<string, Probe> {
       put(link, { kind: 'looking', isSlow: false });
       const timer = setTimeout(() => put(link, { kind: 'looking', isSlow: true }), slowMs);
       try {
-        put(link, { kind: 'found', resolution: await api.probe(link, controller.signal) });
+        put(link, {
+          kind: 'found',
+          resolution: await api.probe(link, asked === undefined ? undefined : JSON.parse(asked), controller.signal),
+        });
       } catch (error) {
         if (!controller.signal.aborted) put(link, { kind: 'problem', message: sentenceOf(error) });
       } finally {
@@ -57,7 +65,7 @@ export function useProbes(links: string[]): ReadonlyMap<string, Probe> {
     };
     const timer = setTimeout(next, settleMs);
     return () => clearTimeout(timer);
-  }, [wanted]);
+  }, [wanted, asked]);
 
   useEffect(() => {
     const all = running.current;

@@ -2,12 +2,12 @@ import { Field } from '../../ui/field.tsx';
 import { useT } from '../../words/words.ts';
 
 /** The fields as typed; empty is "not given". */
-export type Wishes = { name: string; checksum: string; connections: string; limitMiB: string };
-export const noWishes: Wishes = { name: '', checksum: '', connections: '', limitMiB: '' };
+export type Wishes = { name: string; mirrors: string; checksum: string; connections: string; limitMiB: string };
+export const noWishes: Wishes = { name: '', mirrors: '', checksum: '', connections: '', limitMiB: '' };
 
 type Props = { wishes: Wishes; onChange(wishes: Wishes): void; isSingle: boolean; isChecksumWrong: boolean };
 
-/** What most people never need. Name and checksum belong to one file, so they are there for one link only. */
+/** What most people never need. Name, mirrors and checksum belong to one file, so they are there for one link only. */
 export function WishFields({ wishes, onChange, isSingle, isChecksumWrong }: Props) {
   const t = useT();
   const change = (name: keyof Wishes) => (event: { target: { value: string } }) =>
@@ -24,6 +24,21 @@ export function WishFields({ wishes, onChange, isSingle, isChecksumWrong }: Prop
                 placeholder={t('add.namePlaceholder')}
                 value={wishes.name}
                 onChange={change('name')}
+              />
+            )}
+          </Field>
+          <Field label={t('add.mirrors')} className="tablet:col-span-2" help={t('add.mirrorsHelp')}>
+            {(field) => (
+              <textarea
+                {...field}
+                rows={2}
+                className="field resize-y font-mono text-dense"
+                placeholder="https://…"
+                spellCheck={false}
+                autoCapitalize="none"
+                autoComplete="off"
+                value={wishes.mirrors}
+                onChange={change('mirrors')}
               />
             )}
           </Field>

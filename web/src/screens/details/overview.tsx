@@ -67,6 +67,17 @@ export function Overview({ row }: { row: Download }) {
               {row.link}
             </a>
           </Fact>
+          {row.mirrors.length > 0 && (
+            <Fact label={t('add.mirrors')}>
+              <ul>
+                {row.mirrors.map((mirror) => (
+                  <li key={mirror} className="break-all">
+                    {mirror}
+                  </li>
+                ))}
+              </ul>
+            </Fact>
+          )}
           <Fact label={t('overview.destination')}>
             <span className="break-all">{row.location ?? destinationName ?? row.destinationId}</span>
           </Fact>

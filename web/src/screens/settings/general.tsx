@@ -8,6 +8,7 @@ import type { Settings } from '../../types.ts';
 import { Field } from '../../ui/field.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { useT } from '../../words/words.ts';
+import { ProxySetting } from './proxies.tsx';
 
 const fields = [
   { name: 'parallelDownloads', most: 64 },
@@ -25,6 +26,7 @@ export function General() {
       {fields.map(({ name, most }) => (
         <NumberSetting key={name} name={name} most={most} saved={settings.data[name]} />
       ))}
+      <ProxySetting saved={settings.data.proxies} />
     </div>
   );
 }
