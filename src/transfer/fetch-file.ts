@@ -584,6 +584,8 @@ export class Fetch {
     // Bytes flowed on this connection: the fault came in the middle, and going on at once is the best answer.
     if (gotBytes && this.#lanes.size > 0 && error.code !== 'stalled') return;
     if (gotBytes && this.#patience.forgives()) return;
+    // The last one was turned away too: the server itself is away, and none of them was one too many.
+    if (!gotBytes && error.code !== 'busy') this.#mirrors.liftCeiling(mirror);
     try {
       this.#patience.waitFor(this.#waitForMirror(mirror, error));
     } catch (final) {
@@ -749,7 +751,7 @@ export class Fetch {
     await marks.rest();
     try {
       // The bytes of an old version are of no use to anybody.
-      if (this.#fatal instanceof Changed) await place.journal.remove();
+      if (this.#fatal instanceof Changed) place.journal.markGone();
       else if (!this.#isWhole()) await marks.conclude();
     } catch {
       // The disk that failed us once may fail here again; the earlier marks stay true.
