@@ -141,6 +141,7 @@ export class Limiter {
     let waitMs = Number.POSITIVE_INFINITY;
     for (const debts of groups) {
       const shareOfEach = speed / groups.length / debts.length;
+      // When half of it is paid we look again: others may owe nothing any more by then, and what they had goes to this one.
       for (const { bytes, letGo } of debts) if (letGo !== null) waitMs = Math.min(waitMs, (bytes * 500) / shareOfEach);
     }
     if (waitMs === Number.POSITIVE_INFINITY) return;

@@ -25,8 +25,8 @@ const tickMs = 250;
 const climbingTickMs = 50;
 /** Below this a second connection costs more than it brings. */
 const leastStretchBytes = 512 * 1024;
-const leastTheftBytes = 16 * 1024;
-const leastGainSeconds = 0.03;
+const leastTheftBytes = 64 * 1024;
+const leastGainSeconds = 0.05;
 /** What opening a connection counts as before the server has shown it. */
 const unknownSetUpMs = 100;
 /** Bytes that somebody waits for should not be further away than this. */

@@ -1,6 +1,6 @@
 /** Puts running downloads back when the timetable stops them, and tells those that wait what they wait for. */
 import type { QueueReason } from '#core/download.ts';
-import { ruleFor } from '#core/limits.ts';
+import { hostOf, ruleFor } from '#core/limits.ts';
 import type { Transaction } from '#core/store.ts';
 import { changeState } from '../change.ts';
 import type { Settings } from '../control.ts';
@@ -59,7 +59,7 @@ async function tellAll(
   const tell = async (reason: QueueReason, which: { among: string[] } | { notAmong: string[] }) => {
     const ids = await tx.tasks.waitingOtherwise(reason, which, atOnce);
     for (const download of await tx.downloads.getMany(ids)) {
-      const message = isStopped ? stoppedMessage : messageOf(reason, new URL(download.link).hostname, hostRules);
+      const message = isStopped ? stoppedMessage : messageOf(reason, hostOf(download.link), hostRules);
       await tx.downloads.update(download.id, { reason });
       await recordEvents(parts, tx, [downloadEvent(parts, { ...download, reason }, 'download.queued', message)]);
     }

@@ -58,6 +58,19 @@ test('a waiting worker gets work the moment there is some', async (t) => {
   assert.equal((await claims)[0]?.downloadId, id);
 });
 
+test('the room of a download that fails for good goes to the next one at once', { timeout: 5000 }, async (t) => {
+  const under = await startControl(t);
+  await under.control.changeSettings({ parallelDownloads: 1 });
+  const worker = await startWorker(under);
+  const [, next] = await addResolved(under, worker, 2);
+  const [claim] = await worker.claim(['fetch']);
+  const waiting = under.control.claim({ workerId: worker.id, room: { ...noRoom, fetch: 1 }, waitMs: 20_000 }, never);
+  await new Promise(setImmediate);
+  const failure = { code: 'not_found' as const, message: 'It is gone.', retry: 'never' as const, retryAfterMs: null };
+  await worker.finish(claim as Claim, { kind: 'failed', failure, doneBytes: 0 });
+  assert.deepEqual(downloadsOf(await waiting), [next]);
+});
+
 test('a waiting worker goes home after its time, when it hangs up, and when we drain', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);

@@ -70,6 +70,8 @@ export async function dropTask(parts: Parts, tx: Transaction, task: TaskRow): Pr
   tx.afterCommit(() => {
     parts.leases.end(task.id);
     parts.waits.forget(task.id);
+    // Somebody may have waited for its room.
+    parts.wakeUps.wake();
   });
 }
 

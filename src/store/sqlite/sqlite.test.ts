@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { createControl } from '#control/create.ts';
 import { conformStore } from '#testing/conform-store.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
+import { createFakeRandom } from '#testing/fake-random.ts';
 import { startProcess } from '#testing/process.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { createSealer } from '#wire/sealer.ts';
 import { openSqliteStore } from './sqlite.ts';
 
 const clock = createFakeClock();
@@ -89,6 +92,23 @@ test('every acknowledged row is there after kill -9 (Q1)', async (t) => {
   });
   assert.deepEqual(lost, []);
   assert.ok(acknowledged.size > 50, `only ${acknowledged.size} rows were added`);
+});
+
+test('a database from before there were limits is brought up to date, and its tasks learn their hosts', async (t) => {
+  const path = join(tempFolder(t), 'flotilla.db');
+  const before = await open(t, path);
+  const defaultDestination = { kind: 'local', name: 'Downloads', options: {} };
+  const sealer = createSealer(new Uint8Array(32));
+  const options = { store: before, clock, random: createFakeRandom(1), schemes: ['https:'], defaultDestination, sealer };
+  const control = await createControl(options);
+  const { id } = await control.submit('anna', { link: 'https://files.example.org:8443/a', options: {} });
+  await before.close();
+  const old = new DatabaseSync(path);
+  old.exec(`alter table tasks drop column host; alter table users drop column limitBytesPerSecond;
+    alter table users drop column maxActive; delete from migrations where name = '0002-limits'`);
+  old.close();
+  const after = await open(t, path);
+  assert.equal(await after.read(async (tx) => (await tx.tasks.ofDownload(id))?.host), 'files.example.org');
 });
 
 test('a database of a newer program is refused with a sentence and left alone', async (t) => {
