@@ -6,6 +6,7 @@ import type { Files } from '#core/files.ts';
 import { crc32 } from '#lib/crc32.ts';
 import { type Range, RangeSet } from '#lib/ranges.ts';
 import { createFakeRandom } from '#testing/fake-random.ts';
+import { MemoryFiles } from '#testing/memory-files.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { systemFiles } from '#wire/system.ts';
 import { continues, Journal, type Version } from './journal.ts';
@@ -91,6 +92,55 @@ test('bytes that are declared gone are claimed no more, whatever happens to the 
   journal.markWritten(set([0, 50]));
   assert.deepEqual([await claimed(same, path), await claimed(other, path)], [[[0, 50]], []]);
   journal.close();
+});
+
+test('a full disk takes away no mark, adds none, and is told of when the journal has to say less', async () => {
+  const files = new MemoryFiles();
+  const path = '/a.part.journal';
+  const journal = await Journal.prepare(files, path, version);
+  await journal.markDurable(set([0, 100]));
+  files.capacityBytes = files.usedBytes;
+  const long = new RangeSet(Array.from({ length: 400 }, (_, index): Range => [index * 20, index * 20 + 10]));
+  journal.markWritten(long);
+  await journal.markDurable(long);
+  assert.deepEqual(await claimed(files, path), [[0, 100]]);
+  for (let fill = 0; fill < 200; fill++) journal.markWritten(set([0, 100 + fill]));
+  await assert.rejects(journal.markDurable(set([0, 50])), { code: 'no_space' });
+  assert.throws(() => journal.markGone(), { code: 'no_space' });
+  const finished = { path: '/a', identity: 'x'.repeat(5000), sizeBytes: 1000, digests: [] };
+  journal.close();
+  await journal.markFinished(finished, true);
+  assert.equal((await Journal.find(files, path))?.finished, null);
+});
+
+test('what was finished is found again, with where it is', async () => {
+  const files = new MemoryFiles();
+  const path = '/a.part.journal';
+  assert.ok(await Journal.reserve(files, path, version));
+  assert.ok(!(await Journal.reserve(files, path, version)));
+  const reserved = await Journal.find(files, path);
+  assert.deepEqual([reserved?.ranges.sizeBytes, reserved?.processId, reserved?.finished], [0, 1, null]);
+  const journal = await Journal.prepare(files, path, version, true);
+  const finished = { path: '/a', identity: '1', sizeBytes: 1000, digests: [{ algorithm: 'md5' as const, hex: 'ab' }] };
+  await journal.markFinished(finished, false);
+  assert.partialDeepStrictEqual((await Journal.find(files, path))?.finished, finished);
+  await journal.remove();
+  assert.deepEqual(files.paths, []);
+});
+
+test('only a journal without one whole line is ruined', async () => {
+  const files = new MemoryFiles();
+  const line = (text: string) => `${crc32(text)} ${text}\n`;
+  for (const [text, isRuined] of [
+    ['', true],
+    ['\0'.repeat(100), true],
+    ['12345678 {"kind":"version"', true],
+    [`garbage\n${line('{"kind":"version","format":2}')}`, false],
+  ] as const) {
+    await files.writeText('/j', text);
+    assert.equal(await Journal.isRuined(files, '/j'), isRuined, JSON.stringify(text));
+  }
+  assert.equal(await Journal.isRuined(files, '/missing'), false);
 });
 
 test('a torn last line is as good as none', async (t) => {

@@ -129,8 +129,7 @@ export class Journal {
 
   /** On a full disk an old mark that claims less is true too, and the file itself may have its room already. */
   #forgive(error: unknown, ranges: RangeSet): void {
-    const isFull = error instanceof FlotillaError && error.code === 'no_space';
-    if (!isFull || ranges.sizeBytes < this.#claimedBytes) throw error;
+    if (!isNoSpace(error) || ranges.sizeBytes < this.#claimedBytes) throw error;
   }
 
   /** Nothing of what it said is true any more. Call it before the bytes go: it is on the disk when the call returns. */
@@ -151,6 +150,9 @@ export class Journal {
       this.#isThere = true;
       this.#append(file, { kind: 'finished', ...finished });
       if (isDurable) await file.flush();
+    } catch (error) {
+      // All the bytes are here: on a full disk they get their name without a note.
+      if (!isNoSpace(error)) throw error;
     } finally {
       file.close();
     }
@@ -183,6 +185,10 @@ export class Journal {
     file.append(text);
     this.#lengthBytes += text.length;
   }
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof FlotillaError && error.code === 'no_space';
 }
 
 /** May bytes of the found version be continued with bytes of this one? */
