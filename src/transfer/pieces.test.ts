@@ -23,6 +23,21 @@ test('a sender is guilty of a piece that it sent alone', () => {
   assert.deepEqual([...ledger.guiltyOf([[200, 250]])], ['two']);
 });
 
+test('of a piece that two raced for, whole or in part, nobody is guilty', () => {
+  for (const [startByte, endByte] of [
+    [100, 200],
+    [100, 110],
+    [150, 160],
+    [190, 200],
+  ] as const) {
+    const ledger = ledgerOf();
+    ledger.record('one', 0, 250);
+    ledger.record('two', startByte, endByte);
+    assert.deepEqual([...ledger.guiltyOf([[100, 200]])], [], `${startByte}`);
+    assert.deepEqual([...ledger.guiltyOf([[0, 100]])], ['one']);
+  }
+});
+
 test('what was forgotten blames only who sends it again', () => {
   const ledger = ledgerOf();
   ledger.record('one', 0, 250);

@@ -33,8 +33,15 @@ export class PieceLedger<Sender> {
   /** Who sent a whole bad piece alone. Of a piece that several sent nobody can tell which one it was. */
   guiltyOf(bad: Range[]): Set<Sender> {
     const guilty = new Set<Sender>();
-    for (const [startByte, endByte] of bad)
-      for (const [sender, ranges] of this.#sent) if (ranges.has(startByte, endByte)) guilty.add(sender);
+    for (const [startByte, endByte] of bad) {
+      const sentSome = (ranges: RangeSet) => {
+        const [gap] = ranges.missing(startByte, endByte);
+        return gap === undefined || gap[0] > startByte || gap[1] < endByte;
+      };
+      const senders = [...this.#sent].filter(([, ranges]) => sentSome(ranges));
+      const [only] = senders;
+      if (senders.length === 1 && only?.[1].has(startByte, endByte)) guilty.add(only[0]);
+    }
     return guilty;
   }
 
