@@ -3,7 +3,7 @@ import type { Destination } from '#core/destination.ts';
 import type { Digester } from '#core/digester.ts';
 import type { Files } from '#core/files.ts';
 import type { Listings } from '#core/listing.ts';
-import type { Claim, ConnectionProgress, Outcome } from '#core/protocol.ts';
+import type { Claim, ConnectionProgress, MirrorStretches, Outcome } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
 import type { RangeSet } from '#lib/ranges.ts';
@@ -45,6 +45,7 @@ export type TaskState = {
   speedBytesPerSecond: number;
   connections: ConnectionProgress[];
   ranges: [number, number][];
+  stretches: MirrorStretches[];
 };
 
 /** What a task may use while it runs. */
@@ -69,4 +70,5 @@ export const idleState: TaskState = {
   speedBytesPerSecond: 0,
   connections: [],
   ranges: [],
+  stretches: [],
 };
