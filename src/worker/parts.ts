@@ -7,6 +7,7 @@ import type { Claim, ConnectionProgress, MirrorStretches, Outcome } from '#core/
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
 import type { RangeSet } from '#lib/ranges.ts';
+import type { HostMemory } from '#transfer/ramp.ts';
 import type { Room } from '#transfer/room.ts';
 import type { SharedLimits } from '#transfer/shared-limits.ts';
 import type { Scratch } from './scratch.ts';
@@ -35,6 +36,9 @@ export type WorkerParts = {
   listings: Listings;
   scratch: Scratch;
   limits: SharedLimits;
+  hosts: HostMemory;
+  /** Told every decision of the transfer core, when somebody looks for a reason. */
+  debug?(line: string): void;
 };
 
 /** How far a running task is. */
