@@ -10,6 +10,7 @@ import { createFakeClock } from '#testing/fake-clock.ts';
 import { createFakeRandom } from '#testing/fake-random.ts';
 import { startProcess } from '#testing/process.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { createSealer } from '#wire/sealer.ts';
 import { openSqliteStore } from './sqlite.ts';
 
 const clock = createFakeClock();
@@ -97,7 +98,8 @@ test('a database from before there were limits is brought up to date, and its ta
   const path = join(tempFolder(t), 'flotilla.db');
   const before = await open(t, path);
   const defaultDestination = { kind: 'local', name: 'Downloads', options: {} };
-  const options = { store: before, clock, random: createFakeRandom(1), schemes: ['https:'], defaultDestination };
+  const sealer = createSealer(new Uint8Array(32));
+  const options = { store: before, clock, random: createFakeRandom(1), sealer, schemes: ['https:'], defaultDestination };
   const control = await createControl(options);
   const { id } = await control.submit('anna', { link: 'https://files.example.org:8443/a', options: {} });
   await before.close();
