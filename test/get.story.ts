@@ -1,36 +1,19 @@
 /** `flotilla get` as people and scripts see it: real processes through the launcher, a server on loopback that lies. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { namesIn } from '#testing/fetch-into.ts';
-import { type StartedProcess, startProcess } from '#testing/process.ts';
+import { runGet as get, launcher, type Ran, startPlainly as start } from '#testing/run-get.ts';
 import { type Behaviour, type HostileParams, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes, sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import { serveHttpProxy } from '#testing/serve-tunnels.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 
-const launcher = join(import.meta.dirname, '../flotilla');
 const body = sampleBytes(6_000_000, 21);
 const sha256 = createHash('sha256').update(body).digest('hex');
-
-const plain = { FLOTILLA_NET_ALLOW: undefined, FORCE_COLOR: undefined, NO_COLOR: undefined };
-
-function start(t: Scope, args: readonly string[], command = launcher): Promise<StartedProcess> {
-  return startProcess(t, command, args, { env: plain });
-}
-
-type Ran = { code: number | null; stdout: string; stderr: string };
-
-/** Runs `flotilla get` to its end. */
-async function get(t: Scope, folder: string, ...args: string[]): Promise<Ran> {
-  const run = await start(t, ['get', '-d', folder, '--max-tries', '2', ...args]);
-  const { code } = await run.exited;
-  return { code, stdout: run.stdout, stderr: run.stderr };
-}
 
 const isWhole = (path: string, expected = body) => readFileSync(path).equals(expected);
 const events = (text: string): Record<string, unknown>[] =>
@@ -252,33 +235,6 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.doesNotMatch(ran.stderr + ran.stdout, /topsecret/);
   });
 
-  // Disks
-
-  // Some machines allow no namespaces; the one that proves a change has to.
-  const mayMount = Boolean(process.env.CI) || spawnSync('unshare', ['-rm', 'true']).status === 0;
-
-  /** Runs `get` where the folder is a small disk of its own, and tells what is left on it after the word "left:". */
-  async function getOnDisk(t: Scope, mountOptions: string, url: string): Promise<Ran> {
-    const script = `mount -t tmpfs -o ${mountOptions} tmpfs "$1" && { "$2" get -d "$1" --max-tries 2 "$3"; code=$?; echo "left:" $(ls -A "$1") >&2; exit $code; }`;
-    const run = await start(t, ['-rm', 'sh', '-c', script, 'sh', tempFolder(t), launcher, url], 'unshare');
-    const { code } = await run.exited;
-    return { code, stdout: run.stdout, stderr: run.stderr };
-  }
-
-  const disks: [name: string, mount: string, behaviour: Behaviour, code: number, sentence: RegExp][] = [
-    ['a disk that is too small', 'size=1m', 'plain', 8, /has 1 MiB free, but 5\.7 MiB are still to come/],
-    ['a disk that fills up on the way', 'size=1m', 'chunked', 8, /The disk is full: .* could not be written\. Free some space/],
-    ['a disk that is read-only', 'ro', 'plain', 1, /cannot be written: (the file system is read-only|permission was denied)/],
-  ];
-  for (const [name, mount, behaviour, code, sentence] of disks) {
-    test(`${name} exits with ${code} and leaves nothing`, { skip: !mayMount }, async (t) => {
-      const ran = await getOnDisk(t, mount, server.url(behaviour));
-      assert.match(ran.stderr, sentence);
-      assert.match(ran.stderr, /left:\s*$/);
-      assert.deepEqual([ran.code, ran.stdout], [code, '']);
-    });
-  }
-
   test('a folder that cannot be one exits with 1 and a sentence', async (t) => {
     const file = join(tempFolder(t), 'file');
     writeFileSync(file, 'x');
@@ -352,9 +308,8 @@ describe('flotilla get', { concurrency: 3 }, () => {
     const closed = await get(t, folder, path);
     assert.equal(closed.code, 6, closed.stderr);
     assert.match(closed.stderr, /127\.0\.0\.1 is in the range 127\.0\.0\.0\/8/);
-    const run = await startProcess(t, launcher, ['get', '-d', folder, '-o', 'mine.bin', path], {
-      env: { ...plain, FLOTILLA_NET_ALLOW: '127.0.0.0/8' },
-    });
+    const args = ['get', '-d', folder, '-o', 'mine.bin', path];
+    const run = await start(t, args, launcher, { FLOTILLA_NET_ALLOW: '127.0.0.0/8' });
     assert.equal((await run.exited).code, 0, run.stderr);
     assert.deepEqual(namesIn(folder), ['list.meta4', 'mine.bin']);
     assert.ok(isWhole(join(folder, 'mine.bin')));

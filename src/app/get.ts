@@ -1,29 +1,33 @@
 /** `flotilla get`: downloads links in the foreground, without a server. */
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { exitCodeOf, exitCodeOfAll, exitCodes } from '#cli/exit-codes.ts';
 import { blockScreen, type GetItem, type GetScreen, jsonScreen, plainScreen, type Terminal } from '#cli/get-screen.ts';
 import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
-import type { Files } from '#core/files.ts';
 import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { checkListedWishes, type ListedFile, promisedOf } from '#core/listing.ts';
-import { insideRoot, nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
+import { insideRoot, nameFromLink } from '#core/names.ts';
 import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
-import type { Digest } from '#core/resolution.ts';
+import { type Digest, modifiedAt } from '#core/resolution.ts';
 import type { ByteSession, SourceContext, SourceFacts } from '#core/source.ts';
+import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
 import { sourceOf } from '#sources/index.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
-import type { Promised } from '#transfer/fetch-task.ts';
-import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
-import { openPlace, type Place } from '#transfer/place.ts';
+import type { FetchResult, Promised } from '#transfer/fetch-task.ts';
+import type { Found } from '#transfer/journal.ts';
+import { findLeftBehind, type LeftBehind } from '#transfer/left-behind.ts';
+import type { Opening } from '#transfer/place.ts';
 import { readListing } from '#transfer/read-listing.ts';
+import { type Need, Room, type Share } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
+import { Unfinished } from '#transfer/unfinished.ts';
+import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { isMetalinkName, metalink } from '#wire/metalink.ts';
@@ -52,6 +56,13 @@ export type GetOptions = {
   quiet?: boolean;
   /** false with `--no-digest`. */
   digest: boolean;
+  scratch?: string;
+  remoteTime?: boolean;
+  preallocate?: boolean;
+  /** Bytes. */
+  keepFree?: number;
+  /** Seconds. */
+  waitForSpace: number;
   ifChanged?: boolean;
 } & RequestFlags;
 
@@ -89,7 +100,9 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
 /** Long lists take the shorter way first; what is left of them waits for the ordinary one. */
 async function getList(run: Run, signal: AbortSignal): Promise<void> {
   const { context, request, proxies, folder, options, screen } = run;
-  if (isLimited(options) || options.ifChanged || run.waiting.isEmpty) return;
+  const isUnusual =
+    isLimited(options) || options.ifChanged || run.scratch !== null || options.remoteTime || options.preallocate;
+  if (isUnusual || run.waiting.isEmpty) return;
   const release = run.waiting.hold();
   const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
     own === folder &&
@@ -111,9 +124,12 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       screen.done(item, result);
       run.exitCodesSeen.push(exitCodes.ok);
     },
-    failed({ item }, error) {
-      item.state = 'failed';
+    failed(wanted, error) {
+      const { item } = wanted;
       const failure = toFailure(error);
+      // The ordinary way waits for room.
+      if (failure.code === 'no_space') return run.waiting.add(wanted);
+      item.state = 'failed';
       screen.failed(item, failure, false);
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
@@ -127,6 +143,9 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
 type Run = {
   options: GetOptions;
   folder: string;
+  /** Where unfinished files lie; null: beside the finished ones. */
+  scratch: string | null;
+  room: Room;
   checksum: Digest | null;
   context: SourceContext;
   request: RequestOptions;
@@ -138,8 +157,9 @@ type Run = {
   items: GetItem[];
   /** Those that nobody has begun. */
   waiting: WorkQueue<Wanted>;
-  /** What earlier runs left, by folder and link. */
+  /** What earlier runs left, by folder and link, in the folders that were looked at. */
   leftBehind: Map<string, LeftBehind[]>;
+  scanned: Set<string>;
   /** Paths that downloads of this call are using. */
   names: Set<string>;
   exitCodesSeen: number[];
@@ -180,11 +200,15 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   const proxies = readProxyRules(options);
   const folder = resolve(options.dir);
   await files.makeFolder(folder);
+  const scratch = options.scratch === undefined ? null : resolve(options.scratch);
+  if (scratch !== null) await files.makeFolder(scratch);
   const opened = await rangesOfTypedHosts([...links, ...mirrors], (link) => typedProxy(link, request, proxies));
   const egress = openGate([...netAllow(environment), ...opened]);
   const run: Run = {
     options,
     folder,
+    scratch,
+    room: new Room(files, clock, options.keepFree ?? null),
     checksum,
     context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
     request,
@@ -194,10 +218,12 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     screen: chooseScreen(options),
     items: [],
     waiting: new WorkQueue(),
-    leftBehind: await findLeftBehind(folder),
+    leftBehind: new Map(),
+    scanned: new Set(),
     names: new Set(),
     exitCodesSeen: [],
   };
+  await findIn(run, folder);
   for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
   for (const path of documents) await wantListed(run, metalink.read(await readDocumentFile(path)), null);
   return run;
@@ -234,14 +260,12 @@ function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
 async function wantListed(run: Run, listed: ListedFile[], typed: URL | null): Promise<void> {
   const { output, checksum } = run.options;
   checkListedWishes(listed, { isNamed: output !== undefined || checksum !== undefined, hasMirrors: false });
-  const scanned = new Set([run.folder]);
   for (const file of listed) {
     const parts = file.path.split('/');
     const name = output ?? (parts.pop() as string);
     const folder = output === undefined && parts.length > 0 ? insideRoot(run.folder, parts.join('/')) : run.folder;
     await files.makeFolder(folder);
-    if (!scanned.has(folder)) for (const [key, left] of await findLeftBehind(folder)) run.leftBehind.set(key, left);
-    scanned.add(folder);
+    await findIn(run, folder);
     const [link, ...mirrors] = file.links.map(parseLink) as [URL, ...URL[]];
     want(run, { link, folder, name, mirrors, promised: promisedOf(file), typed });
   }
@@ -272,24 +296,20 @@ async function readDocumentFile(path: string): Promise<Uint8Array> {
 /** The link leads to a Metalink document: not it is wanted, but what it lists. */
 class MetalinkFound extends Error {}
 
-type LeftBehind = { path: string; journal: Found };
+/** Every folder that unfinished files may lie in is looked at once. */
+async function findIn(run: Run, folder: string): Promise<void> {
+  const scratch = scratchFor(run, folder);
+  if (run.scanned.has(scratch)) return;
+  run.scanned.add(scratch);
+  for (const [link, left] of await findLeftBehind(files, scratch)) run.leftBehind.set(leftKey(scratch, link), left);
+}
+
+function scratchFor({ scratch }: Run, folder: string): string {
+  return scratch ?? folder;
+}
 
 function leftKey(folder: string, link: string): string {
   return `${folder}\n${link}`;
-}
-
-/** Unfinished files of runs that are over. */
-async function findLeftBehind(folder: string): Promise<Map<string, LeftBehind[]>> {
-  const byLink = new Map<string, LeftBehind[]>();
-  for (const entry of await files.list(folder)) {
-    if (!entry.endsWith(partSuffix + journalSuffix)) continue;
-    const path = join(folder, entry.slice(0, -journalSuffix.length));
-    const journal = await Journal.find(files, path + journalSuffix);
-    if (journal === null || isInUse(files, journal)) continue;
-    const key = leftKey(folder, journal.link);
-    byLink.set(key, [...(byLink.get(key) ?? []), { path, journal }]);
-  }
-  return byLink;
 }
 
 function chooseScreen({ json, quiet }: GetOptions): GetScreen {
@@ -348,66 +368,26 @@ function listenForInterrupt(stop: AbortController): () => void {
 
 /** Gets one link; resolves with its exit code and never rejects for an expected failure. */
 async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<number> {
-  const { screen, options } = run;
-  const { link, item, mirrors, promised, typed } = wanted;
-  const beganMs = clock.mono();
-  const unfinished = new Unfinished(run, wanted);
-  const limits = run.limits.begin(item.link, '', (message) => screen.note(item, message));
-  const each = new Limiter(clock, options.limitEach ?? null);
-  const context = { ...run.context, hosts: limits.hosts };
-  let ticker: ReturnType<typeof setInterval> | null = null;
+  const { screen } = run;
+  const { item } = wanted;
+  const unfinished = beginUnfinished(run, wanted);
   try {
     const wish = currentWish(wanted);
-    const currency = options.ifChanged ? await checkCurrency(wish, askServer(run, wanted, signal)) : null;
+    const currency = run.options.ifChanged ? await checkCurrency(wish, askServer(run, wanted, signal)) : null;
     if (currency !== null && 'path' in currency) {
       Object.assign(item, { state: 'done', name: currency.name });
       screen.unchanged(item, currency.path, currency.sinceMs);
       return exitCodes.ok;
     }
-    const found = unfinished.find();
     item.state = 'active';
-    const fetch: Fetch = new Fetch({
-      clock,
-      random,
-      digester: run.digester,
-      link,
-      mirrors,
-      ...(promised === null ? {} : { promised }),
-      openSession: (server) => openSession(run, server, typed, context),
-      firstByte: found?.ranges.contiguousEnd(0) ?? 0,
-      limitersOf: (host) => [...limits.limitersOf(host), each],
-      options: {
-        connections: options.connections,
-        maxTries: options.maxTries,
-        stallMs: options.stallTimeout * 1000,
-        longestWaitMs,
-        checksum: run.checksum,
-        alwaysSha256: options.digest,
-      },
-      note: ({ message }) => screen.note(item, message),
-      ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
-      async place(facts) {
-        if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
-        const place = await unfinished.place(facts);
-        item.name = unfinished.name;
-        item.sizeBytes = facts.sizeBytes;
-        screen.started(item, place.ranges.sizeBytes);
-        return place;
-      },
-    });
-    ticker = setInterval(() => {
-      const { doneBytes, sizeBytes, speedBytesPerSecond, connections } = fetch.progress();
-      Object.assign(item, { doneBytes, sizeBytes, speedBytesPerSecond, connectionCount: connections.length });
-    }, 250);
-    const result = await fetch.run(signal);
-    const finished = await unfinished.finish();
-    const path =
-      currency === null ? finished : await settleCurrent(wish, finished, currency.replaces, unfinished.name, result.facts);
-    const { sizeBytes, digests, verifiedAgainst } = result;
+    const home = await bringHome(run, wanted, unfinished, signal);
+    const { sizeBytes, digests, verifiedAgainst, seconds, facts } = home;
+    const isSettled = currency !== null && facts !== null;
+    const path = isSettled ? await settleCurrent(wish, home.path, currency.replaces, unfinished.name, facts) : home.path;
     Object.assign(item, { state: 'done', doneBytes: sizeBytes, sizeBytes });
     const sha256 = digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex ?? null;
     const kept = verifiedAgainst.map(({ algorithm }) => algorithm);
-    screen.done(item, { path, sizeBytes, sha256, verifiedAgainst: kept, seconds: (clock.mono() - beganMs) / 1000 });
+    screen.done(item, { path, sizeBytes, sha256, verifiedAgainst: kept, seconds });
     return exitCodes.ok;
   } catch (thrown) {
     const error = thrown instanceof MetalinkFound ? await openMetalink(run, wanted, signal) : thrown;
@@ -425,10 +405,133 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
     if (!(error instanceof FlotillaError) && environment.FLOTILLA_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
     return exitCodeOf(failure.code);
   } finally {
-    if (ticker !== null) clearInterval(ticker);
-    limits.end();
     unfinished.release();
   }
+}
+
+type Home = {
+  /** null: an earlier run fetched it. */
+  facts: SourceFacts | null;
+  path: string;
+  sizeBytes: number;
+  digests: Digest[];
+  verifiedAgainst: Digest[];
+  seconds: number;
+};
+
+/** Fetches the file and gives it its name, with waits for room in between. */
+async function bringHome(run: Run, wanted: Wanted, unfinished: Unfinished, signal: AbortSignal): Promise<Home> {
+  const beganMs = clock.mono();
+  let found = unfinished.find();
+  // Where another version is to take its place, being here is not the end of it.
+  const finished = run.options.ifChanged ? null : await unfinished.finishedBefore(run.checksum);
+  if (finished !== null) {
+    wanted.item.name = unfinished.name;
+    run.screen.note(wanted.item, 'It is here already and whole: an earlier run was stopped right after it.');
+    return { ...finished, facts: null, verifiedAgainst: [], seconds: 0 };
+  }
+  for (;;) {
+    const share = run.room.share();
+    try {
+      const running = AbortSignal.any([signal, share.full]);
+      const result = await fetchOnce(run, wanted, unfinished, found, share, running);
+      const modifiedAtMs = run.options.remoteTime ? modifiedAt(result.facts.validator) : null;
+      const path = await unfinished.finish(result.sizeBytes, result.digests, modifiedAtMs, running);
+      return { ...result, path, seconds: (clock.mono() - beganMs) / 1000 };
+    } catch (error) {
+      if (signal.aborted || !(error instanceof FlotillaError) || error.code !== 'no_space') throw error;
+      share.release();
+      await untilThereIsRoom(run, wanted, share.needs, error, signal);
+      found = await unfinished.findAgain();
+    } finally {
+      share.release();
+    }
+  }
+}
+
+async function fetchOnce(
+  run: Run,
+  wanted: Wanted,
+  unfinished: Unfinished,
+  found: Found | null,
+  share: Share,
+  signal: AbortSignal,
+): Promise<FetchResult> {
+  const { screen, options } = run;
+  const { link, item, mirrors, promised, typed } = wanted;
+  const beganMs = clock.mono();
+  const limits = run.limits.begin(item.link, '', (message) => screen.note(item, message));
+  const each = new Limiter(clock, options.limitEach ?? null);
+  const context = { ...run.context, hosts: limits.hosts };
+  const fetch: Fetch = new Fetch({
+    clock,
+    random,
+    digester: run.digester,
+    link,
+    mirrors,
+    ...(promised === null ? {} : { promised }),
+    openSession: (server) => openSession(run, server, typed, context),
+    firstByte: found?.ranges.contiguousEnd(0) ?? 0,
+    limitersOf: (host) => [...limits.limitersOf(host), each],
+    options: {
+      connections: options.connections,
+      maxTries: options.maxTries,
+      stallMs: options.stallTimeout * 1000,
+      longestWaitMs,
+      checksum: run.checksum,
+      alwaysSha256: options.digest,
+    },
+    note: ({ message }) => screen.note(item, message),
+    ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
+    async place(facts) {
+      if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
+      const allocate: Opening['allocate'] = (...room) =>
+        allocateOnDisk(...room, signal, (message) => screen.note(item, message));
+      const place = await unfinished.place(facts, { share, ...(options.preallocate ? { allocate } : {}) });
+      item.name = unfinished.name;
+      item.sizeBytes = facts.sizeBytes;
+      screen.started(item, place.ranges.sizeBytes);
+      return place;
+    },
+  });
+  const ticker = setInterval(() => {
+    const { doneBytes, sizeBytes, speedBytesPerSecond, connections } = fetch.progress();
+    Object.assign(item, { doneBytes, sizeBytes, speedBytesPerSecond, connectionCount: connections.length });
+  }, 250);
+  try {
+    return await fetch.run(signal);
+  } finally {
+    clearInterval(ticker);
+    limits.end();
+  }
+}
+
+/** Throws what was wrong when there is no room for as long as the user wants to wait, or when waiting cannot help. */
+async function untilThereIsRoom(
+  run: Run,
+  { item, folder }: Wanted,
+  needs: readonly Need[],
+  error: FlotillaError,
+  signal: AbortSignal,
+): Promise<void> {
+  const seconds = run.options.waitForSpace;
+  if (seconds === 0 || error.retry === 'never') throw error;
+  run.screen.note(item, `${error.message} Waiting for room, up to ${formatSeconds(seconds)}.`);
+  Object.assign(item, { speedBytesPerSecond: 0, connectionCount: 0 });
+  // Without a word about the needs it was the very first step that failed.
+  const wanted = needs.length > 0 ? needs : [{ folder: scratchFor(run, folder), bytesToCome: () => null }];
+  if (!(await run.room.waitFor(wanted, seconds * 1000, signal))) throw error;
+  run.screen.note(item, 'There is room again.');
+}
+
+function beginUnfinished(run: Run, { link, folder, name }: Wanted): Unfinished {
+  const identity = showLink(link);
+  const scratch = scratchFor(run, folder);
+  const leftBehind = run.leftBehind.get(leftKey(scratch, identity)) ?? [];
+  return new Unfinished(
+    { files, digester: run.digester, taken: run.names, leftBehind },
+    { link, identity, folder, scratch, name },
+  );
 }
 
 function currentWish({ link, folder, name, promised }: Wanted): CurrentWish {
@@ -471,100 +574,6 @@ async function openMetalink(run: Run, { link, item, mirrors }: Wanted, signal: A
   } catch (error) {
     return error;
   }
-}
-
-/** The unfinished file of one link in the target folder: found again, or given a name of its own. */
-class Unfinished {
-  readonly #run: Run;
-  readonly #wanted: Wanted;
-  #found: LeftBehind | null = null;
-  #path: string | null = null;
-  #place: Place | null = null;
-  #reserved: string[] = [];
-  /** The name people will see; known after `place`. */
-  name = '';
-
-  constructor(run: Run, wanted: Wanted) {
-    this.#run = run;
-    this.#wanted = wanted;
-  }
-
-  /** What an interrupted run of the same link left in the folder, unless that run is still going. */
-  find(): Found | null {
-    const left = this.#run.leftBehind.get(leftKey(this.#wanted.folder, this.#identity()))?.pop();
-    if (left === undefined) return null;
-    this.#reserve(left.path);
-    this.#found = left;
-    return left.journal;
-  }
-
-  async place(facts: SourceFacts): Promise<Place> {
-    const { folder, link, name } = this.#wanted;
-    this.name = safeName(name ?? facts.suggestedName ?? '', nameFromLink(link));
-    // A second call means that the content changed: the first file is used again, from its start.
-    this.#path ??= this.#found?.path ?? (await this.#freePath(this.name));
-    const found = this.#found?.journal ?? null;
-    this.#found = null;
-    this.#place = await openPlace(files, this.#path, folder, this.#identity(), facts, found);
-    return this.#place;
-  }
-
-  /** Gives the finished file its name; returns the path. */
-  async finish(): Promise<string> {
-    const part = this.#path as string;
-    for (let number = 0; ; number++) {
-      const path = join(this.#wanted.folder, numberedName(this.name, number));
-      if (await files.claimName(part, path)) {
-        await this.#place?.journal.remove();
-        return path;
-      }
-    }
-  }
-
-  /** After a failure: keeps what is worth going on with, removes the rest. True when something is kept. */
-  async abandon(mayHelpLater: boolean): Promise<boolean> {
-    if (this.#path === null) return false;
-    const journal = await Journal.find(files, this.#path + journalSuffix);
-    if (mayHelpLater && journal !== null && journal.sizeBytes !== null && journal.ranges.sizeBytes > 0) return true;
-    await files.remove(this.#path);
-    await files.remove(this.#path + journalSuffix);
-    return false;
-  }
-
-  release(): void {
-    for (const path of this.#reserved) this.#run.names.delete(path);
-  }
-
-  /** The first path for unfinished bytes that nothing uses: no finished file of that name, no other unfinished one. */
-  async #freePath(name: string): Promise<string> {
-    const { names } = this.#run;
-    const { folder } = this.#wanted;
-    for (let number = 0; ; number++) {
-      const final = join(folder, numberedName(name, number));
-      const path = join(folder, partName(numberedName(name, number)));
-      if (names.has(path) || (await files.sizeOf(final)) !== null) continue;
-      // Made at once, so that nobody else takes the name: another download of this call, or another run.
-      if (!(await files.makeNew(path))) continue;
-      this.#reserve(path);
-      return path;
-    }
-  }
-
-  #reserve(path: string): void {
-    this.#run.names.add(path);
-    this.#reserved.push(path);
-  }
-
-  /** The link as the journal keeps it: without a password, which has no business on a disk. */
-  #identity(): string {
-    return showLink(this.#wanted.link);
-  }
-}
-
-const partSuffix = '.part';
-
-function isInUse(system: Files, journal: Found): boolean {
-  return journal.processId !== null && system.isOtherProcess(journal.processId);
 }
 
 function partition<T>(items: T[], isFirst: (item: T) => boolean): [T[], T[]] {

@@ -48,6 +48,19 @@ export async function runProgram(args: string[]): Promise<number> {
         .default(30)
         .argParser(wholeNumber(1, 3600)),
     )
+    .option('--scratch <folder>', 'folder for unfinished files, on any disk (default: beside the finished ones)')
+    .option('--preallocate', 'take the whole room on the disk before the first byte, instead of bit by bit')
+    .addOption(
+      new Option('--keep-free <size>', 'room that is left on every disk, such as 2G (default: 64M, at most 1 %)').argParser(
+        size,
+      ),
+    )
+    .addOption(
+      new Option('--wait-for-space <seconds>', 'how long to wait for room on a full disk; 0 does not wait')
+        .default(300)
+        .argParser(wholeNumber(0, 31_536_000)),
+    )
+    .option('--remote-time', 'give the file the time of its last change on the server')
     .option('--if-changed', 'fetch a file that is there already only if the server has another version, and replace it')
     .option('--no-digest', 'compute no SHA-256 when none was promised')
     .option('--json', 'one JSON event per line on standard output')
@@ -77,6 +90,9 @@ export async function runProgram(args: string[]): Promise<number> {
     .addOption(new Option('--port <port>', 'port of page and API (FLOTILLA_PORT, 3568)').argParser(wholeNumber(0, 65535)))
     .option('--host <address>', 'address to listen on (FLOTILLA_HOST, 127.0.0.1)')
     .option('--downloads <folder>', 'where finished files go, at the first start (FLOTILLA_DOWNLOADS)')
+    .option('--scratch <folder>', 'unfinished files, on any disk (FLOTILLA_SCRATCH, in the data folder)')
+    .option('--preallocate', 'take the whole room of a file before its first byte (FLOTILLA_PREALLOCATE)')
+    .option('--keep-free <size>', 'room left on the disk of unfinished files (FLOTILLA_KEEP_FREE, 64M, at most 1 %)')
     .option('--net-allow <ranges>', 'refused address ranges that downloads may reach all the same (FLOTILLA_NET_ALLOW)')
     .option('--allowed-hosts <names>', 'further names under which people reach this server (FLOTILLA_ALLOWED_HOSTS)')
     .option('--trusted-proxies <ranges>', 'proxies whose X-Forwarded headers count (FLOTILLA_TRUSTED_PROXIES)')
@@ -142,6 +158,12 @@ function wholeNumber(least: number, most: number): (text: string) => number {
     }
     return number;
   };
+}
+
+function size(text: string): number {
+  const sizeBytes = parseBytes(text);
+  if (sizeBytes === null) throw new InvalidArgumentError('It must be a size, such as 800K, 5M or 1.5G.');
+  return sizeBytes;
 }
 
 function byteCount(text: string): number {

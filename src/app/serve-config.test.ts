@@ -38,9 +38,28 @@ test('lists are separated by commas in flags and variables', (t) => {
   );
 });
 
+test('scratch is in the data folder unless it has its own', (t) => {
+  const env = withFile(t, 'scratch: /from/file\n');
+  assert.equal(serveConfig({ data: '/data' }, withFile(t, '')).scratch, '/data/scratch');
+  assert.equal(serveConfig({ data: '/data' }, env).scratch, '/from/file');
+  assert.equal(serveConfig({ data: '/data', scratch: '/flag' }, { ...env, FLOTILLA_SCRATCH: '/env' }).scratch, '/flag');
+});
+
+test('what stays free and what is taken at once can be said in every place', (t) => {
+  const of = (...given: Parameters<typeof serveConfig>) => {
+    const { keepFree, preallocate } = serveConfig(...given);
+    return [keepFree, preallocate];
+  };
+  assert.deepEqual(of({}, withFile(t, '')), [null, false]);
+  assert.deepEqual(of({ keepFree: '2G', preallocate: true }, withFile(t, '')), [2 * 1024 ** 3, true]);
+  assert.deepEqual(of({}, withFile(t, '', { FLOTILLA_KEEP_FREE: '0', FLOTILLA_PREALLOCATE: '1' })), [0, true]);
+  assert.deepEqual(of({}, withFile(t, 'keepFree: 1000\npreallocate: true\n')), [1000, true]);
+});
+
 const refusals: [text: string, env: Record<string, string>, sentence: RegExp][] = [
   ['prot: 1\n', {}, /unknown option prot/],
   ['port: many\n', {}, /port: /],
+  ['keepFree: a lot\n', {}, /keepFree: It must be a size/],
   ['', { FLOTILLA_BOOTSTRAP_TOKEN: 'short' }, /bootstrapToken: /],
   ['- a list\n', {}, /is not a YAML list of options/],
 ];

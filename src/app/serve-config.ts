@@ -4,10 +4,20 @@ import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
+import { parseBytes } from '#lib/format.ts';
 import { defaultDataFolder, type Environment, splitList } from './config.ts';
 
 const serveOptions = z.strictObject({
-  data: z.string().describe('Folder of the database and of unfinished files.'),
+  data: z.string().describe('Folder of the database, and of unfinished files unless they have their own.'),
+  scratch: z.string().describe('Folder of unfinished files; it belongs to this server alone.'),
+  preallocate: onOff('Take the whole room of a file on the disk before its first byte.'),
+  keepFree: z
+    .preprocess(
+      (given) => (typeof given === 'string' ? (parseBytes(given) ?? given) : given),
+      z.int('It must be a size, such as 2G.').min(0).nullable(),
+    )
+    .default(null)
+    .describe('Room that is left on the disk of unfinished files; 64M, but at most 1 %, when not given.'),
   host: z.string().default('127.0.0.1').describe('Address to listen on.'),
   port: z.coerce.number().int().min(0).max(65535).default(3568).describe('Port of page and API; 0 takes a free one.'),
   downloads: z.string().describe('Where finished files go; only read at the first start.'),
@@ -27,6 +37,14 @@ function listOf(help: string) {
     .describe(help);
 }
 
+/** A flag without a value, `true` and `false` in YAML, `1` and `0` in the environment. */
+function onOff(help: string) {
+  return z
+    .union([z.boolean(), z.enum(['1', '0', 'true', 'false']).transform((word) => word === '1' || word === 'true')])
+    .default(false)
+    .describe(help);
+}
+
 /** Brings flags, environment, file and defaults together. Throws `link_invalid` with a sentence that names the option. */
 export function serveConfig(flags: Record<string, unknown>, env: Environment): ServeOptions {
   const file = readConfigFile(env);
@@ -37,6 +55,7 @@ export function serveConfig(flags: Record<string, unknown>, env: Environment): S
   }
   given.data = resolve(String(given.data ?? defaultDataFolder(env)));
   given.downloads = resolve(String(given.downloads ?? join(given.data as string, 'downloads')));
+  given.scratch = resolve(String(given.scratch ?? join(given.data as string, 'scratch')));
   const parsed = serveOptions.safeParse(given);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

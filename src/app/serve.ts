@@ -62,7 +62,8 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
   // Before anybody can call: it also makes the owner of what the bootstrap token adds.
   const claimCode = await users.openClaim();
   const origin = await listen(api, options);
-  const worker = await startEmbeddedWorker(control, { dataFolder: options.data, netAllow: options.netAllow }, log);
+  const { data: dataFolder, scratch: scratchFolder, netAllow, keepFree: keepFreeBytes, preallocate } = options;
+  const worker = await startEmbeddedWorker(control, { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate }, log);
   const sweeper = setInterval(() => {
     control.sweep().catch((error) => log(`the sweep failed: ${toFailure(error).message}`));
   }, sweepMs);

@@ -6,7 +6,9 @@ import { taskKinds } from '#core/protocol.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sourceOf, sources } from '#sources/index.ts';
+import { Room } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
+import { allocate } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { metalink } from '#wire/metalink.ts';
@@ -16,11 +18,19 @@ import { Worker } from '#worker/worker.ts';
 import { openGate } from './outlet.ts';
 import { callThrough, type PortMessage } from './port-calls.ts';
 
-export type WorkerThreadData = { dataFolder: string; netAllow: string[] };
+export type WorkerThreadData = {
+  /** Holds the worker's identity. */
+  dataFolder: string;
+  scratchFolder: string;
+  netAllow: string[];
+  /** null: as `Room` chooses. */
+  keepFreeBytes: number | null;
+  preallocate: boolean;
+};
 
 if (parentPort === null) throw new Error('this file is the entry of a thread');
 const port = parentPort;
-const { dataFolder, netAllow } = workerData as WorkerThreadData;
+const { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate } = workerData as WorkerThreadData;
 const tell = (told: string, text?: string) =>
   port.postMessage({ told, ...(text !== undefined && { text }) } satisfies PortMessage);
 
@@ -32,12 +42,14 @@ const parts = {
   random,
   files,
   digester,
+  room: new Room(files, clock, keepFreeBytes),
+  ...(preallocate ? { allocate } : {}),
   sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
   sourceOf,
   destinationOf,
   listings: metalink,
   limits: new SharedLimits(clock),
-  scratch: new Scratch(files, join(dataFolder, 'scratch')),
+  scratch: new Scratch(files, scratchFolder),
 };
 const worker = new Worker(callThrough(port), parts, {
   hello: {

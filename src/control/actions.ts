@@ -1,4 +1,4 @@
-import { type DownloadOptions, isFinished } from '#core/download.ts';
+import { type DownloadOptions, isFinished, isWaitingForRetry } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { StoredDownload, Transaction } from '#core/store.ts';
@@ -184,7 +184,7 @@ function changeOptions(before: DownloadOptions, wishes: Wishes): DownloadOptions
 
 /** A retry that waits for its time goes now. */
 async function hurry(parts: Parts, tx: Transaction, download: StoredDownload): Promise<StoredDownload> {
-  const task = download.reason === 'retry' ? await tx.tasks.ofDownload(download.id) : null;
+  const task = isWaitingForRetry(download.reason) ? await tx.tasks.ofDownload(download.id) : null;
   if (task?.status !== 'waiting') return download;
   await freeTask(parts, tx, task);
   tx.afterCommit(() => parts.waits.forget(task.id));

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isFinished } from '#core/download.ts';
+import { isFinished, isWaitingForRetry } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { Claim, Outcome, TaskKind } from '#core/protocol.ts';
 import type { StoredDownload } from '#core/store.ts';
@@ -217,7 +217,7 @@ class World {
     assert.equal(task?.epoch ?? 0, held?.claim.epoch ?? task?.epoch ?? 0);
     if (download.state === 'queued') {
       assert.ok(task !== null);
-      assert.equal(task.status === 'waiting', download.reason === 'retry');
+      assert.equal(task.status === 'waiting', isWaitingForRetry(download.reason));
       assert.ok(task.status !== 'leased' || task.order !== null);
     } else if (download.state === 'active') {
       assert.ok(task?.status === 'leased' || (download.phase === 'deliver' && task?.status === 'ready'));

@@ -16,6 +16,7 @@ export async function report(parts: Parts, request: ReportRequest): Promise<Repo
   const { workerId } = request;
   await ensureOnline(parts, workerId);
   parts.presence.see(workerId);
+  if (typeof request.spareBytes === 'number') parts.waits.offerRoom(request.spareBytes);
   const orders = request.tasks.map((progress) => takeProgress(parts, workerId, progress)).filter((order) => order !== null);
   const limits = await parts.store.read(async (tx) => limitsOf(parts, tx, workerId, await readSettings(tx)));
   return { orders, discard: await uselessScratch(parts, workerId, request.holding), limits };

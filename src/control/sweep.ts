@@ -1,3 +1,4 @@
+import { isWaitingForRetry } from '#core/download.ts';
 import type { TaskRow } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
@@ -117,7 +118,7 @@ async function wakeDueTasks(parts: Parts): Promise<void> {
       if (task?.status !== 'waiting') continue;
       await tx.tasks.update(taskId, { status: 'ready', runnableAtMs: null });
       const download = task.kind === 'erase' ? null : await tx.downloads.get(task.downloadId);
-      if (download?.state !== 'queued' || download.reason !== 'retry') continue;
+      if (download?.state !== 'queued' || !isWaitingForRetry(download.reason)) continue;
       const ready = { ...download, reason: 'slot', retryAtMs: null } as const;
       await tx.downloads.update(download.id, { reason: 'slot', retryAtMs: null });
       await recordEvents(parts, tx, [downloadEvent(parts, ready, 'download.queued', 'The wait is over; it is tried again.')]);

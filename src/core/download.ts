@@ -10,8 +10,13 @@ export const phases = ['probe', 'fetch', 'verify', 'process', 'deliver'] as cons
 export type Phase = (typeof phases)[number];
 
 /** Why a queued download waits. */
-export const queueReasons = ['slot', 'schedule', 'retry', 'host', 'selection'] as const;
+export const queueReasons = ['slot', 'schedule', 'retry', 'space', 'host', 'selection'] as const;
 export type QueueReason = (typeof queueReasons)[number];
+
+/** With these it waits for `retryAtMs`; with `space` it goes sooner when there is room. */
+export function isWaitingForRetry(reason: QueueReason | null): boolean {
+  return reason === 'retry' || reason === 'space';
+}
 
 /** What people filter by: `queued` is queued and paused, `finished` is completed, failed and cancelled. */
 export const listFilters = ['all', 'active', 'queued', 'finished', 'failed'] as const;
@@ -35,6 +40,8 @@ export type DownloadOptions = {
   folder?: string;
   connections?: number;
   limitBytesPerSecond?: number;
+  /** The finished file gets the time of its last change on the server. */
+  remoteTime?: boolean;
   /** May hold secrets: goes to the worker, and never into an answer. */
   request?: RequestOptions;
   /** The origin that what is secret in the request belongs to; the link's own when absent. */
@@ -52,7 +59,7 @@ export type Download = {
   state: DownloadState;
   phase: Phase | null;
   reason: QueueReason | null;
-  /** With reason `retry`: when it is tried again. */
+  /** With reason `retry` or `space`: when it is tried again. */
   retryAtMs: number | null;
   options: DownloadOptions;
   destinationId: string;

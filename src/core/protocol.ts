@@ -44,6 +44,8 @@ export type FetchedFile = {
   digests: Digest[];
   /** Promises that were compared, and held. */
   verifiedAgainst: Digest[];
+  /** The time of the last change that the delivered file gets; absent: the time it came. */
+  modifiedAtMs?: number;
 };
 
 export type DeliveredFile = FetchedFile & {
@@ -109,6 +111,8 @@ export type ReportRequest = {
   tasks: TaskProgress[];
   /** Downloads the worker holds scratch for. */
   holding: string[];
+  /** Bytes that a further download may bring to its scratch; null or absent when it cannot tell. */
+  spareBytes?: number | null;
 };
 
 /** `stop`: give the task up and keep the bytes (paused, drained) · `drop`: give it up, the bytes may go · `lost`: another has it. */

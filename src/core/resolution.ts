@@ -45,3 +45,10 @@ export function sameVersion(a: Validator, b: Validator): boolean {
 export function strongEtag(validator: Validator): string | null {
   return validator.etag !== null && !validator.etag.startsWith('W/') ? validator.etag : null;
 }
+
+/** When the file was changed last, as its server says (RFC 9110 section 8.8.2), in milliseconds since 1970; null: it does not. */
+export function modifiedAt({ lastModified }: Validator): number | null {
+  const atMs = lastModified === null ? Number.NaN : Date.parse(lastModified);
+  // What no file system can keep is no time of a file.
+  return Number.isNaN(atMs) || atMs < 0 || atMs >= 2 ** 32 * 1000 ? null : atMs;
+}

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { copyFile, link, mkdir, open, readFile, rm, stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { type DestinationTest, defineDestination, type ScratchFile } from '#core/destination.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { insideRoot, numberedName, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
+import { formatBytes } from '#lib/format.ts';
 import { explain, flushFolder, systemFiles } from '#wire/system.ts';
 
 const options = z.strictObject({
@@ -108,8 +109,11 @@ async function makeFolders(root: string, path: string): Promise<string> {
 
 /** Gives the file its final name, complete from the first moment; a taken name gets ` (1)`. */
 async function place(folder: string, file: ScratchFile, signal: AbortSignal): Promise<string> {
-  const from = (await sameDisk(folder, file.scratchPath)) ? file.scratchPath : await copyBeside(folder, file, signal);
+  const from = (await systemFiles.sharesDisk(file.scratchPath, folder))
+    ? file.scratchPath
+    : await copyBeside(folder, file, signal);
   const draft = from === file.scratchPath ? null : from;
+  if (file.modifiedAtMs !== undefined) await systemFiles.setModified(from, file.modifiedAtMs);
   for (let number = 0; ; number++) {
     const path = insideRoot(folder, numberedName(safeName(file.path), number));
     if ((await systemFiles.sizeOf(path)) !== null) continue;
@@ -133,35 +137,17 @@ async function linkNew(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Can both share the bytes? Tried, because mounts and file systems without hard links look alike from outside. */
-async function sameDisk(folder: string, scratchPath: string): Promise<boolean> {
-  const trial = join(folder, `.flotilla-${process.pid}-${(await stat(scratchPath)).ino}.link`);
-  try {
-    await rm(trial, { force: true });
-    await link(scratchPath, trial);
-    await unlink(trial);
-    return true;
-  } catch (error) {
-    if (['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      return false;
-    throw error;
-  }
-}
-
 /** Copies to a hidden name in the target folder, flushed; returns its path. */
 async function copyBeside(folder: string, file: ScratchFile, signal: AbortSignal): Promise<string> {
+  const { freeBytes } = await systemFiles.space(folder);
+  if (freeBytes < file.sizeBytes) {
+    const sizes = `${formatBytes(freeBytes)} free, ${formatBytes(file.sizeBytes)} still to come`;
+    throw new FlotillaError('no_space', `${folder} is full: ${sizes}. Free some space, then go on.`);
+  }
   const draft = join(folder, `.flotilla-${(await stat(file.scratchPath)).ino}-${file.index}.part`);
   await systemFiles.writeText(file.notePath, JSON.stringify({ path: draft, draft } satisfies Note));
-  try {
-    signal.throwIfAborted();
-    await copyFile(file.scratchPath, draft, fs.constants.COPYFILE_FICLONE);
-    const handle = await open(draft, 'r+');
-    await handle.sync().finally(() => handle.close());
-    return draft;
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
+  await systemFiles.copy(file.scratchPath, draft, signal);
+  return draft;
 }
 
 async function isSameFile(path: string, scratchPath: string): Promise<boolean> {

@@ -9,6 +9,7 @@ import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchNote, FetchOptions, FetchResult, Promised } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
 import { openPlace } from '#transfer/place.ts';
+import { Room } from '#transfer/room.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
@@ -50,6 +51,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];
+  const share = new Room(systemFiles, systemClock, 0).share();
   let found: Found | null = await Journal.find(systemFiles, path + journalSuffix);
   try {
     const fetch = new Fetch({
@@ -74,7 +76,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       place(facts) {
         const earlier = found;
         found = null;
-        return openPlace(systemFiles, path, folder, url, facts, earlier);
+        return openPlace(systemFiles, { path, folder, link: url, facts, found: earlier, share });
       },
       note: (note) => notes.push(note),
       ...(debug ? { debug } : {}),
@@ -89,6 +91,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
     }
     return { ...result, bytes, notes };
   } finally {
+    share.release();
     connections.close();
     digester.close();
   }

@@ -20,6 +20,8 @@ export type NginxOptions = {
   tls?: boolean;
   /** Offers HTTP/2 on the HTTPS port. */
   http2?: boolean;
+  /** Where it listens, when it takes the place of an earlier one; a free port when not given. */
+  port?: number;
   /** Worker processes; 1 runs everything in the one process we started. */
   workers?: number;
 };
@@ -45,21 +47,11 @@ export type Nginx = {
 export async function serveNginx(t: Scope, options: NginxOptions = {}): Promise<Nginx> {
   const prefix = tempFolder(t);
   const folder = options.folder ?? join(prefix, 'files');
-  mkdirSync(folder, { recursive: true });
-  mkdirSync(join(prefix, 'temp'));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const tlsPort = options.tls ? await freePort() : null;
   const certificate = options.tls ? makeCertificate(prefix) : null;
-  const { user = 'anna', password = 'secret' } = options;
-  writeFileSync(join(prefix, 'passwords'), `${user}:{PLAIN}${password}\n`);
-  writeFileSync(join(prefix, 'nginx.conf'), configuration(options, { prefix, folder, port, tlsPort, certificate }));
-  const nginx = await startProcess(
-    t,
-    'nginx',
-    ['-p', prefix, '-c', join(prefix, 'nginx.conf'), '-e', join(prefix, 'error.log')],
-    // Debian keeps nginx in /usr/sbin, which is not in the PATH of every user.
-    { env: { PATH: [process.env.PATH, '/usr/sbin', '/usr/local/sbin'].join(delimiter) }, ready: port },
-  );
+  const args = prepareNginx(options, { prefix, folder, port, tlsPort, certificate });
+  const nginx = await startProcess(t, 'nginx', args, { env: { PATH: pathToServers() }, ready: port });
   return {
     folder,
     port,
@@ -68,6 +60,22 @@ export async function serveNginx(t: Scope, options: NginxOptions = {}): Promise<
     caPath: certificate?.caPath ?? null,
     process: nginx,
   };
+}
+
+/** Writes down what an nginx is to serve; returns the arguments it is started with. */
+export function prepareNginx(options: NginxOptions, place: Place): string[] {
+  const { user = 'anna', password = 'secret' } = options;
+  const { prefix, folder } = place;
+  mkdirSync(folder, { recursive: true });
+  mkdirSync(join(prefix, 'temp'));
+  writeFileSync(join(prefix, 'passwords'), `${user}:{PLAIN}${password}\n`);
+  writeFileSync(join(prefix, 'nginx.conf'), configuration(options, place));
+  return ['-p', prefix, '-c', join(prefix, 'nginx.conf'), '-e', join(prefix, 'error.log')];
+}
+
+/** Debian keeps servers and network tools in /usr/sbin, which is not in the PATH of every user. */
+export function pathToServers(): string {
+  return [process.env.PATH, '/usr/sbin', '/sbin', '/usr/local/sbin'].join(delimiter);
 }
 
 /**
@@ -122,7 +130,7 @@ export function makeCertificate(folder: string): Certificate {
   return { caPath: file('ca.pem'), certPath: file('tls.pem'), keyPath: file('tls.key') };
 }
 
-type Place = {
+export type Place = {
   prefix: string;
   folder: string;
   port: number;

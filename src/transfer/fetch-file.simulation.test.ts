@@ -1,7 +1,7 @@
 /**
  * The real fetch, the real journal and the real plan on connections, files and a clock that exist only here. Each seed is one
- * world: speeds, silences, resets, refusals, lies, changes of content, limits that come and go, others who want the same host,
- * kills and power cuts. Whatever happens, what comes out
+ * world: speeds, silences, resets, refusals, lies, changes of content, limits that come and go, others who want the same host, full
+ * disks, kills and power cuts. Whatever happens, what comes out
  * is one version of the file, whole; and what a journal claims after a crash was really there.
  */
 import assert from 'node:assert/strict';
@@ -17,6 +17,7 @@ import { MemoryFiles } from '#testing/memory-files.ts';
 import { Fetch } from './fetch-file.ts';
 import { type Found, Journal, journalSuffix } from './journal.ts';
 import { openPlace } from './place.ts';
+import { Room } from './room.ts';
 import { type DownloadLimits, SharedLimits } from './shared-limits.ts';
 
 const runs = Number(process.env.FLOTILLA_SEEDS ?? 150);
@@ -44,7 +45,10 @@ async function simulate(seed: number): Promise<void> {
   let files = new MemoryFiles();
   for (let start = 0; start < 40; start++) {
     const patience = chance(0.3) && start < 8 ? 200 + (random.u32() % 8000) : null;
-    const ended = await runOnce(server, files, clock, random, patience);
+    files.capacityBytes = Number.MAX_SAFE_INTEGER;
+    const fullAtMs = chance(0.15) && start < 8 ? stepMs * (random.u32() % 60) : null;
+    const ended = await runOnce(server, files, clock, random, patience, fullAtMs);
+    if (fullAtMs !== null && ended === 'failed') await checkJournal(server, files);
     if (ended === 'whole') {
       const bytes = files.bytesOf(path);
       assert.equal(
@@ -56,16 +60,24 @@ async function simulate(seed: number): Promise<void> {
       return;
     }
     if (ended === 'killed') {
-      files = files.crash({ power: chance(0.5) });
+      files = files.crash(chance(0.5) ? { power: true } : { power: false, random });
       await checkJournal(server, files);
     }
   }
   assert.fail('it never came to an end');
 }
 
-/** Runs a fetch until it ends, or until it is killed after `patienceMs`. */
-async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, random: Random, patienceMs: number | null) {
+/** Runs a fetch until it ends, or until it is killed after `patienceMs`. At `fullAtMs` the disk has next to no room any more. */
+async function runOnce(
+  server: Server,
+  files: MemoryFiles,
+  clock: FakeClock,
+  random: Random,
+  patienceMs: number | null,
+  fullAtMs: number | null,
+) {
   let found: Found | null = await Journal.find(files, path + journalSuffix);
+  const share = new Room(files, clock, 0).share();
   // A killed program's connections end with it.
   const life = new AbortController();
   const limits = new Limits(clock, random);
@@ -88,7 +100,7 @@ async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, ran
     place(facts) {
       const earlier = found;
       found = null;
-      return openPlace(files, path, '/scratch', link.href, facts, earlier);
+      return openPlace(files, { path, folder: '/scratch', link: link.href, facts, found: earlier, share });
     },
     note() {},
   });
@@ -106,6 +118,7 @@ async function runOnce(server: Server, files: MemoryFiles, clock: FakeClock, ran
       life.abort(new FlotillaError('refused', 'It was killed.'));
       return 'killed';
     }
+    if (passedMs === fullAtMs) files.capacityBytes = files.usedBytes + (random.u32() % 50_000);
     assert.ok(passedMs < 3_600_000, `an hour passed, and ${fetch.progress().doneBytes} bytes are there`);
     await settle();
     limits.step();

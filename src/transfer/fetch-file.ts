@@ -25,8 +25,8 @@ const tickMs = 250;
 const climbingTickMs = 50;
 /** Below this a second connection costs more than it brings. */
 const leastStretchBytes = 512 * 1024;
-const leastTheftBytes = 16 * 1024;
-const leastGainSeconds = 0.03;
+const leastTheftBytes = 64 * 1024;
+const leastGainSeconds = 0.05;
 /** What opening a connection counts as before the server has shown it. */
 const unknownSetUpMs = 100;
 /** Bytes that somebody waits for should not be further away than this. */
@@ -584,6 +584,8 @@ export class Fetch {
     // Bytes flowed on this connection: the fault came in the middle, and going on at once is the best answer.
     if (gotBytes && this.#lanes.size > 0 && error.code !== 'stalled') return;
     if (gotBytes && this.#patience.forgives()) return;
+    // The last one was turned away too: the server itself is away, and none of them was one too many.
+    if (!gotBytes && error.code !== 'busy') this.#mirrors.liftCeiling(mirror);
     try {
       this.#patience.waitFor(this.#waitForMirror(mirror, error));
     } catch (final) {
@@ -749,7 +751,7 @@ export class Fetch {
     await marks.rest();
     try {
       // The bytes of an old version are of no use to anybody.
-      if (this.#fatal instanceof Changed) await place.journal.remove();
+      if (this.#fatal instanceof Changed) place.journal.markGone();
       else if (!this.#isWhole()) await marks.conclude();
     } catch {
       // The disk that failed us once may fail here again; the earlier marks stay true.

@@ -40,7 +40,10 @@ async function twoMarks(t: Scope): Promise<string> {
 
 test('a journal tells what it was told, and whose it is', async (t) => {
   const found = await Journal.find(same, await twoMarks(t));
-  assert.deepEqual({ ...found, ranges: found?.ranges.toArray() }, { ...version, processId: process.pid, ranges: [[0, 300]] });
+  assert.deepEqual(
+    { ...found, ranges: found?.ranges.toArray() },
+    { ...version, processId: process.pid, finished: null, ranges: [[0, 300]] },
+  );
 });
 
 test('after a restart of the machine only flushed bytes count, and the process is nobody', async (t) => {
@@ -177,7 +180,7 @@ const continuations: [name: string, found: Partial<Version>, now: Partial<Versio
 ];
 for (const [name, before, after, goesOn] of continuations) {
   test(`${name} ${goesOn ? 'goes on' : 'starts over'}`, () => {
-    const found = { ...version, ...before, ranges: set([0, 10]), processId: null };
+    const found = { ...version, ...before, ranges: set([0, 10]), processId: null, finished: null };
     assert.equal(continues(found, { ...version, ...after }), goesOn);
   });
 }

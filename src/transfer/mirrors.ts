@@ -140,6 +140,12 @@ export class Mirrors {
     return true;
   }
 
+  /** It was no ceiling after all. */
+  liftCeiling(mirror: Mirror): void {
+    mirror.ceiling = Number.POSITIVE_INFINITY;
+    mirror.raiseCeilingAtMs = Number.POSITIVE_INFINITY;
+  }
+
   /** A ceiling may have been a moment's: one more is tried from time to time. */
   raiseCeilings(nowMs: number): void {
     for (const mirror of this.#all) {

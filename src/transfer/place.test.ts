@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Files } from '#core/files.ts';
 import type { SourceFacts } from '#core/source.ts';
 import { type Range, RangeSet } from '#lib/ranges.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
-import { systemFiles } from '#wire/system.ts';
+import { systemClock, systemFiles } from '#wire/system.ts';
 import { Journal, journalSuffix } from './journal.ts';
 import { openPlace, type Place } from './place.ts';
+import { Room } from './room.ts';
 
 const sizeBytes = 6 * 1024 * 1024;
 const smallBytes = 1000;
@@ -29,8 +30,19 @@ type Opening = { facts?: Partial<SourceFacts>; files?: Files };
 async function open(folder: string, { facts: changed = {}, files = systemFiles }: Opening = {}): Promise<Place> {
   const path = join(folder, 'a.part');
   const found = await Journal.find(files, path + journalSuffix);
-  return openPlace(files, path, folder, link, { ...facts, ...changed }, found);
+  const share = new Room(files, systemClock, 0).share();
+  try {
+    return await openPlace(files, { path, folder, link, facts: { ...facts, ...changed }, found, share });
+  } finally {
+    share.release();
+  }
 }
+
+/** A disk with so much room. */
+const withFree = (freeBytes: number): Files => ({
+  ...systemFiles,
+  space: async () => ({ disk: 'a', freeBytes, sizeBytes: 1e12 }),
+});
 
 function close(place: Place): void {
   place.part.close();
@@ -94,7 +106,7 @@ test('a small new version takes the journal of the old one along, so that it can
 
 test('at no moment of starting over does the journal speak of bytes that are gone', async (t) => {
   const folder = await leftBehind(t);
-  const claims: Range[][] = [];
+  const journals: string[] = [];
   const files: Files = {
     ...systemFiles,
     openPart(path) {
@@ -103,13 +115,14 @@ test('at no moment of starting over does the journal speak of bytes that are gon
       // kill -9 just after this step would leave the journal as it is now.
       part.setSize = (size) => {
         setSize(size);
-        if (existsSync(join(folder, 'a.part.journal'))) claims.push([[0, 500]]);
+        journals.push(readFileSync(join(folder, 'a.part.journal'), 'utf8'));
       };
       return part;
     },
   };
   await rangesOnReturn(folder, { facts: { validator: { etag: '"v2"', lastModified: null } }, files });
-  assert.deepEqual(claims, []);
+  assert.equal(journals.length, 2);
+  for (const journal of journals) assert.match(journal, /v2.*\n.*"ranges":\[\]}\n$/);
 });
 
 for (const size of [0, 499, sizeBytes - 1]) {
@@ -128,19 +141,18 @@ test('a journal that is no journal starts over', async (t) => {
 
 test('a file that will not fit is refused before a byte is written, in a sentence with both numbers', async (t) => {
   const folder = tempFolder(t);
-  const files: Files = { ...systemFiles, freeBytes: async () => 1.5 * 1024 * 1024 };
+  const files = withFree(1.5 * 1024 * 1024);
   await assert.rejects(open(folder, { files }), {
     code: 'no_space',
     retry: 'later',
-    message: `${folder} has 1.5 MiB free, but 6 MiB are still to come. Free some space, then go on.`,
+    message: `${folder} is full: 1.50 MiB free, 6.00 MiB still to come. Free some space, then go on.`,
   });
   assert.deepEqual(await systemFiles.list(folder), []);
 });
 
 test('only what is still to come needs space', async (t) => {
   const folder = await leftBehind(t);
-  const free = (freeBytes: number): Files => ({ ...systemFiles, freeBytes: async () => freeBytes });
-  assert.deepEqual(await rangesOnReturn(folder, { files: free(sizeBytes - 500) }), [[0, 500]]);
-  await assert.rejects(open(folder, { files: free(sizeBytes - 501) }), { code: 'no_space' });
+  assert.deepEqual(await rangesOnReturn(folder, { files: withFree(sizeBytes - 500) }), [[0, 500]]);
+  await assert.rejects(open(folder, { files: withFree(sizeBytes - 501) }), { code: 'no_space' });
   assert.deepEqual(new RangeSet(await rangesOnReturn(folder)).sizeBytes, 500, 'a refusal takes nothing away');
 });

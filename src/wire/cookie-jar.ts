@@ -107,7 +107,7 @@ function expiryOf(given: Map<string, string>, nowMs: number): number | null {
   const maxAge = given.get('max-age') ?? '';
   if (/^-?\d+$/.test(maxAge)) return nowMs + Math.min(Math.max(0, Number(maxAge)), longestAgeSeconds) * 1000;
   const atMs = Date.parse(given.get('expires') ?? '');
-  return Number.isNaN(atMs) ? null : atMs;
+  return Number.isNaN(atMs) ? null : Math.min(atMs, nowMs + longestAgeSeconds * 1000);
 }
 
 /** RFC 6265 section 5.1.4: the folder of what was asked for. */

@@ -1,8 +1,22 @@
 /** The real clock, chance and files. The only place where most of the program meets the machine. */
 import { randomFillSync } from 'node:crypto';
 import fs from 'node:fs';
-import { access, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import {
+  access,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  unlink,
+  utimes,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { Files, PartFile } from '#core/files.ts';
@@ -27,7 +41,8 @@ const folders = new FolderFlusher();
 
 export const systemFiles: Files = {
   openPart: (path) => guard(path, () => new OpenPart(path)),
-  async makeNew(path) {
+  async makeNew(path, text) {
+    if (text !== undefined) return makeNewText(path, text);
     try {
       await (await open(path, 'wx', 0o644)).close();
       return true;
@@ -72,6 +87,33 @@ export const systemFiles: Files = {
     await Promise.all([...new Set(moves.map(({ to }) => dirname(to)))].map((folder) => flushFolder(folder)));
     return outcomes;
   },
+  async sharesDisk(path, folder) {
+    const trial = join(folder, `.flotilla-${process.pid}-${(await stat(path)).ino}.link`);
+    try {
+      await rm(trial, { force: true });
+      // Tried, because mounts and file systems without hard links look alike from outside.
+      await link(path, trial);
+      await unlink(trial);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EXDEV' || hasNoLinks(error)) return false;
+      throw explain(error, folder);
+    }
+  },
+  async copy(from, to, signal) {
+    try {
+      const source = await open(from, 'r');
+      try {
+        const target = await open(to, 'w', 0o644);
+        await pour(source, target, signal).finally(() => target.close());
+      } finally {
+        await source.close();
+      }
+    } catch (error) {
+      await rm(to, { force: true }).catch(() => {});
+      throw explain(error, to);
+    }
+  },
   async remove(path) {
     await rm(path, { force: true });
   },
@@ -102,9 +144,27 @@ export const systemFiles: Files = {
       throw explain(error, path);
     }
   },
-  async freeBytes(folder) {
-    const { bavail, bsize } = await statfs(folder);
-    return bavail * bsize;
+  async identityOf(path) {
+    try {
+      const { ino, birthtimeNs } = await stat(path, { bigint: true });
+      // Numbers of files are used again; the time of birth, where the file system keeps it, is not. Disks get other
+      // numbers when the machine starts, so theirs is left out.
+      return `${ino}:${birthtimeNs}`;
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw explain(error, path);
+    }
+  },
+  async setModified(path, atMs) {
+    try {
+      await utimes(path, atMs / 1000, atMs / 1000);
+    } catch (error) {
+      throw explain(error, path);
+    }
+  },
+  async space(folder) {
+    const [{ bavail, blocks, bsize }, { dev }] = await Promise.all([statfs(folder), stat(folder)]);
+    return { disk: String(dev), freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
   },
   processId: process.pid,
   isOtherProcess(processId) {
@@ -146,7 +206,15 @@ class OpenPart implements PartFile {
   }
 
   append(text: string): void {
-    guard(this.#path, () => fs.writeSync(this.#descriptor, text, fs.fstatSync(this.#descriptor).size));
+    const bytes = Buffer.from(text);
+    const sizeBytes = fs.fstatSync(this.#descriptor).size;
+    try {
+      this.writeAt(bytes, sizeBytes);
+    } catch (error) {
+      // Half a line would spoil the next one too.
+      fs.ftruncateSync(this.#descriptor, sizeBytes);
+      throw error;
+    }
   }
 
   setSize(sizeBytes: number): void {
@@ -158,6 +226,10 @@ class OpenPart implements PartFile {
     return new Promise((resolve, reject) => {
       fs.fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(explain(error, this.#path))));
     });
+  }
+
+  flushNow(): void {
+    guard(this.#path, () => fs.fdatasyncSync(this.#descriptor));
   }
 
   close(): void {
@@ -179,7 +251,7 @@ function takeName(from: string, to: string): boolean {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EEXIST') return false;
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes(code)) throw error;
+    if (!hasNoLinks(error)) throw error;
   }
   try {
     fs.closeSync(fs.openSync(to, 'wx'));
@@ -189,6 +261,39 @@ function takeName(from: string, to: string): boolean {
   }
   fs.renameSync(from, to);
   return true;
+}
+
+function hasNoLinks(error: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes(codeOf(error));
+}
+
+/** Written under a name of our own first: whoever sees the file sees all of it. */
+async function makeNewText(path: string, text: string): Promise<boolean> {
+  const draft = `${path}.${process.pid}.new`;
+  try {
+    guard(path, () => fs.writeFileSync(draft, text, { mode: 0o600 }));
+    return takeName(draft, path);
+  } catch (error) {
+    throw explain(error, path);
+  } finally {
+    fs.rmSync(draft, { force: true });
+  }
+}
+
+const copyBytes = 4 * 1024 * 1024;
+
+async function pour(source: FileHandle, target: FileHandle, signal: AbortSignal): Promise<void> {
+  const buffer = Buffer.allocUnsafe(copyBytes);
+  for (let position = 0; ; ) {
+    signal.throwIfAborted();
+    const { bytesRead } = await source.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) break;
+    for (let written = 0; written < bytesRead; ) {
+      written += (await target.write(buffer, written, bytesRead - written, position + written)).bytesWritten;
+    }
+    position += bytesRead;
+  }
+  await target.sync();
 }
 
 function tryTakeName(from: string, to: string): boolean | Error {

@@ -6,6 +6,8 @@ import type { Listings } from '#core/listing.ts';
 import type { Claim, ConnectionProgress, Outcome } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
+import type { RangeSet } from '#lib/ranges.ts';
+import type { Room } from '#transfer/room.ts';
 import type { SharedLimits } from '#transfer/shared-limits.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -15,6 +17,15 @@ export type WorkerParts = {
   random: Random;
   files: Files;
   digester: Digester;
+  room: Room;
+  /** Takes the whole room of a file on the disk now; absent: it is taken bit by bit. See `Opening.allocate`. */
+  allocate?(
+    path: string,
+    ranges: RangeSet,
+    sizeBytes: number,
+    signal: AbortSignal,
+    tell: (message: string) => void,
+  ): Promise<void>;
   sources: SourceContext;
   /** Throws `scheme_unknown`. */
   sourceOf(link: URL): Source;

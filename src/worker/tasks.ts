@@ -6,7 +6,7 @@ import { nameFromLink, safeName } from '#core/names.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
 import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
-import type { Resolution } from '#core/resolution.ts';
+import { modifiedAt, type Resolution } from '#core/resolution.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
@@ -95,6 +95,7 @@ export const runFetch: RunTask<'fetch'> = async (
   const url = parseLink(link);
   const source = parts.sourceOf(url);
   const path = await scratch.partPath(downloadId, 0);
+  const share = parts.room.share();
   let found: Found | null = await Journal.find(files, path + journalSuffix);
   const limits = parts.limits.begin(downloadId, ownerId, (message) => note('waiting', message));
   const context = { ...parts.sources, hosts: limits.hosts };
@@ -119,7 +120,11 @@ export const runFetch: RunTask<'fetch'> = async (
     place(facts) {
       const earlier = found;
       found = null;
-      return openPlace(files, path, scratch.root, downloadId, facts, earlier);
+      const opening = { path, folder: scratch.root, link: downloadId, facts, found: earlier, share };
+      const { allocate } = parts;
+      if (allocate === undefined) return openPlace(files, opening);
+      const tell = (message: string) => note('fetching', message);
+      return openPlace(files, { ...opening, allocate: (...room) => allocate(...room, signal, tell) });
     },
     note: ({ kind, message }) => note(kind === 'connections' || kind === 'mirror' ? 'fetching' : kind, message),
   });
@@ -129,14 +134,27 @@ export const runFetch: RunTask<'fetch'> = async (
     const connections = progress.connections.map(({ mirror: _, ...connection }) => connection);
     return { phase: whole ? 'verify' : 'fetch', ...progress, connections, ranges: thinOut(progress.ranges) };
   });
-  const result = await fetch.run(signal).finally(limits.end);
+  const result = await fetch.run(AbortSignal.any([signal, share.full])).finally(() => {
+    share.release();
+    limits.end();
+  });
   const resolution = resolutionOf(source.kind, url, options.name, result);
   const { facts, sizeBytes, digests, verifiedAgainst, fetchedBytes, connections } = result;
   const { finalUrl, validator } = facts;
+  const atMs = options.remoteTime ? modifiedAt(validator) : null;
   return {
     kind: 'fetched',
     resolution,
-    files: [{ index: 0, path: resolution.name, sizeBytes, digests, verifiedAgainst }],
+    files: [
+      {
+        index: 0,
+        path: resolution.name,
+        sizeBytes,
+        digests,
+        verifiedAgainst,
+        ...(atMs === null ? {} : { modifiedAtMs: atMs }),
+      },
+    ],
     facts: { finalUrl, validator, fetchedBytes, connections },
   };
 };

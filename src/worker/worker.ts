@@ -108,6 +108,7 @@ export class Worker {
       workerId: this.#workerId,
       tasks,
       holding: await this.#parts.scratch.holding(),
+      spareBytes: await this.#parts.room.spareBytes(this.#parts.scratch.root).catch(() => null),
     });
     this.#answeredAtMs = this.#parts.clock.mono();
     this.#parts.limits.apply(answer.limits);

@@ -19,7 +19,7 @@ export const canPause = ({ state }: Download) => state === 'queued' || state ===
 export const canResume = ({ state }: Download) => state === 'paused';
 /** One that waits for its next try is tried now. */
 export const canRetry = ({ state, reason }: Download) =>
-  state === 'failed' || state === 'cancelled' || (state === 'queued' && reason === 'retry');
+  state === 'failed' || state === 'cancelled' || (state === 'queued' && (reason === 'retry' || reason === 'space'));
 export const canCancel = ({ state }: Download) => state === 'queued' || state === 'active' || state === 'paused';
 
 export function createActions(live: Live, toasts: Toasts) {

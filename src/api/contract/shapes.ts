@@ -112,6 +112,7 @@ const wishes = {
   destinationId: z.string().optional().describe('Where the finished file goes; the default destination when absent.'),
   connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
   limitBytesPerSecond: z.int().min(1024).optional().describe('Most bytes per second for this download.'),
+  remoteTime: z.boolean().optional().describe('The finished file gets the time of its last change on the server.'),
   paused: z.boolean().optional().describe('Add it, but do not start.'),
   request: request.optional(),
 };

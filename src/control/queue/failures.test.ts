@@ -80,16 +80,65 @@ test('real progress begins the count anew', async (t) => {
   }
 });
 
+const full = { code: 'no_space', message: 'The disk is full.' } as const;
+
 test('a full disk waits as long as it takes', async (t) => {
   const it = await startFetching(t);
   let waitMs = 0;
   for (let round = 1; round <= 12; round++) {
-    await it.fail({ code: 'no_space', message: 'The disk is full.' });
+    await it.fail(full);
+    const { state, reason, failure } = await it.get();
+    assert.deepEqual([state, reason, failure?.code], ['queued', 'space', 'no_space']);
     waitMs = await it.waitForRetry();
   }
   assert.ok(waitMs <= 600_000 && waitMs > 400_000);
+  assert.equal((await it.get()).reason, 'slot');
+});
+
+test('a download that waits for room goes on as soon as its worker has it, and no other does', async (t) => {
+  const it = await startFetching(t);
+  for (let round = 1; round <= 12; round++) {
+    if (round > 1) await it.waitForRetry();
+    await it.fail(full, 400);
+  }
+  assert.equal((await it.get()).sizeBytes, 1000);
+  const hear = (spareBytes: number | null) =>
+    it.under.control.report({ workerId: it.worker.id, tasks: [], holding: [], spareBytes });
+  await hear(1_000_000);
+  await it.under.pass(0);
+  assert.deepEqual(await it.worker.claim(), [], 'not at once: a quota may be what is full');
+  await it.under.pass(10_000);
+  for (const spareBytes of [null, 599]) {
+    await hear(spareBytes);
+    await it.under.pass(1000);
+    assert.equal((await it.get()).reason, 'space');
+  }
+  await hear(600);
+  await it.under.pass(0);
+  assert.deepEqual((await it.get()).reason, 'slot');
+  await it.worker.take('fetch');
+});
+
+test('waiting for room uses up no tries', async (t) => {
+  const it = await startFetching(t);
+  for (let round = 1; round <= 6; round++) {
+    await it.fail(full);
+    await it.waitForRetry();
+  }
+  await it.fail();
   assert.equal((await it.get()).state, 'queued');
-  assert.equal((await it.get()).failure?.code, 'no_space');
+});
+
+test('a full destination is tried again each minute', async (t) => {
+  const it = await startFetching(t);
+  await it.worker.succeed(await it.worker.take('fetch'));
+  let waitMs = 0;
+  for (let round = 1; round <= 12; round++) {
+    await it.worker.finish(await it.worker.take('deliver'), { kind: 'failed', failure: failure(full), doneBytes: 0 });
+    assert.equal((await it.get()).reason, 'space');
+    waitMs = await it.waitForRetry();
+  }
+  assert.ok(waitMs <= 60_000 && waitMs > 40_000);
 });
 
 test('a wait is neither shortened nor stretched by setting the clock, and outlives a restart', async (t) => {

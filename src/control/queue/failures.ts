@@ -8,6 +8,11 @@ import { dropTask, freeTask } from './tasks.ts';
 
 const firstWaitMs = 2000;
 const maxWaitMs = 10 * 60_000;
+const longestDeliveryWaitMs = 60_000;
+/** A quota may be used up on a disk with room: then the worker's word about it is not worth a try each second. */
+const leastRoomWaitMs = 10_000;
+/** A file of unknown size is tried again when there is this much. */
+const unknownBytes = 16 * 1024 * 1024;
 /** A try that got this much further was worth it, and the count begins anew. */
 const progressBytes = 1024 * 1024;
 
@@ -22,12 +27,15 @@ export async function handleFailure(
 ): Promise<void> {
   const { maxTries } = await readSettings(tx);
   const gotFurther = task.kind === 'fetch' && doneBytes >= download.bestBytes + progressBytes;
-  const tries = gotFurther ? 1 : download.tries + 1;
+  const isFull = failure.code === 'no_space';
+  // Waiting for room uses up no tries, and those before it say nothing about how long to wait for it.
+  const isAnother = isFull !== (download.failure?.code === 'no_space');
+  const tries = gotFurther || isAnother ? 1 : download.tries + 1;
   const bytes = task.kind === 'fetch' ? doneBytes : download.doneBytes;
   const fields = { failure, tries, doneBytes: bytes, bestBytes: Math.max(download.bestBytes, bytes) };
 
   // A full disk is not the fault of the download: it waits until there is room, however long that takes.
-  const isLast = failure.retry === 'never' || (failure.code !== 'no_space' && tries >= maxTries);
+  const isLast = failure.retry === 'never' || (!isFull && tries >= maxTries);
   if (isLast) {
     const message = failure.retry === 'never' ? failure.message : `Gave up after ${countTries(tries)}. ${failure.message}`;
     await changeState(parts, tx, download, 'failed', fields, { name: 'download.failed', message, data: { failure } });
@@ -35,21 +43,27 @@ export async function handleFailure(
     return dropTask(parts, tx, task);
   }
 
-  const waitMs = Math.max(backoffMs(tries, firstWaitMs, maxWaitMs, parts.random.u32() / 2 ** 32), failure.retryAfterMs ?? 0);
+  // Of the room at a destination nobody tells us; of that in scratch the worker does, each second.
+  const longestMs = isFull && task.kind === 'deliver' ? longestDeliveryWaitMs : maxWaitMs;
+  const waitMs = Math.max(backoffMs(tries, firstWaitMs, longestMs, parts.random.u32() / 2 ** 32), failure.retryAfterMs ?? 0);
+  const tellsRoom = isFull && task.kind === 'fetch';
   const retryAtMs = parts.clock.now() + waitMs;
   await changeState(
     parts,
     tx,
     download,
     'retry_scheduled',
-    { ...fields, reason: 'retry', retryAtMs, attempt: download.attempt + 1 },
+    { ...fields, reason: isFull ? 'space' : 'retry', retryAtMs, attempt: download.attempt + 1 },
     {
       name: 'download.retry_scheduled',
-      message: `${failure.message} Trying again in ${showSeconds(waitMs)}.`,
+      message: `${failure.message} Trying again in ${showSeconds(waitMs)}${tellsRoom ? ', or as soon as there is room' : ''}.`,
       data: { failure, retryAtMs, tries },
     },
   );
   await freeTask(parts, tx, task, waitMs);
+  if (!tellsRoom) return;
+  const neededBytes = download.sizeBytes === null ? unknownBytes : Math.max(0, download.sizeBytes - bytes);
+  tx.afterCommit(() => parts.waits.needRoom(task.id, neededBytes, Math.min(waitMs, leastRoomWaitMs)));
 }
 
 function countTries(count: number): string {

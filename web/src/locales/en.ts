@@ -354,6 +354,7 @@ export const messages = {
   'reason.schedule': 'Waiting for its time',
   'reason.selection': 'Needs you: choose files',
   'reason.slot': 'Queued',
+  'reason.space': 'Waiting for room on the disk',
 
   'receipt.fetched': 'Fetched',
   'receipt.fetchedText': '{fetched} over {count, plural, one {# connection} other {# connections}}',

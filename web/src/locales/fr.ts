@@ -359,6 +359,7 @@ export const messages: Record<keyof typeof english, string> = {
   'reason.schedule': 'Attend son heure',
   'reason.selection': 'À vous de choisir les fichiers',
   'reason.slot': 'En attente',
+  'reason.space': 'Attend de la place sur le disque',
 
   'receipt.fetched': 'Reçu',
   'receipt.fetchedText': '{fetched} par {count, plural, one {# connexion} many {# connexions} other {# connexions}}',

@@ -359,6 +359,7 @@ export const messages: Record<keyof typeof english, string> = {
   'reason.schedule': 'Ждёт своего времени',
   'reason.selection': 'Выберите файлы',
   'reason.slot': 'В очереди',
+  'reason.space': 'Ждёт места на диске',
 
   'receipt.fetched': 'Получено',
   'receipt.fetchedText':
