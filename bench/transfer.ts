@@ -8,7 +8,7 @@ import { sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import type { Scope } from '#testing/temp.ts';
 import { type Case, type CaseResult, runCase, type TransferOptions } from './case.ts';
 import { bigFileCases } from './cases/big-files.ts';
-// FAR
+import { farCases } from './cases/far.ts';
 import { hugeFileCase } from './cases/huge-file.ts';
 import { smallFilesCase } from './cases/small-files.ts';
 import { unevenCases } from './cases/uneven.ts';
@@ -28,6 +28,7 @@ export async function benchTransfer(t: Scope, options: TransferOptions): Promise
     ...(await unevenCases(t, options, join(served, fileName), sha256)),
     smallFilesCase(options, nginx, served),
 
+    ...(await farCases(t, options)),
     hugeFileCase(options, nginx, served),
   ].filter(({ name }) => options.cases.length === 0 || options.cases.includes(name));
   const results: CaseResult[] = [];

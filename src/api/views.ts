@@ -57,11 +57,12 @@ export function viewReceipt({ facts, workerId, workerName, ...proof }: Receipt):
 }
 
 export function viewPieces(stored: Download, live: TaskProgress | null): z.input<typeof pieces> {
-  if (live !== null) return { sizeBytes: live.sizeBytes, ranges: live.ranges, connections: live.connections };
+  if (live !== null)
+    return { sizeBytes: live.sizeBytes, ranges: live.ranges, connections: live.connections, stretches: live.stretches };
   const { state, sizeBytes } = stored;
   // Of one that waits only the count of bytes is known here; which ones they are, its worker knows.
   const ranges: [number, number][] = state === 'completed' && sizeBytes !== null && sizeBytes > 0 ? [[0, sizeBytes]] : [];
-  return { sizeBytes, ranges, connections: [] };
+  return { sizeBytes, ranges, connections: [], stretches: [] };
 }
 
 /** Files as far as known: promised by the probe, then proven by the receipt. */

@@ -28,7 +28,7 @@ export async function startEmbeddedWorker(
     answerCalls(thread, control);
     const started = told(thread, 'started');
     thread.on('message', (message: PortMessage) => {
-      if ('told' in message && message.told === 'trouble') onTrouble(message.text ?? '');
+      if ('told' in message && (message.told === 'trouble' || message.told === 'debug')) onTrouble(message.text ?? '');
     });
     thread.on('error', (error: Error) => onTrouble(`The worker stopped: ${error.stack ?? error.message}`));
     thread.once('exit', () => {

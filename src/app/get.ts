@@ -23,6 +23,7 @@ import type { FetchResult, Promised } from '#transfer/fetch-task.ts';
 import type { Found } from '#transfer/journal.ts';
 import { findLeftBehind, type LeftBehind } from '#transfer/left-behind.ts';
 import type { Opening } from '#transfer/place.ts';
+import type { HostMemory } from '#transfer/ramp.ts';
 import { readListing } from '#transfer/read-listing.ts';
 import { type Need, Room, type Share } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
@@ -152,6 +153,7 @@ type Run = {
   proxies: ProxyRule[];
   digester: DigestThread;
   limits: SharedLimits;
+  hosts: HostMemory;
   screen: GetScreen;
   /** Every download that the screen knows. */
   items: GetItem[];
@@ -215,6 +217,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     proxies,
     digester: new DigestThread(),
     limits: limitsOf(options),
+    hosts: new Map(),
     screen: chooseScreen(options),
     items: [],
     waiting: new WorkQueue(),
@@ -473,6 +476,7 @@ async function fetchOnce(
     openSession: (server) => openSession(run, server, typed, context),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limitersOf: (host) => [...limits.limitersOf(host), each],
+    hosts: run.hosts,
     options: {
       connections: options.connections,
       maxTries: options.maxTries,

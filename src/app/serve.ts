@@ -63,7 +63,11 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
   const claimCode = await users.openClaim();
   const origin = await listen(api, options);
   const { data: dataFolder, scratch: scratchFolder, netAllow, keepFree: keepFreeBytes, preallocate } = options;
-  const worker = await startEmbeddedWorker(control, { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate }, log);
+  const worker = await startEmbeddedWorker(
+    control,
+    { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, isDebug: Boolean(environment.FLOTILLA_DEBUG) },
+    log,
+  );
   const sweeper = setInterval(() => {
     control.sweep().catch((error) => log(`the sweep failed: ${toFailure(error).message}`));
   }, sweepMs);

@@ -26,11 +26,13 @@ export type WorkerThreadData = {
   /** null: as `Room` chooses. */
   keepFreeBytes: number | null;
   preallocate: boolean;
+  /** Tell every decision. */
+  isDebug: boolean;
 };
 
 if (parentPort === null) throw new Error('this file is the entry of a thread');
 const port = parentPort;
-const { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate } = workerData as WorkerThreadData;
+const { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, isDebug } = workerData as WorkerThreadData;
 const tell = (told: string, text?: string) =>
   port.postMessage({ told, ...(text !== undefined && { text }) } satisfies PortMessage);
 
@@ -49,6 +51,8 @@ const parts = {
   destinationOf,
   listings: metalink,
   limits: new SharedLimits(clock),
+  hosts: new Map<string, number>(),
+  ...(isDebug ? { debug: (line: string) => tell('debug', line) } : {}),
   scratch: new Scratch(files, scratchFolder),
 };
 const worker = new Worker(callThrough(port), parts, {

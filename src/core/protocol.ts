@@ -102,9 +102,21 @@ export type TaskProgress = {
   connections: ConnectionProgress[];
   /** Ranges on disk, ascending, `[startByte, endByte)`. At most 4096 of them, else the worker joins neighbours away. */
   ranges: [startByte: number, endByte: number][];
+  /** Empty while one server brings all. The ranges of all together are at most 4096. */
+  stretches: MirrorStretches[];
 };
 
-export type ConnectionProgress = { startByte: number; position: number; endByte: number | null; speedBytesPerSecond: number };
+export type ConnectionProgress = {
+  /** The server it goes to, for people. */
+  mirror: string;
+  startByte: number;
+  position: number;
+  endByte: number | null;
+  speedBytesPerSecond: number;
+};
+
+/** Which bytes one of several servers brought. */
+export type MirrorStretches = { mirror: string; ranges: [startByte: number, endByte: number][] };
 
 export type ReportRequest = {
   workerId: string;

@@ -61,6 +61,19 @@ async function inNamespace(t: Scope, folder: string, link: SlowLink, command: (o
   return untilEnd(await startProcess(t, 'unshare', args, { env: { PATH: pathToServers() } }));
 }
 
+/** The same link for several commands, one after the other: each is started with what `enter` says in front. */
+export async function keepSlowLink(t: Scope, folder: string, link: SlowLink): Promise<{ origin: string; enter: string[] }> {
+  const prefix = tempFolder(t);
+  const nginx = prepareNginx({}, { prefix, folder, port, tlsPort: null, certificate: null });
+  const script = `${slowDown(link)} || exit 1; nginx "$@" & until [ -s '${join(prefix, 'nginx.pid')}' ]; do sleep 0.02; done; echo ready; wait`;
+  const kept = await startProcess(t, 'unshare', ['-rn', 'sh', '-mc', script, 'sh', ...nginx], {
+    env: { PATH: pathToServers() },
+    ready: /^ready$/m,
+  });
+  const enter = ['nsenter', '-t', String(kept.pid), '-U', '-n', '--preserve-credentials'];
+  return { origin: `http://127.0.0.1:${port}`, enter };
+}
+
 async function behindProxy(
   t: Scope,
   folder: string,

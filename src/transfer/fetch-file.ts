@@ -16,7 +16,7 @@ import { Patience } from './patience.ts';
 import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
 import { pickStretch } from './plan.ts';
-import { Ramp } from './ramp.ts';
+import { Ramp, rememberHost } from './ramp.ts';
 import { Toll } from './toll.ts';
 import { contradictionOf, tryVerify } from './verify.ts';
 import { Wishes, type WishOptions } from './wishes.ts';
@@ -141,7 +141,8 @@ export class Fetch {
     } finally {
       this.#isOver = true;
       this.#wishes.end(new Error('the file has no such bytes'));
-      if (this.#ramp.useful !== null) this.#task.hosts?.set(this.#task.link.host, this.#ramp.useful);
+      const { hosts, link } = this.#task;
+      if (hosts !== undefined && this.#ramp.useful !== null) rememberHost(hosts, link.host, this.#ramp.useful);
       signal.removeEventListener('abort', stop);
       for (const { session } of this.#mirrors.all) session.close();
     }

@@ -6,6 +6,16 @@
 /** What hosts were found to reward, by host; shared by everything that one process fetches. */
 export type HostMemory = Map<string, number>;
 
+const mostHosts = 1000;
+
+/** The host that was used longest ago is forgotten when there are very many. */
+export function rememberHost(hosts: HostMemory, host: string, useful: number): void {
+  hosts.delete(host);
+  hosts.set(host, useful);
+  const [oldest] = hosts.keys();
+  if (hosts.size > mostHosts && oldest !== undefined) hosts.delete(oldest);
+}
+
 /** A host nobody knows begins with so many. */
 const firstCount = 4;
 /** Whoever answers so fast stands next door: being careful would cost more than it could save. */

@@ -3,10 +3,11 @@ import type { Destination } from '#core/destination.ts';
 import type { Digester } from '#core/digester.ts';
 import type { Files } from '#core/files.ts';
 import type { Listings } from '#core/listing.ts';
-import type { Claim, ConnectionProgress, Outcome } from '#core/protocol.ts';
+import type { Claim, ConnectionProgress, MirrorStretches, Outcome } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
 import type { RangeSet } from '#lib/ranges.ts';
+import type { HostMemory } from '#transfer/ramp.ts';
 import type { Room } from '#transfer/room.ts';
 import type { SharedLimits } from '#transfer/shared-limits.ts';
 import type { Scratch } from './scratch.ts';
@@ -35,6 +36,9 @@ export type WorkerParts = {
   listings: Listings;
   scratch: Scratch;
   limits: SharedLimits;
+  hosts: HostMemory;
+  /** Told every decision of the transfer core, when somebody looks for a reason. */
+  debug?(line: string): void;
 };
 
 /** How far a running task is. */
@@ -45,6 +49,7 @@ export type TaskState = {
   speedBytesPerSecond: number;
   connections: ConnectionProgress[];
   ranges: [number, number][];
+  stretches: MirrorStretches[];
 };
 
 /** What a task may use while it runs. */
@@ -69,4 +74,5 @@ export const idleState: TaskState = {
   speedBytesPerSecond: 0,
   connections: [],
   ranges: [],
+  stretches: [],
 };

@@ -109,6 +109,8 @@ export const runFetch: RunTask<'fetch'> = async (
     openSession: (server) => parts.sourceOf(server).openSession(context, server, requestTo(server, { link, options, proxies })),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limitersOf: limits.limitersOf,
+    hosts: parts.hosts,
+    ...(parts.debug ? { debug: (line) => parts.debug?.(`${downloadId} ${line}`) } : {}),
     options: {
       connections: options.connections ?? defaultConnections,
       maxTries,
@@ -131,8 +133,8 @@ export const runFetch: RunTask<'fetch'> = async (
   show(() => {
     const progress = fetch.progress();
     const whole = progress.sizeBytes !== null && progress.doneBytes === progress.sizeBytes;
-    const connections = progress.connections.map(({ mirror: _, ...connection }) => connection);
-    return { phase: whole ? 'verify' : 'fetch', ...progress, connections, ranges: thinOut(progress.ranges) };
+    const stretches = progress.stretches.map(({ mirror, ranges }, _, all) => ({ mirror, ranges: thinOut(ranges, all.length) }));
+    return { phase: whole ? 'verify' : 'fetch', ...progress, ranges: thinOut(progress.ranges), stretches };
   });
   const result = await fetch.run(AbortSignal.any([signal, share.full])).finally(() => {
     share.release();
@@ -166,8 +168,8 @@ function resolutionOf(kind: string, link: URL, wantedName: string | undefined, {
 }
 
 /** The protocol carries at most 4096 ranges; a picture of more is told coarser, never larger. */
-function thinOut(ranges: [number, number][]): [number, number][] {
-  const most = 4096;
+function thinOut(ranges: [number, number][], shares = 1): [number, number][] {
+  const most = Math.floor(4096 / shares);
   return ranges.length <= most
     ? ranges
     : ranges

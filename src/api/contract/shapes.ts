@@ -263,8 +263,19 @@ export const pieces = z
     sizeBytes: bytes.nullable(),
     ranges: z.array(z.tuple([z.int(), z.int()])).describe('On disk: [startByte, endByte), ascending.'),
     connections: z.array(
-      z.object({ startByte: z.int(), position: z.int(), endByte: z.int().nullable(), speedBytesPerSecond: z.number() }),
+      z.object({
+        mirror: z.string().describe('The server it goes to.'),
+        startByte: z.int(),
+        position: z.int(),
+        endByte: z.int().nullable(),
+        speedBytesPerSecond: z.number(),
+      }),
     ),
+    stretches: z
+      .array(z.object({ mirror: z.string(), ranges: z.array(z.tuple([z.int(), z.int()])) }))
+      .describe(
+        'Which bytes each of several servers brought since the download was last taken up; empty while one brings all.',
+      ),
   })
   .meta({ id: 'Pieces' });
 

@@ -60,13 +60,14 @@ export function createApiWorker(control: Control): ApiWorker {
       return fetching;
     },
     async report({ taskId, epoch }, progress) {
-      const connections = [{ startByte: 0, position: 10, endByte: 100, speedBytesPerSecond: 5 }];
+      const connections = [{ mirror: 'files.example', startByte: 0, position: 10, endByte: 100, speedBytesPerSecond: 5 }];
       const figures = {
         doneBytes: 10,
         sizeBytes: 100,
         speedBytesPerSecond: 5,
         connections,
         ranges: [[0, 10]] as [number, number][],
+        stretches: [],
       };
       const tasks: TaskProgress[] = [{ taskId, epoch, phase: 'fetch', ...figures, ...progress }];
       await control.report({ workerId: await workerId(), tasks, holding: [] });

@@ -117,7 +117,17 @@ export async function startWorker(under: ControlUnderTest, name = 'box'): Promis
     report(claims, holding = []) {
       const tasks = claims.map(({ claim: { taskId, epoch, kind }, doneBytes = 0 }) => {
         const phase = kind === 'erase' ? 'deliver' : kind;
-        return { taskId, epoch, phase, doneBytes, sizeBytes: 1000, speedBytesPerSecond: 10, connections: [], ranges: [] };
+        return {
+          taskId,
+          epoch,
+          phase,
+          doneBytes,
+          sizeBytes: 1000,
+          speedBytesPerSecond: 10,
+          connections: [],
+          ranges: [],
+          stretches: [],
+        };
       });
       return under.control.report({ workerId: worker.id, tasks, holding });
     },

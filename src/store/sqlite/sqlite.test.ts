@@ -99,7 +99,7 @@ test('a database from before there were limits is brought up to date, and its ta
   const before = await open(t, path);
   const defaultDestination = { kind: 'local', name: 'Downloads', options: {} };
   const sealer = createSealer(new Uint8Array(32));
-  const options = { store: before, clock, random: createFakeRandom(1), schemes: ['https:'], defaultDestination, sealer };
+  const options = { store: before, clock, random: createFakeRandom(1), sealer, schemes: ['https:'], defaultDestination };
   const control = await createControl(options);
   const { id } = await control.submit('anna', { link: 'https://files.example.org:8443/a', options: {} });
   await before.close();

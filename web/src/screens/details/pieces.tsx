@@ -7,7 +7,7 @@ import { colourOf } from '../../ui/colour.ts';
 import { useMedia } from '../../ui/hooks.ts';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { show, useT } from '../../words/words.ts';
-import { mapPieces, type PieceMap } from './piece-map.ts';
+import { hueOf, mapPieces, type PieceMap } from './piece-map.ts';
 
 const cellPx = 10;
 const rowsMost = 14;
@@ -57,7 +57,7 @@ export function Pieces({ row }: { row: Download }) {
 /** A completed download has no ranges in scratch any more; all of it is where it belongs. */
 function whole(pieces: PiecesData, row: Download): PiecesData {
   if (row.state !== 'completed' || row.sizeBytes === null) return pieces;
-  return { sizeBytes: row.sizeBytes, ranges: [[0, row.sizeBytes]], connections: [] };
+  return { sizeBytes: row.sizeBytes, ranges: [[0, row.sizeBytes]], connections: [], stretches: [] };
 }
 
 function summary(map: PieceMap, pieces: PiecesData, t: ReturnType<typeof useT>): string {
@@ -78,11 +78,18 @@ function Legend({ map, pieces }: { map: PieceMap; pieces: PiecesData }) {
       <Entry colour="--work" text={t('pieces.done', { count: count('done') })} />
       <Entry colour="--work" isPart text={t('pieces.part', { count: count('part') })} />
       <Entry colour="--track" text={t('pieces.missing', { count: count('missing') })} />
-      {pieces.connections.map(({ startByte, speedBytesPerSecond }, index) => (
+      {pieces.stretches.map(({ mirror, ranges }, index) => (
+        <Entry
+          key={mirror}
+          colour={`--worker-${(index % workers) + 1}`}
+          text={t('pieces.mirror', { mirror, size: show.bytes(bytesOf(ranges)) })}
+        />
+      ))}
+      {pieces.connections.map(({ startByte }, index) => (
         <Entry
           key={startByte}
-          colour={`--worker-${(index % workers) + 1}`}
-          text={t('pieces.connection', { number: index + 1, speed: show.speed(speedBytesPerSecond) })}
+          colour={`--worker-${(hueOf(pieces, index) % workers) + 1}`}
+          text={connectionText(t, pieces, index)}
         />
       ))}
     </ul>
@@ -120,20 +127,22 @@ function PieceCanvas({ map, columns, label }: { map: PieceMap; columns: number; 
     canvas.current.height = rows * cellPx * ratio;
     context.scale(ratio, ratio);
     const colours = { done: colourOf('--work'), missing: colourOf('--track') };
-    const connections = Array.from({ length: workers }, (_, index) => colourOf(`--worker-${index + 1}`));
+    const hues = Array.from({ length: workers }, (_, index) => colourOf(`--worker-${index + 1}`));
     const size = cellPx - 1;
     map.cells.forEach((cell, index) => {
       const x = (index % columns) * cellPx;
       const y = Math.floor(index / columns) * cellPx;
-      const connection = map.writing.get(index);
-      context.fillStyle = cell === 'done' ? colours.done : colours.missing;
+      const hue = map.writing.get(index);
+      const mirror = map.broughtBy.get(index);
+      const done = mirror === undefined ? colours.done : (hues[mirror % workers] as string);
+      context.fillStyle = cell === 'done' ? done : colours.missing;
       context.fillRect(x, y, size, size);
-      if (connection !== undefined) {
-        context.fillStyle = connections[connection % workers] as string;
+      if (hue !== undefined) {
+        context.fillStyle = hues[hue % workers] as string;
         context.fillRect(x, y, size, size);
       } else if (cell === 'part') {
         // Half a cell by its corner: the shape tells it without the colour.
-        context.fillStyle = colours.done;
+        context.fillStyle = done;
         context.beginPath();
         context.moveTo(x, y);
         context.lineTo(x, y + size);
@@ -154,17 +163,34 @@ function PieceCanvas({ map, columns, label }: { map: PieceMap; columns: number; 
   );
 }
 
+function connectionText(t: ReturnType<typeof useT>, { connections, stretches }: PiecesData, index: number): string {
+  const { mirror = '', speedBytesPerSecond = 0 } = connections[index] ?? {};
+  const facts = { number: index + 1, speed: show.speed(speedBytesPerSecond), mirror };
+  return t(stretches.length === 0 ? 'pieces.connection' : 'pieces.connectionTo', facts);
+}
+
+function bytesOf(ranges: [number, number][]): number {
+  return ranges.reduce((sum, [startByte, endByte]) => sum + endByte - startByte, 0);
+}
+
+/** With several mirrors each stretch says who brought it. */
+function onDisk({ ranges, stretches }: PiecesData, t: ReturnType<typeof useT>) {
+  const row = ([startByte, endByte]: [number, number], text: string) => ({ startByte, endByte, text });
+  if (stretches.length === 0) return ranges.map((range) => row(range, t('pieces.onDisk')));
+  return stretches.flatMap(({ mirror, ranges: own }) => own.map((range) => row(range, t('pieces.onDiskFrom', { mirror }))));
+}
+
 const mostRanges = 200;
 
 /** The same facts for people who cannot see the map, and for those who want numbers. */
 function PieceTable({ pieces }: { pieces: PiecesData }) {
   const t = useT();
   const rows = [
-    ...pieces.ranges.slice(0, mostRanges).map(([startByte, endByte]) => ({ startByte, endByte, text: t('pieces.onDisk') })),
-    ...pieces.connections.map(({ position, endByte, speedBytesPerSecond }, index) => ({
+    ...onDisk(pieces, t).slice(0, mostRanges),
+    ...pieces.connections.map(({ position, endByte }, index) => ({
       startByte: position,
       endByte: endByte ?? pieces.sizeBytes ?? position,
-      text: t('pieces.connection', { number: index + 1, speed: show.speed(speedBytesPerSecond) }),
+      text: connectionText(t, pieces, index),
     })),
   ].sort((a, b) => a.startByte - b.startByte);
   return (
