@@ -22,7 +22,11 @@ export async function runProgram(args: string[]): Promise<number> {
     .option('-d, --dir <folder>', 'folder for the files', '.')
     .option('-o, --output <name>', 'name of the file, for a single link')
     .option('-i, --input <list>', 'file with one link per line, - for standard input')
-    .addOption(new Option('-x, --connections <count>', 'connections per file').default(8).argParser(wholeNumber(1, 32)))
+    .addOption(
+      new Option('-x, --connections <count>', 'most connections per file; they are added while they help')
+        .default(16)
+        .argParser(wholeNumber(1, 32)),
+    )
     .addOption(new Option('-j, --jobs <count>', 'downloads at the same time').default(8).argParser(wholeNumber(1, 64)))
     .option('--checksum <algorithm=hex>', 'the file must have this digest, for a single link: sha-256=…')
     .addOption(

@@ -6,7 +6,7 @@ import type { Parts } from './parts.ts';
 
 const defaultSettings: Settings = {
   parallelDownloads: 3,
-  connections: 8,
+  connections: 16,
   maxTries: 5,
   limitBytesPerSecond: null,
   hostRules: [],

@@ -15,7 +15,7 @@ import { type Mirror, Mirrors } from './mirrors.ts';
 import { Patience } from './patience.ts';
 import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
-import { pickStretch } from './plan.ts';
+import { averageSpeed, pickStretch, warmUpSeconds } from './plan.ts';
 import { Ramp, rememberHost } from './ramp.ts';
 import { Toll } from './toll.ts';
 import { contradictionOf, tryVerify } from './verify.ts';
@@ -340,11 +340,12 @@ export class Fetch {
 
   /** What one more connection should fetch: a gap, or what it takes over from another. */
   #pick(gaps: Range[], lanes: Lane[], mirror: Mirror, nowMs: number, view = workingView(lanes, mirror, nowMs)): Work | null {
-    const setUpSeconds = (mirror.setUpMs ?? unknownSetUpMs) / 1000;
+    const openSeconds = (mirror.setUpMs ?? unknownSetUpMs) / 1000;
+    const setUpSeconds = openSeconds + warmUpSeconds(openSeconds / 2, averageSpeed(view));
     const pick = pickStretch(gaps, view, {
       leastBytes: leastStretchBytes,
       leastTheftBytes,
-      leastGainSeconds: Math.max(leastGainSeconds, 2 * setUpSeconds),
+      leastGainSeconds: Math.max(leastGainSeconds, 2 * openSeconds),
       setUpSeconds,
       thiefBytesPerSecond: mirror.laneBytesPerSecond,
     });

@@ -6,6 +6,8 @@ import type { Working } from './plan.ts';
 
 /** So long a new connection may take before it counts as one that brings nothing. */
 const youngMs = 2000;
+/** For so many times what opening it took, a connection may still become faster: TCP begins slowly. */
+const setUpsToWarmUp = 8;
 /** From then on a silent connection counts as slower and slower. */
 const silentMs = 500;
 
@@ -42,18 +44,21 @@ export class Lanes extends Set<Lane> {
 }
 
 /**
- * What the plan sees of connections. A young one without bytes yet counts as an average one, or as the thief itself, else it
- * would be robbed at once; one that has fallen silent counts as slower by the moment.
+ * What the plan sees of connections. A young one counts as an average one at least, or as the thief itself, else it would be
+ * robbed at once; one that has fallen silent counts as slower by the moment.
  */
 export function workingView(lanes: Lane[], thief: Mirror, nowMs: number): Working[] {
   const speeds = lanes.map(({ meter }) => meter.bytesPerSecond(nowMs));
   const known = speeds.filter((speed) => speed > 0);
   const average = known.length === 0 ? 0 : known.reduce((sum, speed) => sum + speed, 0) / known.length;
+  const best = Math.max(0, ...known);
   return lanes.map(({ mirror, position, endByte, startedMs, lastByteMs, isHeld }, index) => {
     const speed = speeds[index] as number;
     const expected = mirror.laneBytesPerSecond || average || thief.laneBytesPerSecond || 0;
-    const isYoung = speed === 0 && nowMs - startedMs < youngMs;
+    const ageMs = nowMs - startedMs;
+    if (speed === 0 && ageMs < youngMs) return { position, endByte: endByte as number, bytesPerSecond: expected };
+    if (ageMs < setUpsToWarmUp * (mirror.setUpMs ?? 0)) return { position, endByte: endByte as number, bytesPerSecond: best };
     const quietMs = isHeld ? silentMs : Math.max(silentMs, nowMs - (lastByteMs ?? nowMs));
-    return { position, endByte: endByte as number, bytesPerSecond: isYoung ? expected : (speed * silentMs) / quietMs };
+    return { position, endByte: endByte as number, bytesPerSecond: (speed * silentMs) / quietMs };
   });
 }

@@ -43,6 +43,16 @@ export function pickStretch(gaps: Range[], working: Working[], options: PlanOpti
   }
 }
 
+/** RFC 6928: what a new connection may have on its way. */
+const firstWindowBytes = 14_600;
+
+/** What a new connection loses until it is as fast as that, doubling what it has on its way in each round trip (RFC 5681). */
+export function warmUpSeconds(roundTripSeconds: number, bytesPerSecond: number): number {
+  const rounds = Math.log2((bytesPerSecond * roundTripSeconds) / firstWindowBytes);
+  // What comes meanwhile is worth about one round trip at full speed.
+  return rounds > 1 ? (rounds - 1) * roundTripSeconds : 0;
+}
+
 /** Bytes the thief takes so that `(left - taken) / victim = setUp + taken / thief`. With no speeds yet: half. */
 export function shareOfThief(leftBytes: number, victimSpeed: number, thiefSpeed: number, setUpSeconds: number): number {
   // Less than a byte a second stands still; such speeds would also leave the range of numbers.
@@ -72,7 +82,7 @@ function lastToFinish(working: Working[]): number | null {
   return latest;
 }
 
-function averageSpeed(working: Working[]): number {
+export function averageSpeed(working: Working[]): number {
   const moving = working.filter(({ bytesPerSecond }) => bytesPerSecond > 0);
   return moving.length === 0 ? 0 : moving.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0) / moving.length;
 }

@@ -17,14 +17,16 @@ export function rememberHost(hosts: HostMemory, host: string, useful: number): v
 }
 
 /** A host nobody knows begins with so many. */
-const firstCount = 4;
+const firstCount = 8;
 /** Whoever answers so fast stands next door: being careful would cost more than it could save. */
 const nearMs = 10;
 const leastStepMs = 100;
 /** A step lasts at least this many times what opening a connection takes. */
-const setUpsPerStep = 4;
+const setUpsPerStep = 2;
 const worthwhileRise = 1.1;
-const leastLeftSeconds = 1;
+/** With less than so many times what opening takes left, another connection would hardly come to work. */
+const setUpsLeft = 4;
+const leastLeftMs = 200;
 /** What did not help may help later. */
 const againMs = 10_000;
 
@@ -75,7 +77,7 @@ export class Ramp {
     const passedMs = nowMs - this.#fullSinceMs;
     if (passedMs < Math.max(leastStepMs, setUpsPerStep * setUpMs)) return;
     const rate = ((arrivedBytes - this.#fullBytes) * 1000) / passedMs;
-    if (rate === 0 || leftBytes / rate < leastLeftSeconds) return;
+    if (rate === 0 || (leftBytes * 1000) / rate < leastLeftMs + setUpsLeft * setUpMs) return;
     if (this.#lastRate !== null && rate < worthwhileRise * this.#lastRate) this.#settle(nowMs, Math.ceil(this.#allowed / 2));
     else if (this.#allowed >= this.#most) this.#settle(nowMs, this.#allowed);
     else this.#raise(rate);

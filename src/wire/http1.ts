@@ -14,7 +14,7 @@ const bufferBytes = 512 * 1024;
 const wholeBuffer = () => bufferBytes;
 /** A read into less room than this wastes a system call. */
 const leastRoomBytes = 64 * 1024;
-const slowFlushMs = 250;
+const slowFlushMs = 50;
 /** Answers such as 103 Early Hints before the real one. */
 const maxInterim = 20;
 

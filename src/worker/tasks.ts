@@ -18,7 +18,7 @@ import { idleState, type RunTask, type TaskState, type WorkerParts } from './par
 const maxTries = 3;
 const stallMs = 30_000;
 const longestWaitMs = 10_000;
-const defaultConnections = 8;
+const defaultConnections = 16;
 
 /** So long one link may take to answer while another one could. */
 const firstAnswerMs = 5000;
