@@ -12,7 +12,12 @@ const mirrorBytesPerSecond = 44 * 1024 * 1024;
 export async function unevenCases(t: Scope, options: TransferOptions, path: string, sha256: string): Promise<Case[]> {
   const body = readFileSync(path);
   const [server, mirror] = [await serveHostile(t, { body }), await serveHostile(t, { body })];
-  const common = { files: new Map([[fileName, sha256]]), sizeBytes: options.sizeBytes, measure: 'wallSeconds' as const };
+  const common = {
+    files: new Map([[fileName, sha256]]),
+    sizeBytes: options.sizeBytes,
+    measure: 'wallSeconds' as const,
+    isInMemory: true,
+  };
   return [
     { ...common, ...slowOne(options, server, 10), bars: { ideal: 1.1, aria2: 1, 'aria2 defaults': 1 } },
     { ...common, ...slowOne(options, server, 160), bars: { ideal: 1.25, aria2: 0.25, 'aria2 defaults': 0.25 } },

@@ -48,7 +48,7 @@ test('settings have defaults, change one by one, are told and outlive a restart'
   const defaults = await under.control.settings();
   assert.deepEqual(defaults, {
     parallelDownloads: 3,
-    connections: 8,
+    connections: 16,
     maxTries: 5,
     limitBytesPerSecond: null,
     hostRules: [],

@@ -11,7 +11,7 @@ import type { FetchProgress, FetchResult, FetchTask } from './fetch-task.ts';
 import { Changed, hasShownSpeed, isDone, type Lane, Moved, overlaps } from './lane.ts';
 import { Lanes, workingView } from './lanes.ts';
 import { Marks } from './marks.ts';
-import { type Mirror, Mirrors } from './mirrors.ts';
+import { type Mirror, Mirrors, unknownSetUpMs } from './mirrors.ts';
 import { Patience } from './patience.ts';
 import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
@@ -27,8 +27,6 @@ const climbingTickMs = 50;
 const leastStretchBytes = 512 * 1024;
 const leastTheftBytes = 64 * 1024;
 const leastGainSeconds = 0.05;
-/** What opening a connection counts as before the server has shown it. */
-const unknownSetUpMs = 100;
 /** Bytes that somebody waits for should not be further away than this. */
 const farSeconds = 0.5;
 /** A connection that is silent for this long near the end is raced. */
@@ -341,11 +339,11 @@ export class Fetch {
   /** What one more connection should fetch: a gap, or what it takes over from another. */
   #pick(gaps: Range[], lanes: Lane[], mirror: Mirror, nowMs: number, view = workingView(lanes, mirror, nowMs)): Work | null {
     const openSeconds = (mirror.setUpMs ?? unknownSetUpMs) / 1000;
-    const setUpSeconds = openSeconds + warmUpSeconds(openSeconds / 2, averageSpeed(view));
+    const setUpSeconds = openSeconds + warmUpSeconds(mirror.leastSetUpMs / 2000, averageSpeed(view));
     const pick = pickStretch(gaps, view, {
       leastBytes: leastStretchBytes,
       leastTheftBytes,
-      leastGainSeconds: Math.max(leastGainSeconds, 2 * openSeconds),
+      leastGainSeconds: Math.max(leastGainSeconds, mirror.leastSetUpMs / 500),
       setUpSeconds,
       thiefBytesPerSecond: mirror.laneBytesPerSecond,
     });

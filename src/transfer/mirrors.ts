@@ -17,6 +17,8 @@ export type Mirror = {
   laneBytesPerSecond: number | null;
   /** From asking to the first byte, as it usually takes; null before the first answer. */
   setUpMs: number | null;
+  /** The shortest of them: about two round trips, whatever the server does meanwhile. */
+  leastSetUpMs: number;
   /** Connections it was seen to allow. */
   ceiling: number;
   raiseCeilingAtMs: number;
@@ -30,6 +32,8 @@ export type Mirror = {
   mostLanes: number;
 };
 
+/** What opening a connection counts as before the server has shown it. */
+export const unknownSetUpMs = 100;
 const firstWaitMs = 5000;
 const longestWaitMs = 300_000;
 const ceilingStepMs = 10_000;
@@ -51,6 +55,7 @@ export class Mirrors {
       lanes: 0,
       laneBytesPerSecond: null,
       setUpMs: null,
+      leastSetUpMs: unknownSetUpMs,
       ceiling: Number.POSITIVE_INFINITY,
       raiseCeilingAtMs: Number.POSITIVE_INFINITY,
       failures: 0,
@@ -98,9 +103,9 @@ export class Mirrors {
     );
   }
 
-  /** Its connections bring so much right now. */
+  /** These of its connections bring so much right now. A few that are left over say little about the next one. */
   measure(mirror: Mirror, laneSpeeds: number[]): void {
-    if (laneSpeeds.length === 0) return;
+    if (laneSpeeds.length === 0 || (mirror.laneBytesPerSecond !== null && laneSpeeds.length < mirror.lanes / 2)) return;
     mirror.laneBytesPerSecond = laneSpeeds.reduce((sum, speed) => sum + speed, 0) / laneSpeeds.length;
   }
 
@@ -122,6 +127,7 @@ export class Mirrors {
 
   /** One of its connections took so long to begin. */
   answered(mirror: Mirror, afterMs: number): void {
+    mirror.leastSetUpMs = mirror.setUpMs === null ? afterMs : Math.min(mirror.leastSetUpMs, afterMs);
     mirror.setUpMs = mirror.setUpMs === null ? afterMs : mirror.setUpMs + (afterMs - mirror.setUpMs) / 4;
   }
 
