@@ -1,6 +1,7 @@
 /**
  * Runs at the end of `npm ci`: loads every part of the program once, so that the first start finds its code compiled.
- * Without it the first run takes twice as long and a third more memory. The launcher names the same folder.
+ * Without it the first run takes twice as long and a third more memory. The launcher names the same folder, and gives the same flag,
+ * which is part of the key of what was compiled.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
