@@ -17,7 +17,7 @@ test('a link goes from submit to completed, with one receipt', async (t) => {
 
   clock.advance(1000);
   const fetch = await worker.take('fetch');
-  assert.equal(fetch.kind === 'fetch' && fetch.options.connections, 8, 'the setting is the default');
+  assert.equal(fetch.kind === 'fetch' && fetch.options.connections, 16, 'the setting is the default');
   assert.equal((await control.get(owner, id))?.phase, 'fetch');
   assert.deepEqual(await worker.report([{ claim: fetch, doneBytes: 500 }]), { orders: [], discard: [], limits: noLimits });
   assert.equal(control.progressOf(id)?.doneBytes, 500);

@@ -43,7 +43,7 @@ test('secrets are on the disk only sealed, reach the worker whole, and are gone 
     const claim = await worker.take(kind);
     assert.ok(claim.kind === kind);
     assert.equal(claim.link, link);
-    assert.deepEqual(claim.options, { connections: 8, mirrors, request });
+    assert.deepEqual(claim.options, { connections: 16, mirrors, request });
     await worker.succeed(claim);
   }
   const kept = (await sealed()) ?? '';

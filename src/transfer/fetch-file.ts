@@ -5,35 +5,24 @@ import { FlotillaError, isLocal } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
 import { type Digest, sameVersion } from '#core/resolution.ts';
 import type { OpenedRange, SourceFacts } from '#core/source.ts';
-import { type Range, RangeSet } from '#lib/ranges.ts';
+import { RangeSet } from '#lib/ranges.ts';
 import { SpeedMeter } from '#lib/speed.ts';
 import type { FetchProgress, FetchResult, FetchTask } from './fetch-task.ts';
-import { Changed, hasShownSpeed, isDone, type Lane, Moved, overlaps } from './lane.ts';
-import { Lanes, workingView } from './lanes.ts';
+import { Changed, isDone, type Lane, Moved } from './lane.ts';
+import { Lanes } from './lanes.ts';
 import { Marks } from './marks.ts';
-import { type Mirror, Mirrors, unknownSetUpMs } from './mirrors.ts';
+import { type Mirror, Mirrors } from './mirrors.ts';
 import { Patience } from './patience.ts';
 import { PieceLedger } from './pieces.ts';
 import type { Place } from './place.ts';
-import { averageSpeed, pickStretch, warmUpSeconds } from './plan.ts';
 import { Ramp, rememberHost } from './ramp.ts';
 import { Toll } from './toll.ts';
 import { contradictionOf, tryVerify } from './verify.ts';
 import { Wishes, type WishOptions } from './wishes.ts';
+import { pickWanted, pickWork, type Scene, whoCanWait, whoIsRaced } from './work.ts';
 
 const tickMs = 250;
 const climbingTickMs = 50;
-/** Below this a second connection costs more than it brings. */
-const leastStretchBytes = 512 * 1024;
-const leastTheftBytes = 64 * 1024;
-const leastGainSeconds = 0.05;
-/** Bytes that somebody waits for should not be further away than this. */
-const farSeconds = 0.5;
-/** A connection that is silent for this long near the end is raced. */
-const racePatienceMs = 500;
-/** What races may cost: this share of the file, or this much. */
-const raceShare = 0.01;
-const raceBytes = 256 * 1024;
 /** Slower than this for `stallMs` counts as stalled. */
 const trickleBytesPerSecond = 1024;
 const maxRestarts = 3;
@@ -41,12 +30,6 @@ const maxRestarts = 3;
 const firstAnswerMs = 5000;
 /** Rounds of fetching bad pieces again. */
 const maxRepairs = 4;
-/** What is done sooner than this stays where it is. */
-const worthMovingMs = 2000;
-
-/** What one more connection should fetch, and which one has to give it up. */
-type Work = { startByte: number; endByte: number; victim: Lane | null };
-
 /**
  * One fetch. `run` is called once; it resolves with every byte flushed and every promise checked. When it rejects, what
  * arrived is flushed and in the journal, and the same call later goes on from there.
@@ -315,15 +298,15 @@ export class Fetch {
       // As long as some work, none takes a stretch and then waits for its turn at the host.
       const mirror = this.#mirrors.choose(nowMs, mostTrials, this.#lanes.size === 0);
       if (mirror === null) return;
-      const wanted = this.#pickWanted(mirror, nowMs);
+      const scene: Scene = { lanes: this.#lanes, wishes: this.#wishes, ranges: place.ranges, sizeBytes };
+      const wanted = pickWanted(scene, mirror, nowMs);
       if (this.#lanes.size >= this.#wantedCount()) {
-        if (wanted !== null) this.#makeWay(wanted.rank);
+        if (wanted !== null) this.#makeWay(scene, wanted.rank);
         return;
       }
-      const { divisible } = this.#lanes;
-      const work = wanted ?? this.#pick(this.#lanes.gaps(place.ranges, 0, sizeBytes), divisible, mirror, nowMs);
+      const work = wanted ?? pickWork(scene, mirror, nowMs);
       if (work === null) {
-        this.#race(mirror, nowMs);
+        this.#race(scene, mirror, nowMs);
         return;
       }
       if (work.victim !== null) this.#cut(work.victim, work.startByte);
@@ -336,22 +319,6 @@ export class Fetch {
     return this.#mirrors.all.length > 1 ? this.#mostAllowed : Math.min(this.#mostAllowed, this.#ramp.allowed);
   }
 
-  /** What one more connection should fetch: a gap, or what it takes over from another. */
-  #pick(gaps: Range[], lanes: Lane[], mirror: Mirror, nowMs: number, view = workingView(lanes, mirror, nowMs)): Work | null {
-    const openSeconds = (mirror.setUpMs ?? unknownSetUpMs) / 1000;
-    const setUpSeconds = openSeconds + warmUpSeconds(mirror.leastSetUpMs / 2000, averageSpeed(view));
-    const pick = pickStretch(gaps, view, {
-      leastBytes: leastStretchBytes,
-      leastTheftBytes,
-      leastGainSeconds: Math.max(leastGainSeconds, mirror.leastSetUpMs / 500),
-      setUpSeconds,
-      thiefBytesPerSecond: mirror.laneBytesPerSecond,
-    });
-    if (pick === null) return null;
-    const { startByte, endByte, takenFrom } = pick;
-    return { startByte, endByte, victim: takenFrom === null ? null : (lanes[takenFrom] as Lane) };
-  }
-
   /** Takes the back part of what a connection should bring from it. */
   #cut(lane: Lane, endByte: number): void {
     this.#debug(lane, `is shortened by ${(lane.endByte as number) - endByte} bytes`);
@@ -359,56 +326,22 @@ export class Fetch {
     if (isDone(lane)) lane.control.abort(new Error('all of it was taken over'));
   }
 
-  /** Bytes that somebody waits for: what nobody fetches of them, else the back part of what comes too slowly. */
-  #pickWanted(mirror: Mirror, nowMs: number): (Work & { rank: number }) | null {
-    if (this.#wishes.isEmpty) return null;
-    const { ranges } = this.#place as Place;
-    const sizeBytes = this.#sizeBytes as number;
-    for (const [rank, [startByte, untilByte]] of this.#wishes.missing(ranges).entries()) {
-      const wantedEnd = Math.min(untilByte, sizeBytes);
-      const [gap] = this.#lanes.gaps(ranges, startByte, wantedEnd);
-      if (gap !== undefined) {
-        const [[, endByte] = gap] = this.#lanes.gaps(ranges, gap[0], sizeBytes);
-        return { startByte: gap[0], endByte, victim: null, rank };
-      }
-      const lanes = this.#lanes.divisible.filter((lane) => !isDone(lane) && overlaps(lane, startByte, wantedEnd));
-      // One that has far to go until the first of these bytes is cut in two there.
-      const isFar = ({ position, meter }: Lane) => startByte - position > meter.bytesPerSecond(nowMs) * farSeconds;
-      const far = lanes.find(isFar);
-      if (far !== undefined) return { startByte, endByte: far.endByte as number, victim: far, rank };
-      const view = workingView(lanes, mirror, nowMs).map((one) => ({ ...one, endByte: Math.min(one.endByte, wantedEnd) }));
-      const work = this.#pick([], lanes, mirror, nowMs, view);
-      if (work !== null) return { ...work, rank };
-    }
-    return null;
-  }
-
   /** All connections are taken, and somebody waits for bytes that come too slowly: one gives up what can wait longer. */
-  #makeWay(rank: number): void {
-    const urgent = this.#wishes.missing((this.#place as Place).ranges).slice(0, rank + 1);
-    const canWait = (lane: Lane) => !urgent.some(([startByte, untilByte]) => overlaps(lane, startByte, untilByte));
-    const lanes = [...this.#lanes];
-    // One that gives way already is enough; the next look tells whether another has to.
-    if (lanes.some(({ control }) => control.signal.aborted)) return;
-    const lane = lanes.find(canWait);
-    if (lane === undefined) return;
+  #makeWay(scene: Scene, rank: number): void {
+    const lane = whoCanWait(scene, rank);
+    if (lane === null) return;
     this.#debug(lane, 'gives way to bytes that somebody waits for');
     lane.control.abort(new Moved());
   }
 
   /** The end of the file hangs on a connection that has fallen silent: another one asks for the same, within a budget. */
-  #race(mirror: Mirror, nowMs: number): void {
-    const patienceMs = Math.max(racePatienceMs, 4 * (mirror.setUpMs ?? unknownSetUpMs));
-    for (const lane of this.#lanes.divisible) {
-      const leftBytes = (lane.endByte as number) - lane.position;
-      if (isDone(lane) || lane.isHeld || nowMs - (lane.lastByteMs ?? lane.startedMs) < patienceMs) continue;
-      if (this.#racedBytes + leftBytes > Math.max(raceBytes, (this.#sizeBytes as number) * raceShare)) continue;
-      this.#racedBytes += leftBytes;
-      lane.isRaced = true;
-      this.#debug(lane, 'is silent, so another one asks for the same');
-      this.#startLane(mirror, lane.position, lane.endByte, null);
-      return;
-    }
+  #race(scene: Scene, mirror: Mirror, nowMs: number): void {
+    const lane = whoIsRaced(scene, mirror, nowMs, this.#racedBytes);
+    if (lane === null) return;
+    this.#racedBytes += (lane.endByte as number) - lane.position;
+    lane.isRaced = true;
+    this.#debug(lane, 'is silent, so another one asks for the same');
+    this.#startLane(mirror, lane.position, lane.endByte, null);
   }
 
   /** This server sends whole files only: what is there cannot be continued. */
@@ -677,18 +610,10 @@ export class Fetch {
   #moveSlowest(nowMs: number): void {
     if (this.#lanes.size < this.#mostAllowed || this.#mirrors.all.length === 1) return;
     if (!this.#serverResumes) return;
-    let slowest: Lane | null = null;
-    let slowestSpeed = 0;
-    for (const lane of this.#lanes) {
-      if (lane.endByte === null || !hasShownSpeed(lane, nowMs)) continue;
-      const speed = lane.meter.bytesPerSecond(nowMs);
-      const leftMs = ((lane.endByte - lane.position) * 1000) / Math.max(speed, 1);
-      if (leftMs < worthMovingMs || (slowest !== null && speed >= slowestSpeed)) continue;
-      slowest = lane;
-      slowestSpeed = speed;
-    }
-    if (slowest !== null && this.#mirrors.hasMuchFaster(slowest.mirror, slowestSpeed, nowMs))
-      slowest.control.abort(new Moved());
+    const slowest = this.#lanes.slowestWorthMoving(nowMs);
+    if (slowest === null) return;
+    const { mirror, meter, control } = slowest;
+    if (this.#mirrors.hasMuchFaster(mirror, meter.bytesPerSecond(nowMs), nowMs)) control.abort(new Moved());
   }
 
   /** Checks every promise; null when bad pieces were taken back and have to be fetched again. */

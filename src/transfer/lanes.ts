@@ -8,6 +8,8 @@ import type { Working } from './plan.ts';
 const youngMs = 2000;
 /** For so many times what opening it took, a connection may still become faster: TCP begins slowly. */
 const setUpsToWarmUp = 8;
+/** What is done sooner than this stays where it is. */
+const worthMovingMs = 2000;
 /** From then on a silent connection counts as slower and slower. */
 const silentMs = 500;
 
@@ -35,11 +37,16 @@ export class Lanes extends Set<Lane> {
     return [...this].filter((lane) => lane.endByte !== null && !lane.isRaced);
   }
 
-  /** Bytes that connections still have to bring. */
-  get leftBytes(): number {
-    let sum = 0;
-    for (const { position, endByte } of this) if (endByte !== null) sum += Math.max(0, endByte - position);
-    return sum;
+  /** The slowest of those that would take long; null when all are done soon. */
+  slowestWorthMoving(nowMs: number): Lane | null {
+    let slowest: Lane | null = null;
+    for (const lane of this) {
+      if (lane.endByte === null || !hasShownSpeed(lane, nowMs)) continue;
+      const speed = lane.meter.bytesPerSecond(nowMs);
+      const leftMs = ((lane.endByte - lane.position) * 1000) / Math.max(speed, 1);
+      if (leftMs >= worthMovingMs && (slowest === null || speed < slowest.meter.bytesPerSecond(nowMs))) slowest = lane;
+    }
+    return slowest;
   }
 }
 
