@@ -14,11 +14,20 @@ export const flotillaEnv = { FLOTILLA_NET_ALLOW: '127.0.0.0/8,::1/128' };
 export function flotilla(
   options: TransferOptions,
   url: string,
-  connections: number,
+  /** null: as many as it chooses. */
+  connections: number | null,
   more: string[] = [],
   env: Record<string, string> = {},
 ): (folder: string) => Command {
-  const get = [...options.flotilla, 'get', url, '-o', fileName, '-x', String(connections), ...more];
+  const get = [
+    ...options.flotilla,
+    'get',
+    url,
+    '-o',
+    fileName,
+    ...(connections === null ? [] : ['-x', String(connections)]),
+    ...more,
+  ];
   return (folder) => ({ argv: [...get, '-d', folder], env: { ...flotillaEnv, ...env } });
 }
 

@@ -28,13 +28,13 @@ export async function farCases(t: Scope, options: TransferOptions): Promise<Case
       return { argv: [...enter, ...argv], ...(env ? { env } : {}) };
     };
     const commands: Partial<Record<Program, (out: string) => Command>> = {
-      flotilla: within(flotilla(options, url, 8, bare)),
+      flotilla: within(flotilla(options, url, null, bare)),
       aria2: within(aria2(url, 8)),
       curl: within(curl(url)),
     };
     cases.push({
       name: lossPercent === 0 ? 'far' : 'far-lossy',
-      title: `8 MiB, ${rttMs} ms round trip${lossPercent === 0 ? '' : `, ${lossPercent} % of the packets lost`}, eight connections (curl: one), ${isReal ? 'real packets' : 'TCP modelled, because this kernel cannot delay packets'}`,
+      title: `8 MiB, ${rttMs} ms round trip${lossPercent === 0 ? '' : `, ${lossPercent} % of the packets lost`}, eight connections (curl: one; Flotilla: what it finds to help, at most 16), ${isReal ? 'real packets' : 'TCP modelled, because this kernel cannot delay packets'}`,
       measure: 'wallSeconds',
       files: new Map([[fileName, sha256]]),
       sizeBytes,

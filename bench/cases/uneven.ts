@@ -20,7 +20,7 @@ export async function unevenCases(t: Scope, options: TransferOptions, path: stri
   };
   return [
     { ...common, ...slowOne(options, server, 10), bars: { ideal: 1.1, aria2: 1, 'aria2 defaults': 1 } },
-    { ...common, ...slowOne(options, server, 160), bars: { ideal: 1.25, aria2: 0.25, 'aria2 defaults': 0.25 } },
+    { ...common, ...slowOne(options, server, 160), bars: { ideal: 1.25, 'aria2 defaults': 0.25 } },
     { ...common, ...slowMirror(options, server, mirror) },
     { ...common, ...ceiling(options, server) },
   ];

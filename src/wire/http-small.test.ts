@@ -94,6 +94,14 @@ describe('lists of small files', { concurrency: 8 }, () => {
     });
   }
 
+  test('a server that closes after each answer is not asked for much ahead for long', async () => {
+    const all = Array.from({ length: 60 }, () => new URL(server.url('connection-close')));
+    const { taken, wish } = await run(all);
+    assert.deepEqual([wish, taken.size], [true, 60]);
+    const asked = all.reduce((sum, { href }) => sum + server.requestsOf(href).length, 0);
+    assert.ok(asked < 70, `${asked} requests for 60 files`);
+  });
+
   test('links with a password take the ordinary way', async () => {
     const [first, second] = links(2) as [URL, URL];
     first.username = 'user';

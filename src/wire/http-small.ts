@@ -30,6 +30,7 @@ export async function fetchSmall<T extends { link: URL }>(
   const headers = withGiven([...baseHeaders(request), ...bearer], request.headers ?? []);
   let again: T[] = [];
   let ahead = 1;
+  let mostNow = mostAhead;
   let unusualInARow = 0;
 
   const next = (): T | null => again.pop() ?? list.next();
@@ -93,6 +94,11 @@ export async function fetchSmall<T extends { link: URL }>(
     await ended;
     watch.cancel();
     signal.removeEventListener('abort', stop);
+    if (open.length > 0) {
+      // It closed before it had answered all: such servers are asked for less and less ahead, and at last for one at a time.
+      mostNow = Math.max(1, Math.floor(mostNow / 4));
+      ahead = 1;
+    }
     again.push(...open.reverse());
     if (pipeline.defect !== null) throw pipeline.defect;
     return answers > 0;
@@ -109,7 +115,7 @@ export async function fetchSmall<T extends { link: URL }>(
 
   function take(item: T, head: HttpHead, body: Uint8Array): void | Promise<void> {
     unusualInARow = 0;
-    ahead = Math.min(mostAhead, ahead * 2);
+    ahead = Math.min(mostNow, ahead * 2);
     return list.take(item, factsOf(item.link, head, body.length, false), body);
   }
 
