@@ -484,8 +484,7 @@ describe('flotilla get', { concurrency: 3 }, () => {
       assert.match(again.stderr, /going on after [12]\.\d+ MiB/);
       assert.deepEqual([again.code, namesIn(folder)], [0, ['file.bin']]);
       assert.ok(isWhole(join(folder, 'file.bin')));
-      // What was on its way when it stopped is sent twice; a busy machine has more of that.
-      assert.ok(sentBytes(url) < body.length * 1.1, `${sentBytes(url)} bytes were sent`);
+      assert.ok(sentBytes(url) < body.length * 1.05, `${sentBytes(url)} bytes were sent`);
     });
   }
 

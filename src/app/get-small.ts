@@ -39,11 +39,15 @@ type Asked<W> = { link: URL; wanted: W; name: string; number: number; askedMs: n
 
 /** Gets what it can of the list; resolves when each is done, failed or left. */
 export async function getSmall<W extends SmallWanted>(list: W[], options: SmallOptions<W>, signal: AbortSignal): Promise<void> {
-  const byOrigin = Map.groupBy(list, ({ link }) => link.origin);
+  const servers = [...Map.groupBy(list, ({ link }) => link.origin).values()];
   const draftFolder = join(options.folder, `${draftPrefix}${files.processId}`);
   const writer = new SmallFileWriter<Asked<W>>({ files, draftFolder, named, nextPath, failed });
   try {
-    await Promise.all([...byOrigin.values()].map(getFromServer));
+    if (servers.some(({ length }) => length >= leastLinks)) {
+      await removeOldDrafts(options.folder);
+      await files.makeFolder(draftFolder);
+    }
+    await Promise.all(servers.map(getFromServer));
   } finally {
     await writer.end();
   }
@@ -68,8 +72,6 @@ export async function getSmall<W extends SmallWanted>(list: W[], options: SmallO
       leave: ({ wanted: one }) => options.leave(one),
     };
     const request = requestFor(options.request, first.link, first.link);
-    await removeOldDrafts(options.folder);
-    await files.makeFolder(draftFolder);
     const connections = Array.from({ length: Math.min(connectionsPerServer, wanted.length / leastLinks) }, () =>
       source.fetchSmall?.(options.context, first.link, request, smallFiles, signal),
     );

@@ -153,7 +153,7 @@ type Run = {
   proxies: ProxyRule[];
   digester: DigestThread;
   limits: SharedLimits;
-  hosts: HostMemory;
+  hostMemory: HostMemory;
   screen: GetScreen;
   /** Every download that the screen knows. */
   items: GetItem[];
@@ -217,7 +217,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     proxies,
     digester: new DigestThread(),
     limits: limitsOf(options),
-    hosts: new Map(),
+    hostMemory: new Map(),
     screen: chooseScreen(options),
     items: [],
     waiting: new WorkQueue(),
@@ -476,7 +476,7 @@ async function fetchOnce(
     openSession: (server) => openSession(run, server, typed, context),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limitersOf: (host) => [...limits.limitersOf(host), each],
-    hosts: run.hosts,
+    hostMemory: run.hostMemory,
     options: {
       connections: options.connections,
       maxTries: options.maxTries,

@@ -51,7 +51,7 @@ const parts = {
   destinationOf,
   listings: metalink,
   limits: new SharedLimits(clock),
-  hosts: new Map<string, number>(),
+  hostMemory: new Map<string, number>(),
   ...(isDebug ? { debug: (line: string) => tell('debug', line) } : {}),
   scratch: new Scratch(files, scratchFolder),
 };

@@ -67,7 +67,7 @@ export class Fetch {
     this.#task = task;
     this.#clock = task.clock;
     this.#mostAllowed = task.options.connections;
-    this.#ramp = new Ramp(this.#mostAllowed, task.hosts?.get(task.link.host) ?? null);
+    this.#ramp = new Ramp(this.#mostAllowed, task.hostMemory?.get(task.link.host) ?? null);
     this.#meter = new SpeedMeter(task.clock.mono());
     this.#patience = new Patience(task.options, task.clock, task.random, task.note);
   }
@@ -122,8 +122,8 @@ export class Fetch {
     } finally {
       this.#isOver = true;
       this.#wishes.end(new Error('the file has no such bytes'));
-      const { hosts, link } = this.#task;
-      if (hosts !== undefined && this.#ramp.useful !== null) rememberHost(hosts, link.host, this.#ramp.useful);
+      const { hostMemory, link } = this.#task;
+      if (hostMemory !== undefined && this.#ramp.useful !== null) rememberHost(hostMemory, link.host, this.#ramp.useful);
       signal.removeEventListener('abort', stop);
       for (const { session } of this.#mirrors.all) session.close();
     }

@@ -42,7 +42,7 @@ export type FetchTask = FetchPorts & {
   /** Where an earlier run stopped, when that is known before the server was asked. */
   firstByte: number;
   /** How many connections hosts were found to reward; what is learned goes there too. */
-  hosts?: HostMemory;
+  hostMemory?: HostMemory;
   /** The limits for what comes from that host, those that are not in force just now too. */
   limitersOf(host: string): readonly Limiter[];
   /** Says where the bytes go, once the server has said what they are. Called again when the content changed meanwhile. */

@@ -124,3 +124,27 @@ test('a dropped mirror is never chosen again, until the file is another one', ()
   mirrors.forgetVersion();
   assert.equal(mirrors.choose(1e12, 9, true), link);
 });
+
+test('what each of several mirrors brought is told, and forgotten when the file is another one', () => {
+  const { mirrors, all } = mirrorsOf('link', 'a');
+  mirrors.brought(all[first] as Mirror, 0, 10);
+  mirrors.brought(all[second] as Mirror, 10, 30);
+  mirrors.brought(all[first] as Mirror, 5, 10);
+  assert.deepEqual(mirrors.stretches(), [
+    { mirror: 'link', ranges: [[0, 10]] },
+    { mirror: 'a', ranges: [[10, 30]] },
+  ]);
+  mirrors.forgetVersion();
+  assert.deepEqual(mirrors.stretches(), []);
+});
+
+test('one slow connection that is left over does not speak for the next one', () => {
+  const { mirrors, all } = mirrorsOf('link');
+  const link = all[first] as Mirror;
+  link.lanes = 8;
+  mirrors.measure(link, [80, 80, 80, 80, 80, 80, 80, 80]);
+  mirrors.measure(link, [8]);
+  assert.equal(link.laneBytesPerSecond, 80);
+  mirrors.measure(link, [8, 8, 8, 8]);
+  assert.equal(link.laneBytesPerSecond, 8);
+});

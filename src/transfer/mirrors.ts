@@ -42,7 +42,6 @@ const muchSlower = 4;
 
 export class Mirrors {
   readonly #all: Mirror[] = [];
-
   /** Kept as soon as there are several. */
   readonly #brought = new Map<Mirror, RangeSet>();
 
@@ -212,6 +211,7 @@ export class Mirrors {
 
   /** The file is another one now: whoever had another may have this one. */
   forgetVersion(): void {
+    this.#brought.clear();
     for (const mirror of this.#all) {
       mirror.validator = null;
       mirror.isDropped = false;

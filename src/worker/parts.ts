@@ -36,7 +36,7 @@ export type WorkerParts = {
   listings: Listings;
   scratch: Scratch;
   limits: SharedLimits;
-  hosts: HostMemory;
+  hostMemory: HostMemory;
   /** Told every decision of the transfer core, when somebody looks for a reason. */
   debug?(line: string): void;
 };

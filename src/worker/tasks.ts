@@ -109,7 +109,7 @@ export const runFetch: RunTask<'fetch'> = async (
     openSession: (server) => parts.sourceOf(server).openSession(context, server, requestTo(server, { link, options, proxies })),
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limitersOf: limits.limitersOf,
-    hosts: parts.hosts,
+    hostMemory: parts.hostMemory,
     ...(parts.debug ? { debug: (line) => parts.debug?.(`${downloadId} ${line}`) } : {}),
     options: {
       connections: options.connections ?? defaultConnections,
