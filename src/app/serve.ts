@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { createApi } from '#api/api.ts';
 import type { Desk, DestinationDesk } from '#api/handlers.ts';
 import { createControl } from '#control/create.ts';
+import { createEnrolment } from '#control/enrolment.ts';
 import { createUsers } from '#control/users.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { version } from '#core/version.ts';
@@ -42,10 +43,13 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
-  const users = createUsers({ store, clock, random, secrets: createSecrets(), bootstrapToken: options.bootstrapToken });
+  const secrets = createSecrets();
+  const users = createUsers({ store, clock, random, secrets, bootstrapToken: options.bootstrapToken });
+  const enrolment = createEnrolment({ store, clock, random, secrets });
   const api = await createApi({
     control,
     users,
+    enrolment,
     clock,
     log: (message, detail) => log(detail?.error instanceof Error ? `${message}: ${detail.error.stack}` : message),
     options: {

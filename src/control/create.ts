@@ -8,6 +8,7 @@ import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { finish } from './finish.ts';
+import { removeWorker } from './fleet.ts';
 import { clearHistory, removeMany, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createLeases, takeOverLease } from './leases.ts';
@@ -136,6 +137,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
+    removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
 
     sweep,

@@ -8,6 +8,7 @@ import { eventRows } from './rows/events.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
 import { taskRows } from './rows/tasks.ts';
+import { workerKeyRows } from './rows/worker-keys.ts';
 import { workerRows } from './rows/workers.ts';
 import type { Schema } from './schema.ts';
 
@@ -20,6 +21,7 @@ export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
     tokens: tokenRows(db),
     destinations: destinationRows(db),
     workers: workerRows(db),
+    workerKeys: workerKeyRows(db),
     downloads: downloadRows(db),
     attachments: attachmentRows(db),
     tasks: taskRows(db),
