@@ -36,10 +36,12 @@ export async function register(parts: Parts, hello: WorkerHello): Promise<Worker
     const known = hello.workerId === null ? null : await tx.workers.get(hello.workerId);
     // An id we do not know comes from a database before this one; the scratch under it is still that worker's.
     const id = hello.workerId !== null && isId(hello.workerId) ? hello.workerId : parts.newId();
+    // What it is called is people's business once it is here.
+    const name = known?.name ?? hello.name;
     for (const task of await tx.tasks.leasedBy(id)) {
-      await releaseTask(parts, tx, task, `Worker ${hello.name} was started anew. It goes on as soon as there is room.`, null);
+      await releaseTask(parts, tx, task, `Worker ${name} was started anew. It goes on as soon as there is room.`, null);
     }
-    const { name, version, kinds, schemes } = hello;
+    const { version, kinds, schemes } = hello;
     const nowMs = parts.clock.now();
     const registeredAtMs = known?.registeredAtMs ?? nowMs;
     await tx.workers.put({ id, name, version, kinds, schemes, state: 'online', registeredAtMs, seenAtMs: nowMs });

@@ -25,7 +25,13 @@ export type WorkerHello = {
   labels?: string[];
 };
 
-export type WorkerSession = { workerId: string; leaseSeconds: number; reportEverySeconds: number };
+export type WorkerSession = {
+  workerId: string;
+  leaseSeconds: number;
+  reportEverySeconds: number;
+  /** Names the database: what another one knows of is not there to be thrown away. */
+  instance?: string;
+};
 
 export type ClaimRequest = {
   workerId: string;
