@@ -10,6 +10,7 @@ import { DigestThread } from '#wire/digests.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
+import { createVitals } from '#wire/vitals.ts';
 import type { WorkerParts } from '#worker/parts.ts';
 import { Scratch } from '#worker/scratch.ts';
 import { openGate } from './outlet.ts';
@@ -44,6 +45,7 @@ export function createWorkerParts(
     hostMemory: new Map<string, number>(),
     ...(debug === null ? {} : { debug }),
     scratch: new Scratch(files, scratchFolder),
+    vitals: createVitals({ files, clock, folder: scratchFolder }),
   };
   return {
     parts,
