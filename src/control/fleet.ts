@@ -3,7 +3,6 @@ import { FlotillaError } from '#core/errors.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import type { Parts } from './parts.ts';
 import { releaseTask } from './release.ts';
-import { giveBackProbes } from './workers.ts';
 
 export async function removeWorker(parts: Parts, id: string): Promise<void> {
   await parts.store.write(async (tx) => {
@@ -20,14 +19,13 @@ export async function removeWorker(parts: Parts, id: string): Promise<void> {
     // First its key: whatever it says from now on is refused, so that nothing of it can cross what follows.
     await tx.workerKeys.remove(id);
     for (const task of await tx.tasks.leasedBy(id)) {
-      await releaseTask(parts, tx, task, `Worker ${name} was removed. It goes on as soon as there is room.`, null);
+      await releaseTask(parts, tx, task, `Worker ${name} was removed. It goes on as soon as there is room.`, null, true);
     }
     await tx.workers.remove(id);
     await recordEvents(parts, tx, [systemEvent(parts, 'worker.removed', `Worker ${name} was removed.`, { workerId: id })]);
     tx.afterCommit(() => {
-      giveBackProbes(parts, id);
-      parts.presence.forget(id);
-      parts.wakeUps.wake();
+      parts.sessions.forget(id);
+      parts.wake();
     });
   });
 }

@@ -21,7 +21,7 @@ export type WorkerHello = {
   kinds: TaskKind[];
   /** Schemes its sources take, with the colon. */
   schemes: string[];
-  /** What downloads may ask of it; absent: as it was before, or as an admin gave it. */
+  /** What downloads may ask of it, when it is new; after that people decide on the page. */
   labels?: string[];
 };
 
@@ -180,7 +180,12 @@ export type Outcome =
   | { kind: 'erased' }
   | { kind: 'failed'; failure: Failure; doneBytes: number }
   /** Given back unfinished: ordered to stop, or draining. */
-  | { kind: 'given_back'; doneBytes: number }
+  | {
+      kind: 'given_back';
+      doneBytes: number;
+      /** The worker ends: whoever has room may go on with it, although the bytes are here. */
+      isLeaving?: boolean;
+    }
   /** The scratch is gone (lost disk, cleaned by hand): fetch again. */
   | { kind: 'scratch_lost' };
 

@@ -289,7 +289,7 @@ export class Worker {
       return await runTask(claim, context);
     } catch (error) {
       const { doneBytes } = running.state();
-      if (running.stop !== null) return { kind: 'given_back', doneBytes };
+      if (running.stop !== null) return { kind: 'given_back', doneBytes, isLeaving: this.#draining.signal.aborted };
       const failure = toFailure(error);
       if (failure.code === 'internal')
         this.#options.onTrouble(error instanceof Error ? (error.stack ?? error.message) : String(error));
