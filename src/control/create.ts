@@ -9,6 +9,7 @@ import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { createFinishes } from './finish.ts';
+import { removeWorker } from './fleet.ts';
 import { clearHistory, removeMany, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createCrowds } from './limits.ts';
@@ -153,6 +154,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
+    removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
 
     sweep,

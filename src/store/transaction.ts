@@ -9,6 +9,7 @@ import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
 import { shareRows } from './rows/shares.ts';
 import { taskRows } from './rows/tasks.ts';
+import { workerKeyRows } from './rows/worker-keys.ts';
 import { workerRows } from './rows/workers.ts';
 import type { Schema } from './schema.ts';
 
@@ -21,6 +22,7 @@ export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
     tokens: tokenRows(db),
     destinations: destinationRows(db),
     workers: workerRows(db),
+    workerKeys: workerKeyRows(db),
     downloads: downloadRows(db),
     attachments: attachmentRows(db),
     tasks: taskRows(db),
