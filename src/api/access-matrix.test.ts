@@ -26,6 +26,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   changeDestination: { kind: 'local', name: 'Downloads', options: {}, isDefault: true },
   testDestination: { kind: 'local', name: 'other', options: {} },
   changeSettings: { connections: 5 },
+  checkStages: { url: 'https://example.org/file.iso' },
   changeUserLimits: { maxActive: 64 },
   addToken: { name: 'other', scopes: ['downloads:read'] },
 };

@@ -110,6 +110,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   listFiles: { id: addCompleted },
   getFileContent: { id: addCompleted },
   listDownloadEvents: { id: add },
+  listAttempts: { id: addCompleted },
   getPieces: { id: addRunning },
   getReceipt: { id: addCompleted },
   listHistory: { query: '?limit=5' },
@@ -129,10 +130,12 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   changeSettings: {
     body: {
       maxTries: 7,
+      stages: [{ name: 'Mobile', kind: null, host: '*', attempts: 2, connections: null, request: { userAgent: 'Phone/1' } }],
       hostRules: [{ host: '*.example.net', bytesPerSecond: 5000, connections: null, downloads: 2 }],
       timetable: Array.from({ length: 7 }, () => Array.from({ length: 24 }, () => 'limited')),
     },
   },
+  checkStages: { body: { url: 'https://example.org/file.iso' } },
   listUsers: {},
   changeUserLimits: { id: async () => userId, body: { limitBytesPerSecond: 5000, maxActive: null } },
   listTokens: {},

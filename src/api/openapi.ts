@@ -49,9 +49,13 @@ function operation(operationId: string, route: Route): Json {
       ...parameters('header', route.headers),
       ...(route.answer === 'file' ? rangeParameters : []),
     ],
-    ...(route.body && { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body) } } } }),
+    ...(route.body && { requestBody: requestBody(route.body) }),
     responses: { ...answers(route), default: problemRef },
   };
+}
+
+function requestBody(body: z.ZodType): Json {
+  return { required: !body.safeParse(undefined).success, content: { 'application/json': { schema: schemaOf(body) } } };
 }
 
 const rangeParameters = ['range', 'if-range', 'if-none-match'].map((name) => {

@@ -36,6 +36,7 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     connections: options.connections ?? null,
     limitBytesPerSecond: options.limitBytesPerSecond ?? null,
     attempt: stored.attempt,
+    stage: stored.stage,
     failure,
     createdAtMs: stored.createdAtMs,
     startedAtMs: stored.startedAtMs,

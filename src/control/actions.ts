@@ -2,13 +2,16 @@ import { type DownloadOptions, isFinished, isWaitingForRetry } from '#core/downl
 import { FlotillaError } from '#core/errors.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { StoredDownload, Transaction } from '#core/store.ts';
-import { changeState } from './change.ts';
+import { changeState, type Fields, type Happening } from './change.ts';
+import { ladderFor } from './climb.ts';
+import type { RetryWishes, Wishes } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { requireDownload } from './list.ts';
 import type { Parts } from './parts.ts';
 import { addEraseTask, callBackTask, ensureTask, freeTask } from './queue/tasks.ts';
 import { partSecrets, recallWish, sealSecrets, secretsGone, withoutSecrets } from './secrets-at-rest.ts';
+import { readSettings } from './settings.ts';
 import { readLink } from './submit.ts';
 
 /** What a person may do with one download. Each is harmless when done twice, and throws `refused` when it makes no sense. */
@@ -53,29 +56,69 @@ export const resume: Action = async (parts, tx, download) => {
   return resumed;
 };
 
-/** A new attempt of a failed or cancelled one; one that waits for its next try is tried now. */
-export const retry: Action = async (parts, tx, download) => {
-  if (download.state === 'active') return download;
-  if (download.state === 'queued') return hurry(parts, tx, download);
-  const retried = await changeState(
-    parts,
-    tx,
-    download,
-    'retried',
-    {
+/**
+ * A new attempt of a failed or cancelled one; one that waits for its next try is tried now. With a stage or changes one that
+ * runs is stopped for it too, and keeps its bytes.
+ */
+export function retry({ from, ...wishes }: RetryWishes = {}): Action {
+  return async (parts, tx, download) => {
+    const isChanged = [wishes.name, wishes.destinationId, ...Object.values(wishes.options ?? {})].some(
+      (wish) => wish !== undefined,
+    );
+    const isLive = download.state === 'queued' || download.state === 'active';
+    if (isLive && !isChanged && from === undefined) return download.state === 'active' ? download : hurry(parts, tx, download);
+    if (from !== undefined) await requireStage(tx, download, from);
+    const changed = isChanged ? await change(wishes)(parts, tx, download) : download;
+    const happening = {
+      name: 'download.queued',
+      message: `Tried again on request${from === undefined ? '' : `, from stage ${from}`}${isChanged ? ', with changes' : ''}.`,
+    } as const;
+    const fields: Fields = {
       reason: 'slot',
-      attempt: download.attempt + 1,
+      attempt: changed.attempt + 1,
+      climb: from === undefined ? null : { stage: from, tried: [] },
       tries: 0,
       failure: null,
-      queuedAtMs: parts.clock.now(),
-      startedAtMs: null,
-      ...freshStart(download),
-    },
-    { name: 'download.queued', message: 'Tried again on request.' },
-  );
-  await ensureTask(parts, tx, retried);
-  return retried;
-};
+      ...freshStart(changed),
+    };
+    if (!isLive) {
+      const anew = { ...fields, queuedAtMs: parts.clock.now(), startedAtMs: null };
+      const retried = await changeState(parts, tx, changed, 'retried', anew, happening);
+      await ensureTask(parts, tx, retried);
+      return retried;
+    }
+    const queued = await putBack(parts, tx, changed, fields, happening);
+    await callBackTask(parts, tx, queued.id, 'stop');
+    await ensureTask(parts, tx, queued);
+    return queued;
+  };
+}
+
+/** Queued it stays queued; nothing else may run for it then. */
+async function putBack(
+  parts: Parts,
+  tx: Transaction,
+  download: StoredDownload,
+  fields: Fields,
+  happening: Happening,
+): Promise<StoredDownload> {
+  if (download.state === 'active') {
+    const doneBytes = reportedBytes(parts, download);
+    return changeState(parts, tx, download, 'put_back', { ...fields, doneBytes }, happening);
+  }
+  const changes = { ...fields, retryAtMs: null };
+  const queued = { ...download, ...changes };
+  await tx.downloads.update(download.id, changes);
+  await recordEvents(parts, tx, [downloadEvent(parts, queued, happening.name, happening.message)]);
+  return queued;
+}
+
+async function requireStage(tx: Transaction, download: StoredDownload, from: string): Promise<void> {
+  const ladder = ladderFor(await readSettings(tx), download);
+  if (ladder.some(({ name }) => name === from)) return;
+  const names = ladder.map(({ name }) => name).join(', ');
+  throw new FlotillaError('refused', `There is no stage ${from} for this link. It climbs ${names}.`);
+}
 
 export const cancel: Action = async (parts, tx, download) => {
   if (download.state === 'cancelled') return download;
@@ -115,8 +158,6 @@ export async function remove(
   }
   return removed;
 }
-
-export type Wishes = { name?: string; destinationId?: string; options?: Partial<Record<keyof DownloadOptions, unknown>> };
 
 /** What was asked for, asked differently. In `options`, null takes a wish back. */
 export function change(wishes: Wishes): Action {

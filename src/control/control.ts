@@ -7,7 +7,8 @@ import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
-import type { UserLimits, UserRole } from '#core/store.ts';
+import type { Rung, Stage } from '#core/stage.ts';
+import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
 
 /** What a person asks for when adding a link. */
@@ -22,6 +23,20 @@ export type Submission = {
 
 /** What is wished of every file that a document lists. */
 export type ListedWishes = Omit<Submission, 'link' | 'promised'>;
+
+/** What is asked for differently from now on. In `options`, null takes a wish back. */
+export type Wishes = { name?: string; destinationId?: string; options?: Partial<Record<keyof DownloadOptions, unknown>> };
+
+/** `from`: the stage to go on from. */
+export type RetryWishes = Wishes & { from?: string };
+
+/** One finished try of a task. */
+export type Attempt = Pick<AttemptRow, 'kind' | 'stage' | 'outcome' | 'message' | 'startedAtMs' | 'finishedAtMs'> & {
+  worker: { id: string; name: string };
+};
+
+/** The stages that a link would climb, in order, and the one that it would begin with because of its host. */
+export type Ladder = { kind: string; host: string; stages: Rung[]; remembered: { stage: string; atMs: number } | null };
 
 export type Counts = { all: number; active: number; queued: number; finished: number; failed: number };
 
@@ -59,6 +74,8 @@ export type Settings = {
   limitedBytesPerSecond: number;
   /** As people may see them. The first one that fits a host counts for it. */
   proxies: ProxyRule[];
+  /** As people may see them. Those that fit a link are climbed in this order. */
+  stages: Stage[];
 };
 
 export type LimitedUser = { id: string; name: string; role: UserRole } & UserLimits;
@@ -95,14 +112,11 @@ export interface Control extends ControlPlane {
 
   get(ownerId: string, id: string): Promise<Download | null>;
   list(ownerId: string, request: ListRequest): Promise<DownloadPage>;
-  change(
-    ownerId: string,
-    id: string,
-    change: { name?: string; destinationId?: string; options?: Partial<Record<keyof DownloadOptions, unknown>> },
-  ): Promise<Download>;
+  change(ownerId: string, id: string, change: Wishes): Promise<Download>;
   pause(ownerId: string, id: string): Promise<Download>;
   resume(ownerId: string, id: string): Promise<Download>;
-  retry(ownerId: string, id: string): Promise<Download>;
+  /** From the first stage of its ladder unless it is told another. Throws `refused` for a stage that is none of them. */
+  retry(ownerId: string, id: string, how?: RetryWishes): Promise<Download>;
   cancel(ownerId: string, id: string): Promise<Download>;
   /** Cancels it if it runs, takes it off the list; with `files` what was delivered is erased by a worker. */
   remove(ownerId: string, id: string, options: { files: boolean }): Promise<void>;
@@ -115,6 +129,8 @@ export interface Control extends ControlPlane {
   clearHistory(ownerId: string): Promise<number>;
 
   timeline(ownerId: string, id: string): Promise<FlotillaEvent[]>;
+  /** Oldest first. */
+  attempts(ownerId: string, id: string): Promise<Attempt[]>;
   receipt(ownerId: string, id: string): Promise<Receipt | null>;
   /** The running task's latest report, from memory; null when nothing runs. */
   progressOf(downloadId: string): TaskProgress | null;
@@ -136,6 +152,8 @@ export interface Control extends ControlPlane {
   /** Throws when it is the default one or unfinished downloads go there. */
   removeDestination(id: string): Promise<void>;
   settings(): Promise<Settings>;
+  /** Which stages a link would climb. Throws `link_invalid` or `scheme_unknown`. */
+  ladderOf(link: string): Promise<Ladder>;
   /** The time zone that the timetable is read in. */
   readonly timeZone: string;
   changeSettings(change: Partial<Settings>): Promise<Settings>;

@@ -4,6 +4,7 @@ import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store, StoredDownload, Transaction } from '#core/store.ts';
 import { act, cancel, change, pause, remove, resume, retry } from './actions.ts';
+import { ladderOfLink } from './climb.ts';
 import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { createEventHub, eventsAfter } from './events.ts';
@@ -11,7 +12,7 @@ import { finish } from './finish.ts';
 import { clearHistory, removeMany, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createLeases, takeOverLease } from './leases.ts';
-import { countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
+import { attemptsOf, countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
 import { submissionsOf } from './listed.ts';
 import type { Log, Parts } from './parts.ts';
 import { createProbes } from './probes.ts';
@@ -103,7 +104,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     change: (ownerId, id, wishes) => one(act(parts, ownerId, id, change(wishes))),
     pause: (ownerId, id) => one(act(parts, ownerId, id, pause)),
     resume: (ownerId, id) => one(act(parts, ownerId, id, resume)),
-    retry: (ownerId, id) => one(act(parts, ownerId, id, retry)),
+    retry: (ownerId, id, how) => one(act(parts, ownerId, id, retry(how))),
     cancel: (ownerId, id) => one(act(parts, ownerId, id, cancel)),
     remove: (ownerId, id, what) =>
       store.write(async (tx) => void (await remove(parts, tx, await requireDownload(tx, ownerId, id), what))),
@@ -112,6 +113,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     clearHistory: (ownerId) => clearHistory(parts, ownerId),
 
     timeline: (ownerId, id) => timeline(parts, ownerId, id),
+    attempts: (ownerId, id) => attemptsOf(parts, ownerId, id),
     receipt: (ownerId, id) => receiptOf(parts, ownerId, id),
     progressOf: (downloadId) => parts.leases.ofDownload(downloadId)?.progress ?? null,
     progressOfAll(ownerId) {
@@ -130,6 +132,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     putDestination: (destination) => putDestination(parts, destination),
     removeDestination: (id) => removeDestination(parts, id),
     settings: () => store.read(readSettings),
+    ladderOf: (link) => ladderOfLink(parts, link),
     timeZone,
     changeSettings: (wanted) => changeSettings(parts, wanted),
     users: () => listUsers(parts),
@@ -186,6 +189,7 @@ async function recallRunning(parts: Parts): Promise<void> {
 function toDownload(stored: StoredDownload): Download {
   const {
     priority: _,
+    climb,
     tries: _t,
     bestBytes: _b,
     queuedAtMs: _q,
@@ -195,5 +199,5 @@ function toDownload(stored: StoredDownload): Download {
     secrets: _s,
     ...download
   } = stored;
-  return download;
+  return { ...download, stage: climb?.stage ?? null };
 }

@@ -6,6 +6,7 @@ import type { Receipt } from '#core/receipt.ts';
 import type { ResolvedFile } from '#core/resolution.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
+import { rememberStage, stageOf } from './climb.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { settleListed } from './listed.ts';
 import type { Parts } from './parts.ts';
@@ -43,7 +44,9 @@ export async function finish(parts: Parts, request: FinishRequest): Promise<void
     const { kind, downloadId } = task;
     const nowMs = parts.clock.now();
     const times = { startedAtMs: task.leasedAtMs ?? nowMs, finishedAtMs: nowMs };
-    await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, ...times });
+    const stage = kind === 'probe' || kind === 'fetch' ? stageOf(await tx.downloads.get(downloadId)) : null;
+    const message = outcome.kind === 'failed' ? shorten(outcome.failure).message : null;
+    await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, stage, message, ...times });
     await settle(parts, tx, task, outcome);
   });
 }
@@ -144,6 +147,7 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
     ...happenings,
     ...(promises.length > 0 ? [verified] : []),
   );
+  await rememberStage(parts, tx, now);
   await dropTask(parts, tx, task);
   await addTask(parts, tx, newTask(parts, now, 'deliver'));
 }

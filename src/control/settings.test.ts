@@ -55,6 +55,7 @@ test('settings have defaults, change one by one, are told and outlive a restart'
     timetable: null,
     limitedBytesPerSecond: 1024 * 1024,
     proxies: [],
+    stages: [],
   });
   assert.deepEqual(await under.control.changeSettings({ maxTries: 2 }), { ...defaults, maxTries: 2 });
   await under.restart();

@@ -129,6 +129,7 @@ export function makeDownload(
     finishedAtMs: null,
     removedAtMs: null,
     priority: 0,
+    climb: null,
     tries: 0,
     bestBytes: 0,
     queuedAtMs: nowMs,

@@ -68,6 +68,8 @@ export type Download = {
   doneBytes: number;
   /** Rises with each try, whether the machine or a person asked for it. */
   attempt: number;
+  /** Where it stands on its ladder; null: there is only one stage, or nothing was tried yet. */
+  stage: string | null;
   failure: Failure | null;
   createdAtMs: number;
   startedAtMs: number | null;

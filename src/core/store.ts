@@ -6,6 +6,7 @@ import type { Download, DownloadState, QueueReason } from './download.ts';
 import type { FlotillaEvent } from './event.ts';
 import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind } from './protocol.ts';
 import type { Receipt } from './receipt.ts';
+import type { Climb } from './stage.ts';
 
 export interface Store {
   /**
@@ -35,6 +36,7 @@ export interface Transaction {
   readonly events: EventRows;
   readonly submissions: SubmissionRows;
   readonly totals: TotalRows;
+  readonly stageMemory: StageMemoryRows;
   /** Called once after the commit, in the order of commits, before the promise of `write` resolves. It must not throw. */
   afterCommit(run: () => void): void;
 }
@@ -162,10 +164,12 @@ export interface WorkerRows {
 export type FetchedFacts = { workerId: string; atMs: number; files: FetchedFile[]; facts: FetchFacts };
 
 /** A download with what only the control plane needs to know. */
-export type StoredDownload = Download & {
+export type StoredDownload = Omit<Download, 'stage'> & {
   /** Higher goes first. */
   priority: number;
-  /** Passing faults in a row; a person's retry and real progress begin again at 0. */
+  /** null: on the first stage of its ladder. */
+  climb: Climb | null;
+  /** Passing faults in a row on its stage; a person's retry and real progress begin again at 0. */
   tries: number;
   /** Most bytes any try has reached: less than this is no progress. */
   bestBytes: number;
@@ -293,6 +297,10 @@ export type AttemptRow = {
   kind: TaskKind;
   workerId: string;
   outcome: string;
+  /** The stage that it was asked for with; null: a task that asks no server, or a try from before there were stages. */
+  stage: string | null;
+  /** The sentence of its failure. */
+  message: string | null;
   startedAtMs: number;
   finishedAtMs: number;
 };
@@ -351,4 +359,16 @@ export type Totals = { fetchedBytesTotal: number; completedTotal: number; failed
 export interface TotalRows {
   get(ownerId: string): Promise<Totals>;
   add(ownerId: string, change: Partial<Totals>): Promise<void>;
+}
+
+/** The stage that a host let in after it had refused an earlier one. */
+export type StageMemory = { kind: string; host: string; stage: string; atMs: number };
+
+export interface StageMemoryRows {
+  get(kind: string, host: string): Promise<StageMemory | null>;
+  /** Adds or replaces. */
+  put(row: StageMemory): Promise<void>;
+  remove(kind: string, host: string): Promise<void>;
+  /** How many were older. */
+  removeBefore(atMs: number): Promise<number>;
 }

@@ -76,6 +76,8 @@ export type Schema = {
     kind: string;
     workerId: string;
     outcome: string;
+    stage: string | null;
+    message: string | null;
     startedAtMs: number;
     finishedAtMs: number;
   };
@@ -90,6 +92,7 @@ export type Schema = {
     data: string;
   };
   submissions: { ownerId: string; key: string; results: string; createdAtMs: number };
+  stageMemory: { kind: string; host: string; stage: string; atMs: number };
   totals: { ownerId: string; fetchedBytesTotal: number; completedTotal: number; failedTotal: number };
 };
 
@@ -119,6 +122,7 @@ type DownloadsTable = {
   /** When it left the list of live ones: removed, else finished. The history is sorted by it. */
   endedAtMs: number | null;
   priority: number;
+  climb: string | null;
   tries: number;
   bestBytes: number;
   queuedAtMs: number;

@@ -7,6 +7,7 @@ import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
+import { stageMemoryRows } from './rows/stage-memory.ts';
 import { taskRows } from './rows/tasks.ts';
 import { workerRows } from './rows/workers.ts';
 import type { Schema } from './schema.ts';
@@ -28,5 +29,6 @@ export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
     events: eventRows(db),
     submissions: submissionRows(db),
     totals: totalRows(db),
+    stageMemory: stageMemoryRows(db),
   };
 }

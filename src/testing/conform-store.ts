@@ -401,7 +401,16 @@ export function conformStore({ name, open }: StoreUnderTest): void {
   });
 
   check('an attempt is written once and goes with its download', async (store) => {
-    const attempt = { taskId: 't1', epoch: 1, downloadId: 'a', kind: 'fetch', workerId: 'w1', outcome: 'fetched' } as const;
+    const attempt = {
+      taskId: 't1',
+      epoch: 1,
+      downloadId: 'a',
+      kind: 'fetch',
+      workerId: 'w1',
+      outcome: 'fetched',
+      stage: 'As asked',
+      message: null,
+    } as const;
     const row = { ...attempt, startedAtMs: 1, finishedAtMs: 2 };
     await store.write((tx) => tx.attempts.insert(row));
     await assert.rejects(store.write((tx) => tx.attempts.insert(row)));
@@ -415,7 +424,15 @@ export function conformStore({ name, open }: StoreUnderTest): void {
   });
 
   check('attempts of downloads that are gone are forgotten by age', async (store) => {
-    const attempt = { epoch: 1, kind: 'erase', workerId: 'w1', outcome: 'erased', startedAtMs: 1 } as const;
+    const attempt = {
+      epoch: 1,
+      kind: 'erase',
+      workerId: 'w1',
+      outcome: 'erased',
+      stage: null,
+      message: null,
+      startedAtMs: 1,
+    } as const;
     await store.write(async (tx) => {
       await tx.downloads.insertMany([download('a')]);
       await tx.attempts.insert({ ...attempt, taskId: 't1', downloadId: 'a', finishedAtMs: 1 });
@@ -520,6 +537,21 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 2 ** 40 + 1, completedTotal: 1, failedTotal: 2 });
     });
   });
+
+  check('what worked for a host is remembered by kind and host, replaced, and forgotten by age', async (store) => {
+    await store.write(async (tx) => {
+      const row = { kind: 'http', host: 'a.example', stage: 'Browser', atMs: 2 ** 41 };
+      await tx.stageMemory.put(row);
+      await tx.stageMemory.put({ ...row, kind: 'ftp', stage: 'Slow', atMs: 5 });
+      await tx.stageMemory.put({ ...row, stage: 'Phone' });
+      assert.deepEqual(await tx.stageMemory.get('http', 'a.example'), { ...row, stage: 'Phone' });
+      assert.equal(await tx.stageMemory.get('http', 'b.example'), null);
+      assert.equal(await tx.stageMemory.removeBefore(6), 1);
+      assert.equal(await tx.stageMemory.get('ftp', 'a.example'), null);
+      await tx.stageMemory.remove('http', 'a.example');
+      assert.equal(await tx.stageMemory.get('http', 'a.example'), null);
+    });
+  });
 }
 
 async function putPair(tx: Transaction, value: number): Promise<void> {
@@ -554,6 +586,7 @@ function download(id: string, change: Partial<StoredDownload> = {}): StoredDownl
     finishedAtMs: null,
     removedAtMs: null,
     priority: 0,
+    climb: null,
     tries: 0,
     bestBytes: 0,
     queuedAtMs: 1,

@@ -136,9 +136,10 @@ export const routes = {
   retryDownload: {
     method: 'POST',
     path: '/downloads/{id}/retry',
-    summary: 'Try a failed or cancelled one again',
+    summary: 'Try a failed, cancelled or waiting one again, perhaps from a stage or with changes',
     access: 'downloads:write',
     ...withId,
+    body: shape.retryDownload.optional(),
     status: 200,
     answer: shape.download,
   },
@@ -186,6 +187,15 @@ export const routes = {
     ...withId,
     status: 200,
     answer: z.array(shape.event),
+  },
+  listAttempts: {
+    method: 'GET',
+    path: '/downloads/{id}/attempts',
+    summary: 'What was tried for a download, oldest first',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: z.array(shape.attempt),
   },
   getPieces: {
     method: 'GET',
@@ -296,6 +306,15 @@ export const routes = {
     body: shape.settings.partial(),
     status: 200,
     answer: shape.settingsView,
+  },
+  checkStages: {
+    method: 'POST',
+    path: '/settings/stages/check',
+    summary: 'Which stages a link would climb; nothing is asked for',
+    access: 'settings:write',
+    body: z.strictObject({ url: z.string().max(8192) }),
+    status: 200,
+    answer: shape.ladder,
   },
 
   listUsers: {

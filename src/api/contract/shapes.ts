@@ -5,8 +5,10 @@ import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
 import { isHostPattern } from '#core/limits.ts';
 import { mostMirrors } from '#core/listing.ts';
+import { taskKinds } from '#core/protocol.ts';
 import { checkProxyRule, mostProxyRules } from '#core/proxies.ts';
 import { checkRequest } from '#core/request.ts';
+import { mostStages } from '#core/stage.ts';
 import { hourSpeeds } from '#core/timetable.ts';
 
 const timeMs = z.int().describe('Milliseconds since 1970-01-01 UTC.');
@@ -64,32 +66,36 @@ function addIssueOf(context: z.RefinementCtx, check: () => unknown): void {
   }
 }
 
+const requestFields = {
+  headers: z
+    .array(z.strictObject({ name: z.string().max(100), value: z.string().max(8192) }))
+    .max(100)
+    .optional()
+    .describe('Sent to the origin of the link; a redirect to another origin loses them.'),
+  userAgent: z.string().max(8192).optional(),
+  referer: z.string().max(8192).optional().describe('The page that the link was found on.'),
+  cookies: z
+    .string()
+    .max(65_536)
+    .optional()
+    .describe('Text of a Netscape cookie file; each cookie goes only where it belongs.'),
+  proxy: z.string().max(2048).optional().describe('http://…, https://… or socks5://…, with its own login when it needs one.'),
+  localAddress: z.string().max(64).optional().describe('Own address of the worker that connections start from.'),
+  family: z
+    .union([z.literal(4), z.literal(6)])
+    .optional()
+    .describe('Only IPv4 or only IPv6 addresses.'),
+};
+
 /** Write-only: no answer shows it. */
 export const request = z
   .strictObject({
-    headers: z
-      .array(z.strictObject({ name: z.string().max(100), value: z.string().max(8192) }))
-      .max(100)
-      .optional()
-      .describe('Sent to the origin of the link; a redirect to another origin loses them.'),
-    userAgent: z.string().max(8192).optional(),
-    referer: z.string().max(8192).optional().describe('The page that the link was found on.'),
-    cookies: z
-      .string()
-      .max(65_536)
-      .optional()
-      .describe('Text of a Netscape cookie file; each cookie goes only where it belongs.'),
+    ...requestFields,
     user: z
       .strictObject({ name: z.string().max(1024), password: z.string().max(8192) })
       .optional()
       .describe('Login at the origin of the link: Basic, or Digest when the server asks for it.'),
     bearer: z.string().max(8192).optional().describe('Token for the origin of the link.'),
-    proxy: z.string().max(2048).optional().describe('http://…, https://… or socks5://…, with its own login when it needs one.'),
-    localAddress: z.string().max(64).optional().describe('Own address of the worker that connections start from.'),
-    family: z
-      .union([z.literal(4), z.literal(6)])
-      .optional()
-      .describe('Only IPv4 or only IPv6 addresses.'),
     ca: z.string().max(65_536).optional().describe('Authorities that are trusted besides the usual ones (PEM).'),
     certificate: z
       .strictObject({ cert: z.string().max(65_536), key: z.string().max(65_536) })
@@ -165,6 +171,13 @@ export const changeDownload = z
   })
   .meta({ id: 'ChangeDownload' });
 
+export const retryDownload = z
+  .strictObject({
+    from: z.string().max(64).optional().describe('The stage of its ladder to go on from; the first one when absent.'),
+    ...changeDownload.shape,
+  })
+  .meta({ id: 'RetryDownload' });
+
 export const download = z
   .object({
     id: z.string(),
@@ -188,6 +201,7 @@ export const download = z
     connections: z.int().nullable(),
     limitBytesPerSecond: z.int().nullable(),
     attempt: z.int(),
+    stage: z.string().nullable().describe('Where it stands on its ladder; null while there is only one stage.'),
     failure: failure.nullable(),
     createdAtMs: timeMs,
     startedAtMs: timeMs.nullable(),
@@ -363,12 +377,61 @@ export const hostRule = z
   })
   .meta({ id: 'HostRule' });
 
+export const stage = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1)
+      .max(64)
+      .describe('As asked is the link as the person asked for it: it says when, and changes nothing.'),
+    kind: z.string().min(1).max(32).nullable().describe('The kind of source it is for, such as http; null is any.'),
+    host: z.string().max(255).describe('example.org, *.example.org (with all below it) or *: the links it is for.'),
+    attempts: z.int().min(1).max(50).describe('Passing faults in a row before the next stage.'),
+    connections: z.int().min(1).max(32).nullable().describe('Opened to one server for one file; null leaves them as they are.'),
+    request: z
+      .strictObject(requestFields)
+      .describe(
+        'Takes the place of what was asked for, field by field. What may be secret is shown as ***, which leaves it as it is.',
+      ),
+  })
+  .meta({ id: 'Stage' });
+
+const stages = z
+  .array(stage)
+  .max(mostStages)
+  .describe('What a download is tried with, in this order, after it failed as it was asked for; those whose host fits.');
+
+export const ladder = z
+  .object({
+    kind: z.string(),
+    host: z.string(),
+    stages: z.array(z.object({ name: z.string(), attempts: z.int() })).describe('In the order that they would be climbed.'),
+    remembered: z
+      .object({ stage: z.string(), atMs: timeMs })
+      .nullable()
+      .describe('It would begin with this one, which worked for the host before.'),
+  })
+  .meta({ id: 'Ladder' });
+
+export const attempt = z
+  .object({
+    kind: z.enum(taskKinds),
+    stage: z.string().nullable(),
+    outcome: z.string(),
+    message: z.string().nullable().describe('Why it failed.'),
+    worker: z.object({ id: z.string(), name: z.string() }),
+    startedAtMs: timeMs,
+    finishedAtMs: timeMs,
+  })
+  .meta({ id: 'Attempt' });
+
 export const settings = z
   .strictObject({
     parallelDownloads: z.int().min(1).max(64).describe('Downloads that are fetched at the same time.'),
     connections: z.int().min(1).max(32).describe('Connections a download opens when it does not say.'),
     maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
     proxies: z.array(proxyRule).max(mostProxyRules).describe('Proxies by the host of a link; the first that fits counts.'),
+    stages,
     limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all downloads together; null is no limit.'),
     hostRules: z.array(hostRule).max(200).describe('The first rule that fits a host counts for it.'),
     timetable: z

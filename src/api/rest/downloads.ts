@@ -71,7 +71,10 @@ export function downloadHandlers(
     },
     pauseDownload: async ({ params }, { ownerId }) => view(await control.pause(ownerId, params.id)),
     resumeDownload: async ({ params }, { ownerId }) => view(await control.resume(ownerId, params.id)),
-    retryDownload: async ({ params }, { ownerId }) => view(await control.retry(ownerId, params.id)),
+    async retryDownload({ params, body }, { ownerId }) {
+      const { from, name, destinationId, ...options } = body ?? {};
+      return view(await control.retry(ownerId, params.id, { from, name, destinationId, options }));
+    },
     cancelDownload: async ({ params }, { ownerId }) => view(await control.cancel(ownerId, params.id)),
     restoreDownload: async ({ params }, { ownerId }) => view(await control.restore(ownerId, params.id)),
   };

@@ -5,15 +5,17 @@ import type { Promised } from '#core/listing.ts';
 import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } from '#core/protocol.ts';
 import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from '../change.ts';
+import { stepOn } from '../climb.ts';
 import type { Settings } from '../control.ts';
 import { recallProxies } from '../kept-proxies.ts';
+import { recallStages } from '../kept-stages.ts';
 import { limitsOf, speedNow } from '../limits.ts';
 import type { Parts } from '../parts.ts';
 import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { readSettings } from '../settings.ts';
 import { requireWorker } from '../workers.ts';
 import { countFetches } from './crowd.ts';
-import { handleFailure } from './failures.ts';
+import { failForGood } from './failures.ts';
 import { dropTask } from './tasks.ts';
 
 /** Short things first: a person waits for a look at a link, and a delivery frees scratch. */
@@ -38,7 +40,8 @@ async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise
   const { worker, claims, lookRoom, settings } = await parts.store.write(async (tx) => {
     const worker = await requireWorker(parts, tx, workerId);
     const shown = await readSettings(tx);
-    const settings = { ...shown, proxies: await recallProxies(parts, tx, shown.proxies) };
+    const proxies = await recallProxies(parts, tx, shown.proxies);
+    const settings = { ...shown, proxies, stages: await recallStages(parts, tx, shown.stages) };
     // Somebody sits before the screen and waits for a look, so looks have their room before any other probe.
     const lookRoom = worker.kinds.includes('probe') ? Math.min(room.probe, parts.probes.waitingCount(worker.schemes)) : 0;
     const claims: Claim[] = [];
@@ -139,8 +142,9 @@ async function start(
   const data = { workerId: worker.id, workerName: worker.name };
   const { id: downloadId } = download;
   const wish = task.kind === 'deliver' ? null : await recallWish(parts, tx, download);
+  const step = await stepOn(parts, tx, download, settings);
   const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
-    return { link, options: { connections: settings.connections, ...options }, proxies: settings.proxies };
+    return { link, options: step.ask({ connections: settings.connections, ...options }), proxies: settings.proxies };
   };
   const startedAtMs = download.startedAtMs ?? parts.clock.now();
   if (task.kind === 'probe') {
@@ -150,7 +154,8 @@ async function start(
       tx,
       download,
       'probe_started',
-      { phase: 'probe' },
+      { phase: 'probe', climb: step.climb },
+      ...step.told,
       { name: 'download.started', message, data },
     );
     return wish === null
@@ -159,9 +164,9 @@ async function start(
   }
   if (task.kind === 'fetch') {
     const message = `Worker ${worker.name} fetches it.`;
-    const fields = { phase: 'fetch', startedAtMs } as const;
+    const fields = { phase: 'fetch', startedAtMs, climb: step.climb } as const;
     const happening = { name: 'download.started', message, data } as const;
-    const started = await changeState(parts, tx, download, 'fetch_started', fields, happening);
+    const started = await changeState(parts, tx, download, 'fetch_started', fields, ...step.told, happening);
     if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
     const { ownerId, resolution } = download;
     const promised = await promisedOf(tx, downloadId);
@@ -180,7 +185,7 @@ async function start(
 }
 
 async function giveUp(parts: Parts, tx: Transaction, task: TaskRow, started: StoredDownload, failure: Failure): Promise<null> {
-  await handleFailure(parts, tx, task, started, failure, started.doneBytes);
+  await failForGood(parts, tx, task, started, failure);
   // Its place is free for another one, which may be there already.
   tx.afterCommit(() => parts.wakeUps.wake());
   return null;

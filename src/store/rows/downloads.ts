@@ -111,7 +111,7 @@ function derive(row: Pick<Row, (typeof derivedFrom)[number]>): Pick<Row, 'search
   };
 }
 
-const jsonColumns = ['options', 'resolution', 'failure', 'fetched', 'delivered'] as const;
+const jsonColumns = ['options', 'resolution', 'failure', 'climb', 'fetched', 'delivered'] as const;
 
 function toRow(download: StoredDownload): NewRow<'downloads'> {
   return { ...(toColumns(download) as NewRow<'downloads'>), ...derive(download) };

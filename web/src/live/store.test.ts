@@ -34,6 +34,7 @@ function download(id: string, fields: Partial<Download> = {}): Download {
     connections: null,
     limitBytesPerSecond: null,
     attempt: 1,
+    stage: null,
     failure: null,
     createdAtMs: 0,
     startedAtMs: null,

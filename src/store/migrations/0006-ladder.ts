@@ -1,0 +1,19 @@
+import type { Kysely } from 'kysely';
+
+export const name = '0006-ladder';
+
+/** Downloads stand on a stage of their ladder, attempts tell of theirs, and what worked for a host is remembered. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db;
+  await schema.alterTable('downloads').addColumn('climb', 'text').execute();
+  await schema.alterTable('attempts').addColumn('stage', 'text').execute();
+  await schema.alterTable('attempts').addColumn('message', 'text').execute();
+  await schema
+    .createTable('stageMemory')
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('host', 'text', (column) => column.notNull())
+    .addColumn('stage', 'text', (column) => column.notNull())
+    .addColumn('atMs', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('stageMemoryKey', ['kind', 'host'])
+    .execute();
+}
