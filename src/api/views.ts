@@ -35,6 +35,8 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     checksum: options.checksum ?? null,
     connections: options.connections ?? null,
     limitBytesPerSecond: options.limitBytesPerSecond ?? null,
+    startAtMs: options.startAtMs ?? null,
+    hours: options.hours ?? null,
     attempt: stored.attempt,
     stage: stored.stage,
     failure,

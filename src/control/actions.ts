@@ -9,7 +9,8 @@ import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { requireDownload } from './list.ts';
 import type { Parts } from './parts.ts';
-import { addEraseTask, callBackTask, ensureTask, freeTask } from './queue/tasks.ts';
+import { keepToHours } from './queue/hours.ts';
+import { addEraseTask, callBackTask, dropTask, ensureTask, freeTask } from './queue/tasks.ts';
 import { partSecrets, recallWish, sealSecrets, secretsGone, withoutSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
 import { readLink } from './submit.ts';
@@ -53,7 +54,7 @@ export const resume: Action = async (parts, tx, download) => {
     { name: 'download.resumed', message: 'Resumed.' },
   );
   await ensureTask(parts, tx, resumed);
-  return resumed;
+  return requireDownload(tx, resumed.ownerId, resumed.id);
 };
 
 /**
@@ -85,12 +86,12 @@ export function retry({ from, ...wishes }: RetryWishes = {}): Action {
       const anew = { ...fields, queuedAtMs: parts.clock.now(), startedAtMs: null };
       const retried = await changeState(parts, tx, changed, 'retried', anew, happening);
       await ensureTask(parts, tx, retried);
-      return retried;
+      return requireDownload(tx, retried.ownerId, retried.id);
     }
     const queued = await putBack(parts, tx, changed, fields, happening);
     await callBackTask(parts, tx, queued.id, 'stop');
     await ensureTask(parts, tx, queued);
-    return queued;
+    return requireDownload(tx, queued.ownerId, queued.id);
   };
 }
 
@@ -173,8 +174,19 @@ export function change(wishes: Wishes): Action {
     await recordEvents(parts, tx, [
       downloadEvent(parts, changed, 'download.changed', 'Changed.', { name, destinationId, changed: Object.keys(wishes) }),
     ]);
-    return changed;
+    const isMoved = wishes.options?.startAtMs !== undefined || wishes.options?.hours !== undefined;
+    return isMoved ? reschedule(parts, tx, changed) : changed;
   };
+}
+
+/** It has another time to start at, or other hours. A try that waits for its own time goes on waiting for it. */
+async function reschedule(parts: Parts, tx: Transaction, download: StoredDownload): Promise<StoredDownload> {
+  if (download.state !== 'queued' || isWaitingForRetry(download.reason)) return keepToHours(parts, tx, download);
+  const task = await tx.tasks.ofDownload(download.id);
+  if (task === null || task.status === 'leased' || task.kind === 'deliver') return download;
+  await dropTask(parts, tx, task);
+  await ensureTask(parts, tx, download);
+  return requireDownload(tx, download.ownerId, download.id);
 }
 
 function refuseWhenTooLate({ state, phase, fetched }: StoredDownload, { name, destinationId, options }: Wishes): void {

@@ -193,6 +193,7 @@ function toDownload(stored: StoredDownload): Download {
     tries: _t,
     bestBytes: _b,
     queuedAtMs: _q,
+    stopAtMs: _a,
     fetched: _f,
     delivered: _d,
     isErased: _e,

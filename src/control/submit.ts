@@ -15,7 +15,8 @@ import type { Submission } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import type { Parts } from './parts.ts';
-import { newTask } from './queue/tasks.ts';
+import { notBefore } from './queue/start-time.ts';
+import { newTask, waitForTasks } from './queue/tasks.ts';
 import { partSecrets, sealSecrets } from './secrets-at-rest.ts';
 
 /** Keys longer than a day old are forgotten. */
@@ -75,6 +76,7 @@ export async function insert(parts: Parts, tx: Transaction, added: New[], messag
   await tx.downloads.insertMany(downloads);
   await tx.attachments.putMany(added.flatMap(({ attachments }) => attachments));
   await tx.tasks.insertMany(tasks);
+  waitForTasks(parts, tx, tasks);
   await recordEvents(parts, tx, events);
   tx.afterCommit(() => parts.wakeUps.wake());
 }
@@ -107,6 +109,7 @@ export function makeDownload(
   const { link: shownLink, options, secrets } = partSecrets({ link: link.href, options: whole });
   const nowMs = parts.clock.now();
   const isPaused = submission.paused === true;
+  const startAtMs = isPaused ? null : notBefore({ options }, nowMs, parts.timeZone);
   const download: StoredDownload = {
     id,
     ownerId,
@@ -115,8 +118,8 @@ export function makeDownload(
     name: options.name ?? nameFromLink(link),
     state: (isPaused ? nextState('queued', 'paused') : null) ?? 'queued',
     phase: null,
-    reason: isPaused ? null : 'slot',
-    retryAtMs: null,
+    reason: isPaused ? null : startAtMs === null ? 'slot' : 'schedule',
+    retryAtMs: startAtMs,
     options,
     destinationId,
     resolution: null,
@@ -133,6 +136,7 @@ export function makeDownload(
     tries: 0,
     bestBytes: 0,
     queuedAtMs: nowMs,
+    stopAtMs: null,
     fetched: null,
     delivered: null,
     isErased: false,

@@ -4,6 +4,7 @@ import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
 import type { Lease } from './leases.ts';
 import type { Parts } from './parts.ts';
+import { stopOutOfHours } from './queue/hours.ts';
 import { createReasons } from './queue/reasons.ts';
 import { dropTask, ensureTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
@@ -35,6 +36,7 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
       await endExpiredLeases(parts);
       await markLostWorkers(parts);
       await wakeDueTasks(parts);
+      await stopOutOfHours(parts);
       await tellReasons();
       const nowMs = parts.clock.mono();
       if (nowMs - savedAtMonoMs >= saveEveryMs) {
@@ -118,10 +120,11 @@ async function wakeDueTasks(parts: Parts): Promise<void> {
       if (task?.status !== 'waiting') continue;
       await tx.tasks.update(taskId, { status: 'ready', runnableAtMs: null });
       const download = task.kind === 'erase' ? null : await tx.downloads.get(task.downloadId);
-      if (download?.state !== 'queued' || !isWaitingForRetry(download.reason)) continue;
+      if (download?.state !== 'queued' || download.retryAtMs === null) continue;
       const ready = { ...download, reason: 'slot', retryAtMs: null } as const;
       await tx.downloads.update(download.id, { reason: 'slot', retryAtMs: null });
-      await recordEvents(parts, tx, [downloadEvent(parts, ready, 'download.queued', 'The wait is over; it is tried again.')]);
+      const message = isWaitingForRetry(download.reason) ? 'The wait is over; it is tried again.' : 'Its time has come.';
+      await recordEvents(parts, tx, [downloadEvent(parts, ready, 'download.queued', message)]);
     }
   });
 }

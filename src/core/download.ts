@@ -1,4 +1,5 @@
 import type { Failure } from './errors.ts';
+import type { StartTimes } from './hours.ts';
 import type { RequestOptions } from './request.ts';
 import type { Digest, Resolution } from './resolution.ts';
 
@@ -31,7 +32,7 @@ export const statesOfFilter: Record<ListFilter, readonly DownloadState[]> = {
 };
 
 /** What the person asked for; absent is "not given". */
-export type DownloadOptions = {
+export type DownloadOptions = StartTimes & {
   name?: string;
   /** Other links to the same bytes. */
   mirrors?: string[];
@@ -59,7 +60,7 @@ export type Download = {
   state: DownloadState;
   phase: Phase | null;
   reason: QueueReason | null;
-  /** With reason `retry` or `space`: when it is tried again. */
+  /** With reason `retry` or `space`: when it is tried again. With `schedule`: when it starts, if that is its own time. */
   retryAtMs: number | null;
   options: DownloadOptions;
   destinationId: string;

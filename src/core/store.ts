@@ -174,6 +174,8 @@ export type StoredDownload = Omit<Download, 'stage'> & {
   /** Most bytes any try has reached: less than this is no progress. */
   bestBytes: number;
   queuedAtMs: number;
+  /** When the hours that it is fetched in are over; null: it has none, or is not fetched. */
+  stopAtMs: number | null;
   fetched: FetchedFacts | null;
   /** Files at the destination that are known to be there: proven, or left by a delivery that nobody waited for. */
   delivered: DeliveredFile[] | null;
@@ -205,6 +207,8 @@ export interface DownloadRows {
   countByState(ownerId: string): Promise<Record<DownloadState, number>>;
   /** Unfinished ones that go to the destination. */
   countUnfinishedTo(destinationId: string): Promise<number>;
+  /** Those that are fetched although their `stopAtMs` has come. */
+  toStop(nowMs: number, limit: number): Promise<StoredDownload[]>;
   insertMany(rows: StoredDownload[]): Promise<void>;
   update(id: string, change: Partial<Omit<StoredDownload, 'id' | 'ownerId' | 'createdAtMs'>>): Promise<void>;
   /** The rows with their attachments, receipts and attempts. Events stay until they are pruned. */

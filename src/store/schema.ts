@@ -126,6 +126,7 @@ type DownloadsTable = {
   tries: number;
   bestBytes: number;
   queuedAtMs: number;
+  stopAtMs: number | null;
   fetched: string | null;
   delivered: string | null;
   isErased: number;

@@ -538,6 +538,26 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     });
   });
 
+  check('only what is fetched beyond its hours is to stop', async (store) => {
+    await store.write(async (tx) => {
+      const fetching = { state: 'active', phase: 'fetch', stopAtMs: 10 } as const;
+      await tx.downloads.insertMany([
+        download('a', fetching),
+        download('b', { ...fetching, stopAtMs: 11 }),
+        download('c', { ...fetching, phase: 'deliver' }),
+        download('d', { stopAtMs: 5 }),
+        download('e', { ...fetching, stopAtMs: null }),
+      ]);
+      assert.deepEqual(
+        (await tx.downloads.toStop(10, 5)).map(({ id }) => id),
+        ['a'],
+      );
+      assert.equal((await tx.downloads.toStop(11, 1)).length, 1);
+      await tx.downloads.update('a', { stopAtMs: 12 });
+      assert.equal((await tx.downloads.toStop(10, 5)).length, 0);
+    });
+  });
+
   check('what worked for a host is remembered by kind and host, replaced, and forgotten by age', async (store) => {
     await store.write(async (tx) => {
       const row = { kind: 'http', host: 'a.example', stage: 'Browser', atMs: 2 ** 41 };
@@ -590,6 +610,7 @@ function download(id: string, change: Partial<StoredDownload> = {}): StoredDownl
     tries: 0,
     bestBytes: 0,
     queuedAtMs: 1,
+    stopAtMs: null,
     fetched: null,
     delivered: null,
     isErased: false,

@@ -3,6 +3,7 @@ import { scopes } from '#core/access.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
+import { isTimeOfDay } from '#core/hours.ts';
 import { isHostPattern } from '#core/limits.ts';
 import { mostMirrors } from '#core/listing.ts';
 import { taskKinds } from '#core/protocol.ts';
@@ -113,12 +114,19 @@ const mirrors = z
     'Other links to the same file. The fastest do the work; what is secret still goes to the origin of the link alone.',
   );
 
+const timeOfDay = z.string().refine(isTimeOfDay, 'A time of the day looks like 23:30.');
+const hours = z
+  .strictObject({ from: timeOfDay, to: timeOfDay })
+  .describe('Only between these times of each day, in the time zone of the server; it may go over midnight.');
+
 /** How the person wants it; shared by adding one and adding many. */
 const wishes = {
   destinationId: z.string().optional().describe('Where the finished file goes; the default destination when absent.'),
   connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
   limitBytesPerSecond: z.int().min(1024).optional().describe('Most bytes per second for this download.'),
   remoteTime: z.boolean().optional().describe('The finished file gets the time of its last change on the server.'),
+  startAtMs: timeMs.optional().describe('Not before this time.'),
+  hours: hours.optional(),
   paused: z.boolean().optional().describe('Add it, but do not start.'),
   request: request.optional(),
 };
@@ -167,6 +175,8 @@ export const changeDownload = z
     checksum: digest.nullable().optional(),
     connections: z.int().min(1).max(32).nullable().optional(),
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),
+    startAtMs: timeMs.nullable().optional(),
+    hours: hours.nullable().optional(),
     request: request.nullable().optional().describe('Takes the place of all that was given before.'),
   })
   .meta({ id: 'ChangeDownload' });
@@ -200,6 +210,8 @@ export const download = z
     checksum: digest.nullable(),
     connections: z.int().nullable(),
     limitBytesPerSecond: z.int().nullable(),
+    startAtMs: timeMs.nullable(),
+    hours: hours.nullable(),
     attempt: z.int(),
     stage: z.string().nullable().describe('Where it stands on its ladder; null while there is only one stage.'),
     failure: failure.nullable(),

@@ -16,7 +16,8 @@ import { readSettings } from '../settings.ts';
 import { requireWorker } from '../workers.ts';
 import { countFetches } from './crowd.ts';
 import { failForGood } from './failures.ts';
-import { dropTask } from './tasks.ts';
+import { notBefore, stopAt } from './start-time.ts';
+import { dropTask, ensureTask } from './tasks.ts';
 
 /** Short things first: a person waits for a look at a link, and a delivery frees scratch. */
 const kindOrder: readonly TaskKind[] = ['probe', 'deliver', 'erase', 'fetch'];
@@ -141,6 +142,8 @@ async function start(
 ): Promise<Work | null> {
   const data = { workerId: worker.id, workerName: worker.name };
   const { id: downloadId } = download;
+  const isTooEarly = task.kind !== 'deliver' && notBefore(download, parts.clock.now(), parts.timeZone) !== null;
+  if (isTooEarly) return postpone(parts, tx, task, download);
   const wish = task.kind === 'deliver' ? null : await recallWish(parts, tx, download);
   const step = await stepOn(parts, tx, download, settings);
   const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
@@ -164,7 +167,7 @@ async function start(
   }
   if (task.kind === 'fetch') {
     const message = `Worker ${worker.name} fetches it.`;
-    const fields = { phase: 'fetch', startedAtMs, climb: step.climb } as const;
+    const fields = { phase: 'fetch', startedAtMs, climb: step.climb, stopAtMs: stopAt(parts, download) } as const;
     const happening = { name: 'download.started', message, data } as const;
     const started = await changeState(parts, tx, download, 'fetch_started', fields, ...step.told, happening);
     if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
@@ -188,6 +191,13 @@ async function giveUp(parts: Parts, tx: Transaction, task: TaskRow, started: Sto
   await failForGood(parts, tx, task, started, failure);
   // Its place is free for another one, which may be there already.
   tx.afterCommit(() => parts.wakeUps.wake());
+  return null;
+}
+
+/** Its hours were over before it had its turn. */
+async function postpone(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload): Promise<null> {
+  await dropTask(parts, tx, task);
+  await ensureTask(parts, tx, download);
   return null;
 }
 

@@ -2,6 +2,7 @@ import { hostOf } from '#core/limits.ts';
 import type { TaskKind } from '#core/protocol.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import type { Parts } from '../parts.ts';
+import { notBefore, tellStartTime } from './start-time.ts';
 
 /** What a download needs done next: look at it, fetch it, or deliver what some worker has in its scratch. */
 function nextTaskKind(download: StoredDownload): TaskKind {
@@ -9,20 +10,21 @@ function nextTaskKind(download: StoredDownload): TaskKind {
   return download.resolution === null ? 'probe' : 'fetch';
 }
 
-/** A task that may be claimed at once. */
+/** A task that may be claimed at once, or when the download may start. */
 export function newTask(parts: Parts, download: StoredDownload, kind: TaskKind): TaskRow {
   const needsSource = kind === 'probe' || kind === 'fetch';
+  const startAtMs = needsSource ? notBefore(download, parts.clock.now(), parts.timeZone) : null;
   return {
     id: parts.newId(),
     downloadId: download.id,
     ownerId: download.ownerId,
     kind,
-    status: 'ready',
+    status: startAtMs === null ? 'ready' : 'waiting',
     priority: download.priority,
     scheme: needsSource ? schemeOf(download.link) : null,
     host: needsSource ? hostOf(download.link) : null,
     pinnedWorkerId: kind === 'deliver' ? (download.fetched?.workerId ?? null) : null,
-    runnableAtMs: null,
+    runnableAtMs: startAtMs,
     epoch: 0,
     workerId: null,
     leasedAtMs: null,
@@ -34,13 +36,23 @@ export function newTask(parts: Parts, download: StoredDownload, kind: TaskKind):
 
 /** Gives a queued download the task it needs next, unless an earlier one is still held: its end does it then. */
 export async function ensureTask(parts: Parts, tx: Transaction, download: StoredDownload): Promise<void> {
-  if ((await tx.tasks.ofDownload(download.id)) === null)
-    await addTask(parts, tx, newTask(parts, download, nextTaskKind(download)));
+  if ((await tx.tasks.ofDownload(download.id)) !== null) return;
+  const task = newTask(parts, download, nextTaskKind(download));
+  await addTask(parts, tx, task);
+  await tellStartTime(parts, tx, download, task.runnableAtMs);
 }
 
 export async function addTask(parts: Parts, tx: Transaction, task: TaskRow): Promise<void> {
   await tx.tasks.insertMany([task]);
+  waitForTasks(parts, tx, [task]);
   tx.afterCommit(() => parts.wakeUps.wake());
+}
+
+/** Those that are not to be claimed yet are claimed in time. */
+export function waitForTasks(parts: Parts, tx: Transaction, tasks: TaskRow[]): void {
+  for (const { id, runnableAtMs } of tasks) {
+    if (runnableAtMs !== null) tx.afterCommit(() => parts.waits.put(id, runnableAtMs - parts.clock.now()));
+  }
 }
 
 /** Has delivered files erased by whoever can reach the destination. */

@@ -46,6 +46,11 @@ export function downloadRows(db: Kysely<Schema>): DownloadRows {
         .executeTakeFirstOrThrow();
       return Number(row.count);
     },
+    async toStop(nowMs, limit) {
+      const due = db.selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
+      const rows = await due.where('state', '=', 'active').where('phase', '=', 'fetch').limit(limit).execute();
+      return rows.map(toDownload);
+    },
     async insertMany(downloads) {
       for (const chunk of chunksOf(downloads, 50)) {
         await db.insertInto('downloads').values(chunk.map(toRow)).execute();

@@ -33,6 +33,8 @@ function download(id: string, fields: Partial<Download> = {}): Download {
     checksum: null,
     connections: null,
     limitBytesPerSecond: null,
+    startAtMs: null,
+    hours: null,
     attempt: 1,
     stage: null,
     failure: null,
