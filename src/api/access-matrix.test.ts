@@ -20,6 +20,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   addDownload: { url: 'https://example.org/file.iso' },
   addMany: { links: [{ url: 'https://example.org/file.iso' }] },
   deleteDownloads: { ids: [] },
+  actOnDownloads: { action: 'pause', ids: [] },
   changeDownload: { name: 'other' },
   probeLink: { url: 'https://example.org/file.iso' },
   addDestination: { kind: 'local', name: 'other', options: {} },

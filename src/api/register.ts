@@ -29,6 +29,7 @@ function registerRoute(app: FastifyInstance, users: Users, route: Route, handler
     method: route.method === 'GET' && route.answer !== 'stream' ? ['GET', 'HEAD'] : route.method,
     exposeHeadRoute: false,
     url: pathPattern(route),
+    ...(route.bodyLimitBytes !== undefined && { bodyLimit: route.bodyLimitBytes }),
     // Before the body is read: a stranger sends us no 4 MiB.
     onRequest: async (request) => {
       request.actor = await actorOf(users, request);

@@ -44,6 +44,7 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     startedAtMs: stored.startedAtMs,
     finishedAtMs: stored.finishedAtMs,
     removedAtMs: stored.removedAtMs,
+    eraseAtMs: stored.eraseAtMs,
   };
 }
 

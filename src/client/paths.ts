@@ -13,6 +13,7 @@ export const paths = {
   addMany: { method: 'POST', path: '/downloads/batch', answer: 'json' },
   listDownloads: { method: 'GET', path: '/downloads', answer: 'json' },
   deleteDownloads: { method: 'POST', path: '/downloads/delete', answer: 'json' },
+  actOnDownloads: { method: 'POST', path: '/downloads/actions', answer: 'json' },
   getDownload: { method: 'GET', path: '/downloads/{id}', answer: 'json' },
   changeDownload: { method: 'PATCH', path: '/downloads/{id}', answer: 'json' },
   removeDownload: { method: 'DELETE', path: '/downloads/{id}', answer: 'none' },

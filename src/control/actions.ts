@@ -4,7 +4,7 @@ import { nameFromLink, safeName } from '#core/names.ts';
 import type { StoredDownload, Transaction } from '#core/store.ts';
 import { changeState, type Fields, type Happening } from './change.ts';
 import { ladderFor } from './climb.ts';
-import type { RetryWishes, Wishes } from './control.ts';
+import type { Removal, RetryWishes, Wishes } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { requireDownload } from './list.ts';
@@ -14,17 +14,21 @@ import { addEraseTask, callBackTask, dropTask, ensureTask, freeTask } from './qu
 import { partSecrets, recallWish, sealSecrets, secretsGone, withoutSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
 import { readLink } from './submit.ts';
+import { endOfTrash, eraseFiles } from './trash.ts';
 
 /** What a person may do with one download. Each is harmless when done twice, and throws `refused` when it makes no sense. */
-type Action = (parts: Parts, tx: Transaction, download: StoredDownload) => Promise<StoredDownload>;
+export type Action = (parts: Parts, tx: Transaction, download: StoredDownload) => Promise<StoredDownload>;
 
 /** Runs an action on the owner's download, if it is still on the list. */
 export function act(parts: Parts, ownerId: string, id: string, action: Action): Promise<StoredDownload> {
   return parts.store.write(async (tx) => {
-    const download = await requireDownload(tx, ownerId, id);
-    if (download.removedAtMs !== null) throw new FlotillaError('refused', 'This download was removed. Restore it first.');
-    return action(parts, tx, download);
+    return action(parts, tx, requireListed(await requireDownload(tx, ownerId, id)));
   });
+}
+
+export function requireListed(download: StoredDownload): StoredDownload {
+  if (download.removedAtMs === null) return download;
+  throw new FlotillaError('refused', 'This download was removed. Restore it first.');
 }
 
 /** It stands still at once; a worker that is at it stops with its next report and keeps the bytes. */
@@ -139,25 +143,39 @@ export const cancel: Action = async (parts, tx, download) => {
   return cancelled;
 };
 
-/** Takes it off the list; unlike the others it may come a second time, to have the files erased as well. */
+/**
+ * Takes it off the list; unlike the others it may come a second time, to have the files put into the trash, or erased at once.
+ */
 export async function remove(
   parts: Parts,
   tx: Transaction,
   download: StoredDownload,
-  options: { files: boolean },
+  { files }: Removal,
 ): Promise<StoredDownload> {
   const ended = isFinished(download.state) ? download : await cancel(parts, tx, download);
-  const files = options.files && ended.state === 'completed' && !ended.isErased ? ended.delivered : null;
-  const isErased = ended.isErased || files !== null;
-  const removedAtMs = ended.removedAtMs ?? parts.clock.now();
-  const removed = { ...ended, isErased, removedAtMs };
-  await tx.downloads.update(ended.id, { isErased, removedAtMs });
-  if (files !== null) await addEraseTask(parts, tx, ended, { files, destinationId: ended.destinationId });
-  if (files !== null || download.removedAtMs === null) {
-    const message = files === null ? 'Removed from the list.' : 'Removed from the list, and its files are erased.';
-    await recordEvents(parts, tx, [downloadEvent(parts, removed, 'download.removed', message, { files: files !== null })]);
+  const hasFiles = ended.state === 'completed' && ended.delivered !== null && !ended.isErased;
+  const eraseAtMs = hasFiles && files === 'trash' ? (ended.eraseAtMs ?? (await endOfTrashNow(parts, tx))) : ended.eraseAtMs;
+  const isNow = hasFiles && (files === 'now' || (files === 'trash' && eraseAtMs === parts.clock.now()));
+  const removed = { ...ended, eraseAtMs, removedAtMs: ended.removedAtMs ?? parts.clock.now() };
+  await tx.downloads.update(ended.id, { eraseAtMs, removedAtMs: removed.removedAtMs });
+  const now = isNow ? await eraseFiles(parts, tx, removed) : removed;
+  const isChanged = download.removedAtMs === null || isNow || eraseAtMs !== download.eraseAtMs;
+  if (isChanged) {
+    const data = { files: isNow || eraseAtMs !== null, eraseAtMs: now.eraseAtMs };
+    await recordEvents(parts, tx, [downloadEvent(parts, now, 'download.removed', tellRemoval(now), data)]);
   }
-  return removed;
+  return now;
+}
+
+async function endOfTrashNow(parts: Parts, tx: Transaction): Promise<number> {
+  return endOfTrash(parts, (await readSettings(tx)).trashDays);
+}
+
+function tellRemoval({ isErased, eraseAtMs }: StoredDownload): string {
+  if (isErased) return 'Removed from the list, and its files are erased.';
+  if (eraseAtMs === null) return 'Removed from the list.';
+  const date = new Date(eraseAtMs).toISOString().slice(0, 10);
+  return `Removed from the list. Its files are in the trash and are erased on ${date} unless it is restored.`;
 }
 
 /** What was asked for, asked differently. In `options`, null takes a wish back. */

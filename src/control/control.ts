@@ -30,6 +30,18 @@ export type Wishes = { name?: string; destinationId?: string; options?: Partial<
 /** `from`: the stage to go on from. */
 export type RetryWishes = Wishes & { from?: string };
 
+/** What becomes of delivered files: they stay, are erased when the days of the trash are over, or at once. */
+export type Removal = { files: 'keep' | 'trash' | 'now' };
+
+/** What is done to many. */
+export type Deed = { action: 'pause' | 'resume' | 'retry' | 'cancel' | 'restore' } | ({ action: 'remove' } & Removal);
+
+/** The ones named, or all that match; `isTrash`: of what is in the trash. */
+export type Which = { ids: string[] } | { filter?: string; q?: string; kind?: string; isTrash?: boolean };
+
+/** `problem`: why it was not done to this one. */
+export type BulkResult = { id: string; problem: string | null };
+
 /** One finished try of a task. */
 export type Attempt = Pick<AttemptRow, 'kind' | 'stage' | 'outcome' | 'message' | 'startedAtMs' | 'finishedAtMs'> & {
   worker: { id: string; name: string };
@@ -48,6 +60,8 @@ export type ListRequest = {
   limit: number;
   /** `history`: finished and removed ones, newest end first. `list`: everything not removed, newest first. */
   of: 'list' | 'history';
+  /** Only what is in the trash. */
+  isTrash?: boolean;
 };
 
 export type DownloadPage = { items: Download[]; nextCursor: string | null; counts: Counts };
@@ -74,6 +88,10 @@ export type Settings = {
   limitedBytesPerSecond: number;
   /** As people may see them. The first one that fits a host counts for it. */
   proxies: ProxyRule[];
+  /** How long the files of what was removed with them are kept; 0: not at all. */
+  trashDays: number;
+  /** How long finished downloads are in the history; null: for ever. */
+  keepHistoryDays: number | null;
   /** As people may see them. Those that fit a link are climbed in this order. */
   stages: Stage[];
 };
@@ -118,15 +136,13 @@ export interface Control extends ControlPlane {
   /** From the first stage of its ladder unless it is told another. Throws `refused` for a stage that is none of them. */
   retry(ownerId: string, id: string, how?: RetryWishes): Promise<Download>;
   cancel(ownerId: string, id: string): Promise<Download>;
-  /** Cancels it if it runs, takes it off the list; with `files` what was delivered is erased by a worker. */
-  remove(ownerId: string, id: string, options: { files: boolean }): Promise<void>;
+  /** Cancels it if it runs, takes it off the list. */
+  remove(ownerId: string, id: string, how: Removal): Promise<void>;
   restore(ownerId: string, id: string): Promise<Download>;
-  removeMany(
-    ownerId: string,
-    which: { ids: string[] } | { filter?: string; q?: string },
-    options: { files: boolean },
-  ): Promise<{ id: string; problem: string | null }[]>;
-  clearHistory(ownerId: string): Promise<number>;
+  /** In pieces; one that refuses leaves the others alone. */
+  actOnMany(ownerId: string, deed: Deed, which: Which): Promise<BulkResult[]>;
+  /** Forgets what matches, but for the trash. How many went. */
+  clearHistory(ownerId: string, which?: { filter?: string; q?: string }): Promise<number>;
 
   timeline(ownerId: string, id: string): Promise<FlotillaEvent[]>;
   /** Oldest first. */

@@ -4,12 +4,13 @@ import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store, StoredDownload, Transaction } from '#core/store.ts';
 import { act, cancel, change, pause, remove, resume, retry } from './actions.ts';
+import { actOnMany } from './bulk.ts';
 import { ladderOfLink } from './climb.ts';
 import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { finish } from './finish.ts';
-import { clearHistory, removeMany, restore } from './history.ts';
+import { clearHistory, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createLeases, takeOverLease } from './leases.ts';
 import { attemptsOf, countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
@@ -108,9 +109,9 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     cancel: (ownerId, id) => one(act(parts, ownerId, id, cancel)),
     remove: (ownerId, id, what) =>
       store.write(async (tx) => void (await remove(parts, tx, await requireDownload(tx, ownerId, id), what))),
-    restore: (ownerId, id) => one(restore(parts, ownerId, id)),
-    removeMany: (ownerId, which, what) => removeMany(parts, ownerId, which, what),
-    clearHistory: (ownerId) => clearHistory(parts, ownerId),
+    restore: (ownerId, id) => one(store.write(async (tx) => restore(parts, tx, await requireDownload(tx, ownerId, id)))),
+    actOnMany: (ownerId, deed, which) => actOnMany(parts, ownerId, deed, which),
+    clearHistory: (ownerId, which) => clearHistory(parts, ownerId, which),
 
     timeline: (ownerId, id) => timeline(parts, ownerId, id),
     attempts: (ownerId, id) => attemptsOf(parts, ownerId, id),

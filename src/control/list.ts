@@ -21,12 +21,12 @@ export async function findDownload(tx: Transaction, ownerId: string, id: string)
 export type StoredPage = { items: StoredDownload[]; nextCursor: string | null; counts: Counts };
 
 export function listDownloads(parts: Parts, ownerId: string, request: ListRequest): Promise<StoredPage> {
-  const { kind, q, of, limit } = request;
+  const { kind, q, of, limit, isTrash } = request;
   const states = statesOf(request.filter);
   const after = request.cursor === undefined ? undefined : readCursor(request.cursor);
   return parts.store.read(async (tx) => {
     // One more than asked tells whether there is a next page.
-    const rows = await tx.downloads.page({ ownerId, of, limit: limit + 1, states, kind, q, after });
+    const rows = await tx.downloads.page({ ownerId, of, limit: limit + 1, states, kind, q, isTrash, after });
     const items = rows.slice(0, limit);
     const last = items.at(-1);
     const nextCursor = rows.length > limit && last ? writeCursor(last) : null;

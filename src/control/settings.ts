@@ -14,6 +14,8 @@ const defaultSettings: Settings = {
   timetable: null,
   limitedBytesPerSecond: 1024 * 1024,
   proxies: [],
+  trashDays: 7,
+  keepHistoryDays: null,
   stages: [],
 };
 

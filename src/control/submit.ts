@@ -140,6 +140,7 @@ export function makeDownload(
     fetched: null,
     delivered: null,
     isErased: false,
+    eraseAtMs: null,
     secrets: secrets === null ? 'none' : 'sealed',
   };
   const attachments: AttachmentRow[] = secrets === null ? [] : [sealSecrets(parts, id, secrets)];

@@ -2,6 +2,7 @@ import { isWaitingForRetry } from '#core/download.ts';
 import type { TaskRow } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
+import { forgetOldHistory } from './history.ts';
 import type { Lease } from './leases.ts';
 import type { Parts } from './parts.ts';
 import { stopOutOfHours } from './queue/hours.ts';
@@ -11,6 +12,7 @@ import { releaseTask } from './release.ts';
 import { undoMs } from './report.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
 import { submissionLifetimeMs } from './submit.ts';
+import { emptyDueTrash } from './trash.ts';
 import { giveBackProbes } from './workers.ts';
 
 const saveEveryMs = 15_000;
@@ -47,11 +49,13 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
         tidiedAtMonoMs = nowMs;
         await fetchAgainWhatIsOutOfReach(parts);
         await forgetSecretsOfRemoved(parts);
+        await emptyDueTrash(parts);
         prunedUpTo = await pruneEvents(parts, prunedUpTo);
       }
       if (nowMs - forgottenAtMonoMs >= forgetEveryMs) {
         forgottenAtMonoMs = nowMs;
         await forgetOldThings(parts);
+        await forgetOldHistory(parts);
       }
     },
     saveProgress: () => saveProgress(parts),

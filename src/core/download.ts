@@ -76,6 +76,8 @@ export type Download = {
   startedAtMs: number | null;
   finishedAtMs: number | null;
   removedAtMs: number | null;
+  /** It is in the trash, and its files are erased then. */
+  eraseAtMs: number | null;
 };
 
 /** What may happen to a download. */

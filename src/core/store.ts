@@ -193,6 +193,8 @@ export type DownloadQuery = {
   q?: string;
   /** `list`: not removed, by id, newest first. `history`: finished or removed, by their end, newest first. */
   of: 'list' | 'history';
+  /** Only what is in the trash. */
+  isTrash?: boolean;
   /** The last one of the page before. */
   after?: { id: string; endedAtMs: number };
   limit: number;
@@ -209,6 +211,8 @@ export interface DownloadRows {
   countUnfinishedTo(destinationId: string): Promise<number>;
   /** Those that are fetched although their `stopAtMs` has come. */
   toStop(nowMs: number, limit: number): Promise<StoredDownload[]>;
+  /** Those in the trash whose `eraseAtMs` has come. */
+  toErase(nowMs: number, limit: number): Promise<StoredDownload[]>;
   insertMany(rows: StoredDownload[]): Promise<void>;
   update(id: string, change: Partial<Omit<StoredDownload, 'id' | 'ownerId' | 'createdAtMs'>>): Promise<void>;
   /** The rows with their attachments, receipts and attempts. Events stay until they are pruned. */

@@ -130,6 +130,7 @@ type DownloadsTable = {
   fetched: string | null;
   delivered: string | null;
   isErased: number;
+  eraseAtMs: number | null;
   secrets: string;
 };
 

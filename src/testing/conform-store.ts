@@ -558,6 +558,31 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     });
   });
 
+  check('the trash is a part of the history, and gives up what is due, the oldest first', async (store) => {
+    await store.write(async (tx) => {
+      const removed = { state: 'completed', finishedAtMs: 1, removedAtMs: 2 } as const;
+      await tx.downloads.insertMany([
+        download('a', { ...removed, eraseAtMs: 20 }),
+        download('b', { ...removed, eraseAtMs: 10 }),
+        download('c', removed),
+        download('d', { ...removed, eraseAtMs: 21 }),
+      ]);
+      const page = await tx.downloads.page({ ownerId: 'anna', of: 'history', isTrash: true, limit: 9 });
+      assert.deepEqual(
+        page.map(({ id }) => id),
+        ['d', 'b', 'a'],
+      );
+      const due = await tx.downloads.toErase(20, 9);
+      assert.deepEqual(
+        due.map(({ id }) => id),
+        ['b', 'a'],
+      );
+      assert.equal((await tx.downloads.toErase(20, 1)).length, 1);
+      await tx.downloads.update('b', { eraseAtMs: null, isErased: true });
+      assert.equal((await tx.downloads.toErase(20, 9)).length, 1);
+    });
+  });
+
   check('what worked for a host is remembered by kind and host, replaced, and forgotten by age', async (store) => {
     await store.write(async (tx) => {
       const row = { kind: 'http', host: 'a.example', stage: 'Browser', atMs: 2 ** 41 };
@@ -614,6 +639,7 @@ function download(id: string, change: Partial<StoredDownload> = {}): StoredDownl
     fetched: null,
     delivered: null,
     isErased: false,
+    eraseAtMs: null,
     secrets: 'none',
     ...change,
   };

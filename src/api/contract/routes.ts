@@ -12,6 +12,8 @@ export type Route = {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** Where the usual 4 MiB are too little. */
+  bodyLimitBytes?: number;
   headers?: z.ZodObject;
   /** The good answer. `file` is bytes with ranges, `stream` is server-sent events, null has no body. */
   status: 200 | 201 | 202 | 204;
@@ -20,7 +22,7 @@ export type Route = {
 
 const id = z.object({ id: z.string() });
 const withId = { params: id } as const;
-const removal = z.object({ files: z.enum(['true', 'false']).optional().describe('Delivered files go too.') });
+const removal = z.object({ files: shape.removal.optional() });
 const idempotency = z.object({
   'idempotency-key': z.string().min(1).max(200).optional().describe('The same key within 24 h gets the same download.'),
 });
@@ -65,6 +67,7 @@ export const routes = {
     access: 'downloads:write',
     headers: idempotency,
     body: shape.addMany,
+    bodyLimitBytes: 32 * 1024 * 1024,
     status: 201,
     answer: shape.addManyResult,
   },
@@ -85,6 +88,15 @@ export const routes = {
     body: shape.selection,
     status: 200,
     answer: shape.bulkResult,
+  },
+  actOnDownloads: {
+    method: 'POST',
+    path: '/downloads/actions',
+    summary: 'Pause, resume, retry, cancel, remove or restore many downloads',
+    access: 'downloads:write',
+    body: shape.bulkAction,
+    status: 200,
+    answer: shape.bulkCounts,
   },
   getDownload: {
     method: 'GET',
@@ -221,15 +233,16 @@ export const routes = {
     path: '/history',
     summary: 'Finished and removed downloads, newest first',
     access: 'downloads:read',
-    query: shape.listQuery,
+    query: shape.historyQuery,
     status: 200,
     answer: shape.downloadPage,
   },
   clearHistory: {
     method: 'DELETE',
     path: '/history',
-    summary: 'Forget finished and removed downloads; files stay',
+    summary: 'Forget finished and removed downloads; files and the trash stay',
     access: 'downloads:write',
+    query: shape.listQuery.pick({ state: true, q: true }),
     status: 200,
     answer: z.object({ removed: z.int() }),
   },

@@ -141,6 +141,8 @@ export const addDownload = z
   })
   .meta({ id: 'AddDownload' });
 
+const mostLinks = 10_000;
+
 export const addMany = z
   .strictObject({
     links: z
@@ -153,7 +155,7 @@ export const addMany = z
         }),
       )
       .min(1)
-      .max(5000)
+      .max(mostLinks, `One request takes at most ${mostLinks} links. Send the others in another.`)
       .optional(),
     metalink: z
       .string()
@@ -219,6 +221,7 @@ export const download = z
     startedAtMs: timeMs.nullable(),
     finishedAtMs: timeMs.nullable(),
     removedAtMs: timeMs.nullable(),
+    eraseAtMs: timeMs.nullable().describe('It is in the trash: its files are erased then unless it is restored.'),
   })
   .meta({ id: 'Download' });
 
@@ -241,15 +244,54 @@ export const listQuery = z.object({
   limit: z.coerce.number<number | string>().int().min(1).max(500).optional().describe('Items a page; 100 when absent.'),
 });
 
+export const historyQuery = listQuery.extend({
+  trash: z.enum(['true', 'false']).optional().describe('Only what is in the trash.'),
+});
+
+/** What becomes of delivered files. */
+export const removal = z
+  .enum(['false', 'true', 'now'])
+  .describe('false leaves delivered files, true puts them into the trash, now erases them.');
+
+const bulkWhich = {
+  ids: z.array(z.string()).max(10_000).optional(),
+  query: z
+    .strictObject({
+      state: filter.optional(),
+      q: z.string().max(500).optional(),
+      trash: z.boolean().optional().describe('Of what is in the trash.'),
+    })
+    .optional()
+    .describe('All that match and that it can be done to.'),
+};
+// Neither would be a slip that does nothing or everything, depending on who reads it.
+const isOne = ({ ids, query }: { ids?: unknown; query?: unknown }) => (ids === undefined) !== (query === undefined);
+
+export const bulkAction = z
+  .strictObject({
+    action: z.enum(['pause', 'resume', 'retry', 'cancel', 'remove', 'restore']),
+    ...bulkWhich,
+    files: removal.optional(),
+  })
+  .refine(isOne, 'Give either ids or a query.')
+  .meta({ id: 'BulkAction' });
+
+export const bulkCounts = z
+  .object({
+    doneCount: z.int(),
+    problemCount: z.int(),
+    problems: z.array(z.object({ id: z.string(), problem: z.string() })).describe('The first 100.'),
+    ids: z.array(z.string()).describe('What it was done to, the first 10,000: enough to take it back.'),
+  })
+  .meta({ id: 'BulkCounts' });
+
 /** Which downloads a bulk action means: the ones named, or all that match. */
 export const selection = z
   .strictObject({
-    ids: z.array(z.string()).max(5000).optional(),
-    query: z.strictObject({ state: filter.optional(), q: z.string().max(500).optional() }).optional(),
-    files: z.boolean().optional().describe('Delivered files go too.'),
+    ...bulkWhich,
+    files: z.boolean().optional().describe('Delivered files go into the trash too.'),
   })
-  // Neither would be a slip that removes nothing or everything, depending on who reads it.
-  .refine(({ ids, query }) => (ids === undefined) !== (query === undefined), 'Give either ids or a query.')
+  .refine(isOne, 'Give either ids or a query.')
   .meta({ id: 'Selection' });
 
 export const bulkResult = z
@@ -444,6 +486,17 @@ export const settings = z
     maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
     proxies: z.array(proxyRule).max(mostProxyRules).describe('Proxies by the host of a link; the first that fits counts.'),
     stages,
+    trashDays: z
+      .int()
+      .min(0)
+      .max(3650)
+      .describe('Days before the files of what was removed with them are erased; 0 is at once.'),
+    keepHistoryDays: z
+      .int()
+      .min(1)
+      .max(36_500)
+      .nullable()
+      .describe('Days that finished downloads stay in the history; null is for ever.'),
     limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all downloads together; null is no limit.'),
     hostRules: z.array(hostRule).max(200).describe('The first rule that fits a host counts for it.'),
     timetable: z

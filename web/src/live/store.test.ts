@@ -42,6 +42,7 @@ function download(id: string, fields: Partial<Download> = {}): Download {
     startedAtMs: null,
     finishedAtMs: null,
     removedAtMs: null,
+    eraseAtMs: null,
     ...fields,
   };
 }
