@@ -131,7 +131,17 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   changeSettings: {
     body: {
       maxTries: 7,
-      stages: [{ name: 'Mobile', kind: null, host: '*', attempts: 2, connections: null, request: { userAgent: 'Phone/1' } }],
+      stages: [
+        {
+          name: 'Mobile',
+          kind: null,
+          host: '*',
+          attempts: 2,
+          labels: [],
+          connections: null,
+          request: { userAgent: 'Phone/1' },
+        },
+      ],
       hostRules: [{ host: '*.example.net', bytesPerSecond: 5000, connections: null, downloads: 2 }],
       timetable: Array.from({ length: 7 }, () => Array.from({ length: 24 }, () => 'limited')),
     },

@@ -37,6 +37,8 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     limitBytesPerSecond: options.limitBytesPerSecond ?? null,
     startAtMs: options.startAtMs ?? null,
     hours: options.hours ?? null,
+    labels: options.labels ?? [],
+    priority: stored.priority,
     attempt: stored.attempt,
     stage: stored.stage,
     failure,

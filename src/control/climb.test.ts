@@ -9,7 +9,16 @@ import type { RetryWishes } from './control.ts';
 import { failure, owner, startControl, startWorker } from './testing/start-control.ts';
 
 const stageOf = (name: string, change: Partial<Stage> = {}): Stage => {
-  return { name, kind: null, host: '*', attempts: 2, connections: null, request: { userAgent: `${name}/1` }, ...change };
+  return {
+    name,
+    kind: null,
+    host: '*',
+    attempts: 2,
+    labels: [],
+    connections: null,
+    request: { userAgent: `${name}/1` },
+    ...change,
+  };
 };
 const refused = failure({ code: 'auth_required', message: 'It refuses this link (403).', retry: 'never' });
 const day = 24 * 60 * 60_000;

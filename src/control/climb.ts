@@ -1,7 +1,7 @@
 /** Downloads on their ladders: with which stage a task begins, and what is remembered of what a host let in. */
 import type { DownloadOptions } from '#core/download.ts';
 import { hostOf } from '#core/limits.ts';
-import { asAsked, asStageAsks, type Climb, ladderOf, likelyKind, type Rung } from '#core/stage.ts';
+import { asAsked, asStageAsks, type Climb, ladderOf, likelyKind, type Rung, type Stage } from '#core/stage.ts';
 import type { StageMemory, StoredDownload, Transaction } from '#core/store.ts';
 import type { Happening } from './change.ts';
 import type { Ladder, Settings } from './control.ts';
@@ -42,6 +42,11 @@ export async function recallStage(
   return ladder.some(({ name }) => name === memory.stage) ? memory : null;
 }
 
+export function climbTo(stages: readonly Stage[], name: string, tried: Climb['tried']): Climb {
+  const labels = stages.find((stage) => stage.name === name)?.labels ?? [];
+  return { stage: name, ...(labels.length > 0 && { labels }), tried };
+}
+
 export type Step = {
   climb: Climb | null;
   /** What is to be told of it: nothing while it stands where it stood. */
@@ -61,7 +66,7 @@ export async function stepOn(parts: Parts, tx: Transaction, download: StoredDown
   const rung = memory === null ? currentRung(ladder, climb) : { name: memory.stage };
   const stage = settings.stages.find(({ name }) => name === rung.name);
   return {
-    climb: { stage: rung.name, tried: climb?.tried ?? [] },
+    climb: climbTo(settings.stages, rung.name, climb?.tried ?? []),
     told: tellStart(ladder, climb, rung.name, memory),
     ask: (options) => (stage === undefined ? options : asStageAsks(options, stage)),
   };

@@ -21,11 +21,17 @@ export type Submission = {
   promised?: Promised;
 };
 
+/** What was asked for, asked differently. In `options`, null takes a wish back. */
+export type Wishes = {
+  name?: string;
+  destinationId?: string;
+  priority?: number;
+  place?: 'first' | 'last';
+  options?: Partial<Record<keyof DownloadOptions, unknown>>;
+};
+
 /** What is wished of every file that a document lists. */
 export type ListedWishes = Omit<Submission, 'link' | 'promised'>;
-
-/** What is asked for differently from now on. In `options`, null takes a wish back. */
-export type Wishes = { name?: string; destinationId?: string; options?: Partial<Record<keyof DownloadOptions, unknown>> };
 
 /** `from`: the stage to go on from. */
 export type RetryWishes = Wishes & { from?: string };

@@ -34,7 +34,7 @@ test('a passing fault is repeated on its stage until its attempts are used up, t
   assert.deepEqual(next, {
     kind: 'climb',
     to: 'B',
-    climb: { stage: 'B', tried: [{ stage: 'A', tries: 2, message: 'The connection broke.' }] },
+    tried: [{ stage: 'A', tries: 2, message: 'The connection broke.' }],
     message: 'The connection broke. Stage A is given up after 2 tries; the next is B.',
   });
 });
@@ -76,7 +76,7 @@ test('whoever begins further up has what is below still before them', () => {
   const failure = failureOf({ retry: 'elsewhere' });
   const first = decide(at({ climb: { stage: 'C', tried: [] }, failure }));
   assert.equal(first.kind === 'climb' && first.to, 'A');
-  const second = decide(at({ climb: first.kind === 'climb' ? first.climb : null, failure }));
+  const second = decide(at({ climb: first.kind === 'climb' ? { stage: first.to, tried: first.tried } : null, failure }));
   assert.equal(second.kind === 'climb' && second.to, 'B');
 });
 
@@ -140,7 +140,7 @@ test('whatever happens, a climb ends: no stage is stood on twice, and none has m
           continue;
         }
         assert.ok(!stood.has(decision.to), 'a stage has one turn');
-        climb = decision.climb;
+        climb = { stage: decision.to, tried: decision.tried };
         tries = 0;
       }
       assert.fail('it went on for ever');

@@ -28,7 +28,7 @@ export type Decision =
   /** `isOfStage`: it is the stage that did not work, not the link. */
   | { kind: 'fail'; isOfStage: boolean; message: string }
   | { kind: 'wait'; waitMs: number; message: string }
-  | { kind: 'climb'; to: string; climb: Climb; message: string };
+  | { kind: 'climb'; to: string; tried: Climb['tried']; message: string };
 
 /**
  * never: it fails at once, but for a refusal that another stage may get around · later: again on this rung after a growing
@@ -48,7 +48,7 @@ export function decide({ ladder, climb, tries, failure, chance, nowMs }: Situati
   if (next !== undefined && (!mayRepeat || isBetterElsewhere)) {
     const tried = [...(climb?.tried ?? []), { stage: current.name, tries, message }];
     const told = `${message} Stage ${current.name} is given up after ${countTries(tries)}; the next is ${next.name}.`;
-    return { kind: 'climb', to: next.name, climb: { stage: next.name, tried }, message: told };
+    return { kind: 'climb', to: next.name, tried, message: told };
   }
   if (!mayRepeat) {
     const isAlone = climb === null || climb.tried.length === 0;

@@ -41,6 +41,8 @@ export type DownloadOptions = StartTimes & {
   folder?: string;
   connections?: number;
   limitBytesPerSecond?: number;
+  /** Only workers that have all of these labels take it. */
+  labels?: string[];
   /** The finished file gets the time of its last change on the server. */
   remoteTime?: boolean;
   /** May hold secrets: goes to the worker, and never into an answer. */
@@ -71,6 +73,8 @@ export type Download = {
   attempt: number;
   /** Where it stands on its ladder; null: there is only one stage, or nothing was tried yet. */
   stage: string | null;
+  /** Of its owner's downloads the higher ones go first. */
+  priority: number;
   failure: Failure | null;
   createdAtMs: number;
   startedAtMs: number | null;

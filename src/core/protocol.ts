@@ -21,6 +21,8 @@ export type WorkerHello = {
   kinds: TaskKind[];
   /** Schemes its sources take, with the colon. */
   schemes: string[];
+  /** What downloads may ask of it; absent: as it was before, or as an admin gave it. */
+  labels?: string[];
 };
 
 export type WorkerSession = { workerId: string; leaseSeconds: number; reportEverySeconds: number };
@@ -150,7 +152,12 @@ export type Outcome =
   | { kind: 'erased' }
   | { kind: 'failed'; failure: Failure; doneBytes: number }
   /** Given back unfinished: ordered to stop, or draining. */
-  | { kind: 'given_back'; doneBytes: number }
+  | {
+      kind: 'given_back';
+      doneBytes: number;
+      /** The worker ends: whoever has room may go on with it, although the bytes are here. */
+      isLeaving?: boolean;
+    }
   /** The scratch is gone (lost disk, cleaned by hand): fetch again. */
   | { kind: 'scratch_lost' };
 

@@ -18,6 +18,8 @@ export type Stage = {
   host: string;
   /** Passing faults in a row that it is given. */
   attempts: number;
+  /** Only workers that have all of these labels do it. */
+  labels: string[];
   /** Opened to one server for one file; null: as the download or the settings say. */
   connections: number | null;
   /** Takes the place of what the person asked for, field by field. */
@@ -28,7 +30,12 @@ export type Stage = {
 export type Rung = Pick<Stage, 'name' | 'attempts'>;
 
 /** Where a download stands on its ladder, and what is behind it. */
-export type Climb = { stage: string; tried: { stage: string; tries: number; message: string }[] };
+export type Climb = {
+  stage: string;
+  /** What the stage asks of workers. */
+  labels?: string[];
+  tried: { stage: string; tries: number; message: string }[];
+};
 
 export const mostStages = 50;
 
@@ -90,8 +97,8 @@ export function checkStages(stages: readonly Stage[]): void {
   }
 }
 
-function changesNothing({ connections, request }: Stage): boolean {
-  return connections === null && Object.keys(request).length === 0;
+function changesNothing({ connections, labels, request }: Stage): boolean {
+  return connections === null && labels.length === 0 && Object.keys(request).length === 0;
 }
 
 function wrong(message: string): FlotillaError {

@@ -18,6 +18,9 @@ export type Schema = {
     createdAtMs: number;
     limitBytesPerSecond: number | null;
     maxActive: number | null;
+    maxQueued: number | null;
+    maxBytesPerDownload: number | null;
+    weight: number;
   };
   sessions: {
     idHash: string;
@@ -44,7 +47,10 @@ export type Schema = {
     version: string;
     kinds: string;
     schemes: string;
+    labels: string;
     state: string;
+    wanted: string;
+    beat: number;
     registeredAtMs: number;
     seenAtMs: number;
   };
@@ -57,11 +63,15 @@ export type Schema = {
     ownerId: string;
     kind: string;
     status: string;
+    queue: string;
     priority: number;
+    position: number;
     scheme: string | null;
     host: string | null;
     pinnedWorkerId: string | null;
     runnableAtMs: number | null;
+    neededBytes: number | null;
+    roomFromMs: number | null;
     epoch: number;
     workerId: string | null;
     leasedAtMs: number | null;
@@ -69,6 +79,7 @@ export type Schema = {
     erase: string | null;
     createdAtMs: number;
   };
+  shares: { account: string; virtualTime: number };
   attempts: {
     taskId: string;
     epoch: number;
@@ -125,8 +136,10 @@ type DownloadsTable = {
   climb: string | null;
   tries: number;
   bestBytes: number;
+  position: number;
   queuedAtMs: number;
   stopAtMs: number | null;
+  homeWorkerId: string | null;
   fetched: string | null;
   delivered: string | null;
   isErased: number;

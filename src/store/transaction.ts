@@ -7,6 +7,7 @@ import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
+import { shareRows } from './rows/shares.ts';
 import { stageMemoryRows } from './rows/stage-memory.ts';
 import { taskRows } from './rows/tasks.ts';
 import { workerRows } from './rows/workers.ts';
@@ -24,6 +25,7 @@ export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
     downloads: downloadRows(db),
     attachments: attachmentRows(db),
     tasks: taskRows(db),
+    shares: shareRows(db),
     attempts: attemptRows(db),
     receipts: receiptRows(db),
     events: eventRows(db),

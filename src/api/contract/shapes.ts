@@ -120,6 +120,11 @@ const hours = z
   .describe('Only between these times of each day, in the time zone of the server; it may go over midnight.');
 
 /** How the person wants it; shared by adding one and adding many. */
+const labels = z
+  .array(z.string().regex(/^[a-z0-9][a-z0-9:._-]{0,39}$/))
+  .max(20)
+  .describe('Only workers that have all of these labels take it.');
+
 const wishes = {
   destinationId: z.string().optional().describe('Where the finished file goes; the default destination when absent.'),
   connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
@@ -127,6 +132,7 @@ const wishes = {
   remoteTime: z.boolean().optional().describe('The finished file gets the time of its last change on the server.'),
   startAtMs: timeMs.optional().describe('Not before this time.'),
   hours: hours.optional(),
+  labels: labels.optional(),
   paused: z.boolean().optional().describe('Add it, but do not start.'),
   request: request.optional(),
 };
@@ -179,6 +185,9 @@ export const changeDownload = z
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),
     startAtMs: timeMs.nullable().optional(),
     hours: hours.nullable().optional(),
+    labels: labels.nullable().optional(),
+    priority: z.int().min(-100).max(100).optional().describe('Of their owner’s downloads the higher ones go first.'),
+    place: z.enum(['first', 'last']).optional().describe('Among those of the same priority.'),
     request: request.nullable().optional().describe('Takes the place of all that was given before.'),
   })
   .meta({ id: 'ChangeDownload' });
@@ -214,6 +223,8 @@ export const download = z
     limitBytesPerSecond: z.int().nullable(),
     startAtMs: timeMs.nullable(),
     hours: hours.nullable(),
+    labels: z.array(z.string()),
+    priority: z.int(),
     attempt: z.int(),
     stage: z.string().nullable().describe('Where it stands on its ladder; null while there is only one stage.'),
     failure: failure.nullable(),
@@ -427,7 +438,8 @@ export const hostRule = z
       .describe('example.org, *.example.org (with all below it) or *; each host that fits is counted by itself.'),
     bytesPerSecond: speed.nullable().describe('Of all downloads from that host together.'),
     connections: z.int().min(1).max(256).nullable().describe('At once, of all downloads together.'),
-    downloads: z.int().min(1).max(64).nullable().describe('Fetched at the same time, by the host of their links.'),
+    downloads: z.int().min(1).max(10_000).nullable().describe('Fetched at the same time, by the host of their links.'),
+    labels: labels.optional(),
   })
   .meta({ id: 'HostRule' });
 
@@ -441,6 +453,7 @@ export const stage = z
     kind: z.string().min(1).max(32).nullable().describe('The kind of source it is for, such as http; null is any.'),
     host: z.string().max(255).describe('example.org, *.example.org (with all below it) or *: the links it is for.'),
     attempts: z.int().min(1).max(50).describe('Passing faults in a row before the next stage.'),
+    labels: labels.describe('Only workers that have all of these labels do it.'),
     connections: z.int().min(1).max(32).nullable().describe('Opened to one server for one file; null leaves them as they are.'),
     request: z
       .strictObject(requestFields)
@@ -481,7 +494,7 @@ export const attempt = z
 
 export const settings = z
   .strictObject({
-    parallelDownloads: z.int().min(1).max(64).describe('Downloads that are fetched at the same time.'),
+    parallelDownloads: z.int().min(1).max(100_000).describe('Downloads that are fetched at the same time.'),
     connections: z.int().min(1).max(32).describe('Connections a download opens when it does not say.'),
     maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
     proxies: z.array(proxyRule).max(mostProxyRules).describe('Proxies by the host of a link; the first that fits counts.'),
@@ -518,7 +531,10 @@ export const settingsView = settings
 export const userLimits = z
   .strictObject({
     limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all their downloads together.'),
-    maxActive: z.int().min(1).max(64).nullable().describe('Downloads of theirs that are fetched at the same time.'),
+    maxActive: z.int().min(1).max(10_000).nullable().describe('Downloads of theirs that are fetched at the same time.'),
+    maxQueued: z.int().min(1).max(10_000_000).nullable().describe('Downloads of theirs that wait or run.'),
+    maxBytesPerDownload: z.int().min(1).nullable().describe('A download that is larger is refused.'),
+    weight: z.int().min(1).max(1000).describe('With 2 they get twice as much of what is shared as with 1.'),
   })
   .meta({ id: 'UserLimits' });
 

@@ -3,7 +3,7 @@ import { asAsked } from '#core/stage.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { backoffMs } from '#lib/backoff.ts';
 import { changeState, type Fields } from '../change.ts';
-import { forgetStage, ladderFor } from '../climb.ts';
+import { climbTo, forgetStage, ladderFor } from '../climb.ts';
 import { currentRung, decide, showDuration } from '../ladder.ts';
 import type { Parts } from '../parts.ts';
 import { readSettings } from '../settings.ts';
@@ -53,7 +53,8 @@ export async function handleFailure(
       return waitForRetry(parts, tx, task, download, { ...fields, reason: 'retry' }, failure, decision);
     case 'climb': {
       const { to, message } = decision;
-      const changed = { ...fields, climb: decision.climb, tries: 0, reason: 'slot', attempt: download.attempt + 1 } as const;
+      const climb = climbTo(settings.stages, to, decision.tried);
+      const changed = { ...fields, climb, tries: 0, reason: 'slot', attempt: download.attempt + 1 } as const;
       const data = { from: currentRung(ladder, climb).name, to, failure };
       const queued = await changeState(parts, tx, download, 'retry_scheduled', changed, {
         name: 'download.stage_changed',
@@ -111,7 +112,8 @@ async function waitForRoom(
   await waitForRetry(parts, tx, task, download, { ...fields, reason: 'space' }, failure, { waitMs, message });
   if (!tellsRoom) return;
   const neededBytes = download.sizeBytes === null ? unknownBytes : Math.max(0, download.sizeBytes - (fields.doneBytes ?? 0));
-  tx.afterCommit(() => parts.waits.needRoom(task.id, neededBytes, Math.min(waitMs, leastRoomWaitMs)));
+  const roomFromMs = parts.steadyNow() + Math.min(waitMs, leastRoomWaitMs);
+  await tx.tasks.update(task.id, { neededBytes, roomFromMs });
 }
 
 async function waitForRetry(
@@ -125,12 +127,12 @@ async function waitForRetry(
 ): Promise<void> {
   const retryAtMs = parts.clock.now() + waitMs;
   const changed = { ...fields, retryAtMs, attempt: download.attempt + 1 };
-  await changeState(parts, tx, download, 'retry_scheduled', changed, {
+  const queued = await changeState(parts, tx, download, 'retry_scheduled', changed, {
     name: 'download.retry_scheduled',
     message,
     data: { failure, retryAtMs, tries: fields.tries },
   });
-  await freeTask(parts, tx, task, waitMs);
+  await freeTask(parts, tx, task, queued, waitMs);
 }
 
 function chanceOf({ random }: Parts): number {

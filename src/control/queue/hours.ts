@@ -27,7 +27,7 @@ export async function keepToHours(parts: Parts, tx: Transaction, download: Store
     if (stopAtMs !== download.stopAtMs) await tx.downloads.update(download.id, { stopAtMs });
     return { ...download, stopAtMs };
   }
-  const doneBytes = parts.leases.ofDownload(download.id)?.progress?.doneBytes ?? download.doneBytes;
+  const doneBytes = parts.progress.of(download.id)?.doneBytes ?? download.doneBytes;
   const fields = { reason: 'schedule', retryAtMs: startAtMs, doneBytes, stopAtMs: null } as const;
   const message = `Its hours are over. ${startMessage(parts, startAtMs)}`;
   const happening = { name: 'download.queued', message, data: { retryAtMs: startAtMs } } as const;

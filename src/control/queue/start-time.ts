@@ -16,13 +16,9 @@ export function stopAt({ clock, timeZone }: Parts, { options }: Timed): number |
   return endOfHours(options, clock.now(), timeZone);
 }
 
-/** Tells a queued download what its task waits for. Nothing is told while that is as it was. */
-export async function tellStartTime(
-  parts: Parts,
-  tx: Transaction,
-  download: StoredDownload,
-  startAtMs: number | null,
-): Promise<void> {
+/** Tells a queued download whether its task waits for its start. Nothing is told while that is as it was. */
+export async function tellStartTime(parts: Parts, tx: Transaction, download: StoredDownload, isEarly: boolean): Promise<void> {
+  const startAtMs = isEarly ? notBefore(download, parts.clock.now(), parts.timeZone) : null;
   const isTold = download.reason === 'schedule' && download.retryAtMs === startAtMs;
   if (isTold || (startAtMs === null && !(download.reason === 'schedule' && download.retryAtMs !== null))) return;
   const fields = { reason: startAtMs === null ? 'slot' : 'schedule', retryAtMs: startAtMs } as const;

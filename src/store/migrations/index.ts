@@ -3,13 +3,14 @@ import { FlotillaError } from '#core/errors.ts';
 import * as first from './0001-first.ts';
 import * as limits from './0002-limits.ts';
 import * as attachments from './0003-attachments.ts';
+import * as queues from './0004-queues.ts';
 import * as ladder from './0006-ladder.ts';
 
 type Migration = { name: string; up(db: Kysely<unknown>): Promise<void> };
 type MigrationsTable = { migrations: { name: string; atMs: number } };
 
 /** In order; a name that was released never changes, and neither does what its migration does. */
-const migrations: readonly Migration[] = [first, limits, attachments, ladder];
+const migrations: readonly Migration[] = [first, limits, attachments, queues, ladder];
 
 /**
  * Brings the tables up to date; call it inside a transaction. Throws `unsupported` when a newer program has been here.

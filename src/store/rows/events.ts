@@ -29,6 +29,10 @@ export function eventRows(db: Kysely<Schema>): EventRows {
         .execute();
       return rows.map(toEvent);
     },
+    async allAfter(sequence, limit) {
+      const later = db.selectFrom('events').selectAll().where('sequence', '>', sequence);
+      return (await later.orderBy('sequence').limit(limit).execute()).map(toEvent);
+    },
     async ofDownload(downloadId) {
       const all = db.selectFrom('events').selectAll().where('downloadId', '=', downloadId);
       return (await all.orderBy('sequence').execute()).map(toEvent);

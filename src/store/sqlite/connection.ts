@@ -18,7 +18,7 @@ export function connectKysely(sqlite: DatabaseSync): { db: Kysely<Schema>; allow
 
   function prepare(sql: string): SqliteStatement {
     if (allowed === 'closed') throw new Error('a transaction was used after it ended');
-    if (allowed === 'read' && !/^select\b/i.test(sql)) throw new Error('a read may not change the database');
+    if (allowed === 'read' && !/^(select|with recursive)\b/i.test(sql)) throw new Error('a read may not change the database');
     const statement = statements.get(sql) ?? adapt(sqlite.prepare(sql));
     statements.delete(sql);
     statements.set(sql, statement);

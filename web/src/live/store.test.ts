@@ -35,6 +35,8 @@ function download(id: string, fields: Partial<Download> = {}): Download {
     limitBytesPerSecond: null,
     startAtMs: null,
     hours: null,
+    labels: [],
+    priority: 0,
     attempt: 1,
     stage: null,
     failure: null,
