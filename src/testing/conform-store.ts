@@ -258,6 +258,31 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.equal(await page({ limit: 1 }), '4');
   });
 
+  check('text is ordered by its bytes, and any text is kept', async (store) => {
+    const ids = ['-1', '1', 'B', 'Z', 'a', 'b', 'é', '\u{1F600}'];
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany(ids.toReversed().map((id) => download(id)));
+      await tx.downloads.update('a', { name: 'zero \0 byte' });
+    });
+    await store.read(async (tx) => {
+      const page = async (after?: string) => {
+        const query = { ownerId: 'anna', of: 'list', limit: 10, ...(after && { after: { id: after, endedAtMs: 0 } }) } as const;
+        return (await tx.downloads.page(query)).map((row) => row.id);
+      };
+      assert.deepEqual(await page(), ids.toReversed());
+      assert.deepEqual(await page('a'), ['Z', 'B', '1', '-1']);
+      assert.match((await tx.downloads.get('a'))?.name ?? '', /^zero . byte$/s);
+    });
+  });
+
+  check('lists that are empty find nothing', async (store) => {
+    await store.write((tx) => tx.downloads.insertMany([download('a')]));
+    await store.read(async (tx) => {
+      assert.deepEqual(await tx.downloads.getMany([]), []);
+      assert.deepEqual(await tx.downloads.page({ ownerId: 'anna', of: 'list', states: [], limit: 10 }), []);
+    });
+  });
+
   check('counts are by state, of those not removed', async (store) => {
     await store.write((tx) =>
       tx.downloads.insertMany([
