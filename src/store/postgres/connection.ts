@@ -30,7 +30,7 @@ export function openSession(client: pg.ClientBase): Session {
 
   function run<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<pg.QueryResult<Row>> {
     if (isClosed) return Promise.reject(new Error('a transaction was used after it ended'));
-    const result = tail.then(() => client.query<Row>(text, values?.map(withoutZeroBytes)));
+    const result = tail.then(() => client.query<Row>(text, values?.map(clean)));
     tail = result.catch(() => {});
     return result.catch((error) => {
       throw toStoreError(error);
@@ -85,7 +85,8 @@ class ByteOrderCompiler extends PostgresQueryCompiler {
 }
 
 /** PostgreSQL has no text with a zero byte (https://www.postgresql.org/docs/current/datatype-character.html). */
-function withoutZeroBytes(value: unknown): unknown {
+function clean(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(clean);
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\u{FFFD}') : value;
 }
 

@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { NewEvent, Store } from '#core/store.ts';
-import { conformStore } from '#testing/conform-store.ts';
+import { conformStore, sampleDownload, sampleTask } from '#testing/conform-store.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
 import { startProcess } from '#testing/process.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
@@ -161,6 +161,40 @@ test('a commit whose answer was lost is reported as a failure, although it may h
   proxy.mode = 'open';
   await put(store, 'after');
   assert.deepEqual(await missing(beside, ['before', 'lost', 'after']), []);
+});
+
+test('a job takes as many statements for fifty rows as for five', async (t) => {
+  const proxy = await proxyPostgres(t, await server.newDatabase());
+  const store = await open(t, proxy.url);
+  const event = { name: 'download.started', atMs: 1, ownerId: 'anna', message: 'Begun.', data: {} } as const;
+  const attempt = { epoch: 1, kind: 'fetch', workerId: 'w1', outcome: 'fetched', startedAtMs: 1, finishedAtMs: 2 } as const;
+
+  async function statementsFor(count: number): Promise<number> {
+    const ids = Array.from({ length: count }, (_, index) => `${count}-${index}`);
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany(ids.map((id) => sampleDownload(id)));
+      await tx.tasks.insertMany(ids.map((id) => sampleTask(id, { downloadId: id })));
+    });
+    const before = proxy.answers;
+    await store.write(async (tx) => {
+      await tx.downloads.getMany(ids);
+      await tx.tasks.ofDownloads(ids);
+      for (const id of ids) {
+        const task = await tx.tasks.ofDownload(id);
+        const download = await tx.downloads.get(task?.downloadId ?? '');
+        await tx.downloads.update(id, { state: 'completed', finishedAtMs: 5, doneBytes: (download?.doneBytes ?? 0) + 1 });
+        await tx.attempts.insert({ ...attempt, taskId: id, downloadId: id });
+        await tx.totals.add(`owner ${id}`, { completedTotal: 1 });
+        for (let index = 0; index < 2; index++) await tx.events.append([{ ...event, downloadId: id }]);
+        await tx.tasks.remove(id);
+      }
+    });
+    return proxy.answers - before;
+  }
+
+  const forFive = await statementsFor(5);
+  assert.equal(await statementsFor(50), forFive);
+  assert.ok(forFive <= 11, `${forFive} statements, with begin and commit`);
 });
 
 test('a server that falls silent is given up after a while', async (t) => {

@@ -6,7 +6,8 @@ import { FlotillaError } from '#core/errors.ts';
 import type { Store, Transaction } from '#core/store.ts';
 import { createCommits, createQueue, refuseInRead, shuttingDown, type WriteSession } from '../commits.ts';
 import { migrate } from '../migrations/index.ts';
-import { rowsOver } from '../transaction.ts';
+import { runJob } from '../transaction.ts';
+import { type ColumnTypes, postgresBulk, readColumnTypes } from './bulk.ts';
 import { clientOptions, openClients, type Patience, patience as usualPatience } from './clients.ts';
 import { openSession } from './connection.ts';
 import { refusalOf, toStoreError } from './faults.ts';
@@ -33,8 +34,8 @@ const takeLock = `select pg_advisory_xact_lock(${0x466c6f74}, ${0x696c6c61})`;
  */
 export async function openPostgresStore(url: string, { clock, waitMs = 30_000, ...more }: PostgresOptions): Promise<Store> {
   const patience = { ...usualPatience, ...more.patience };
-  await prepare(url, waitMs, more.onWait ?? (() => {}), (db) => migrate(db, clock.now()));
-  return createStore(url, patience);
+  const types = await prepare(url, waitMs, more.onWait ?? (() => {}), (db) => migrate(db, clock.now()));
+  return createStore(url, patience, types);
 }
 
 /** The database as people and logs may see it: without name and password. */
@@ -48,7 +49,7 @@ async function prepare(
   waitMs: number,
   onWait: (sentence: string) => void,
   bringUpToDate: (db: Kysely<unknown>) => Promise<unknown>,
-): Promise<void> {
+): Promise<ColumnTypes> {
   const client = await connectPatiently(url, waitMs, onWait);
   const session = openSession(client);
   try {
@@ -57,7 +58,9 @@ async function prepare(
     // those that run see it done or not begun.
     await session.run(`begin; ${takeLock}`);
     await bringUpToDate(session.db as never);
+    const types = await readColumnTypes(session.run);
     await session.run('commit');
+    return types;
   } finally {
     session.close();
     await client.end();
@@ -100,7 +103,7 @@ async function refuseOld(run: ReturnType<typeof openSession>['run']): Promise<vo
   throw new FlotillaError('unsupported', message);
 }
 
-function createStore(url: string, patience: Patience): Store {
+function createStore(url: string, patience: Patience, types: ColumnTypes): Store {
   const { lockMs, statementMs, idleMs } = patience;
   const writer = openClients(url, 1, patience);
   const reader = openClients(url, readers, patience);
@@ -115,16 +118,16 @@ function createStore(url: string, patience: Patience): Store {
 
   async function openWrite(): Promise<WriteSession> {
     const { db, run, end } = await writer.begin(beginWrite);
-    const rows = rowsOver(db);
+    const engine = { db, bulk: postgresBulk(run, types) };
     let isLost = false;
 
     return {
       async run(work, afterCommit, isAlone) {
-        const tx = { ...rows, afterCommit: (hook: () => void) => void afterCommit.push(hook) };
-        if (isAlone) return work(tx);
+        const job = () => runJob(engine, work, (hook) => void afterCommit.push(hook));
+        if (isAlone) return job();
         await run('savepoint job');
         try {
-          const value = await work(tx);
+          const value = await job();
           await run('release savepoint job');
           return value;
         } catch (error) {
@@ -154,7 +157,7 @@ function createStore(url: string, patience: Patience): Store {
   async function readNow<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const { db, run, end } = await reader.begin(beginRead);
     try {
-      return await work({ ...rowsOver(db), afterCommit: refuseInRead });
+      return await runJob({ db, bulk: postgresBulk(run, types) }, work, refuseInRead);
     } finally {
       end(await fails(run('rollback')));
     }

@@ -1,29 +1,28 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { WorkerRecord, WorkerRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 
-export function workerRows(db: Kysely<Schema>): WorkerRows {
+export function workerRows(unit: Unit): WorkerRows {
   return {
     async get(id) {
-      const row = await db.selectFrom('workers').selectAll().where('id', '=', id).executeTakeFirst();
-      return row ? toWorker(row) : null;
+      const row = await unit.workers.get([id]);
+      return row && toWorker(row);
     },
     async list() {
-      return (await db.selectFrom('workers').selectAll().orderBy('id').execute()).map(toWorker);
+      const db = await unit.tables('workers');
+      const rows = await db.selectFrom('workers').selectAll().orderBy('id').execute();
+      unit.workers.learn(rows);
+      return rows.map(toWorker);
     },
-    async put({ id, ...worker }) {
-      const columns = { ...worker, kinds: JSON.stringify(worker.kinds), schemes: JSON.stringify(worker.schemes) };
-      await db
-        .insertInto('workers')
-        .values({ id, ...columns })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet(columns))
-        .execute();
+    async put(worker) {
+      unit.workers.put({ ...worker, kinds: JSON.stringify(worker.kinds), schemes: JSON.stringify(worker.schemes) });
     },
     async update(id, change) {
-      if (Object.keys(change).length > 0) await db.updateTable('workers').set(change).where('id', '=', id).execute();
+      unit.workers.update([id], change);
     },
     async remove(id) {
-      await db.deleteFrom('workers').where('id', '=', id).execute();
+      unit.workers.remove([id]);
     },
   };
 }

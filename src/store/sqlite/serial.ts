@@ -2,18 +2,20 @@ import type { DatabaseSync } from 'node:sqlite';
 import { FlotillaError } from '#core/errors.ts';
 import type { Store, Transaction } from '#core/store.ts';
 import { createCommits, createQueue, refuseInRead, shuttingDown, type WriteSession } from '../commits.ts';
+import type { Engine } from '../engine.ts';
+import { runJob } from '../transaction.ts';
 import type { Access } from './connection.ts';
 
 export type SerialParts = {
   sqlite: DatabaseSync;
-  rows: Omit<Transaction, 'afterCommit'>;
+  engine: Engine;
   allow(access: Access): void;
   defer(run: () => void): void;
   onClosed(): void;
 };
 
 /** A store on one connection: one thing at a time, in order, reads too. */
-export function createSerialStore({ sqlite, rows, allow, defer, onClosed }: SerialParts): Store {
+export function createSerialStore({ sqlite, engine, allow, defer, onClosed }: SerialParts): Store {
   const alone = createQueue();
   const commits = createCommits({ begin, defer, alone, toFailure });
   let isClosed = false;
@@ -23,11 +25,11 @@ export function createSerialStore({ sqlite, rows, allow, defer, onClosed }: Seri
     allow('write');
     return {
       async run(work, afterCommit, isAlone) {
-        const tx = { ...rows, afterCommit: (run: () => void) => void afterCommit.push(run) };
-        if (isAlone) return work(tx);
+        const job = () => runJob(engine, work, (hook) => void afterCommit.push(hook));
+        if (isAlone) return job();
         sqlite.exec('SAVEPOINT job');
         try {
-          const value = await work(tx);
+          const value = await job();
           sqlite.exec('RELEASE job');
           return value;
         } catch (error) {
@@ -58,7 +60,7 @@ export function createSerialStore({ sqlite, rows, allow, defer, onClosed }: Seri
       return alone(async () => {
         allow('read');
         try {
-          return await work({ ...rows, afterCommit: refuseInRead });
+          return await runJob(engine, work, refuseInRead);
         } finally {
           allow('closed');
         }

@@ -5,8 +5,7 @@ import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { Store } from '#core/store.ts';
 import { migrate } from '../migrations/index.ts';
-import { rowsOver } from '../transaction.ts';
-import { type Access, connectKysely } from './connection.ts';
+import { type Access, connectEngine } from './connection.ts';
 import { lockDatabase } from './lock.ts';
 import { createSerialStore } from './serial.ts';
 
@@ -27,9 +26,9 @@ export async function openSqliteStore(path: string, { clock, defer = setImmediat
   let sqlite: DatabaseSync | null = null;
   try {
     sqlite = openDatabase(file);
-    const { db, allow } = connectKysely(sqlite);
-    await migrateAtOnce(sqlite, allow, () => migrate(db as never, clock.now()));
-    return createSerialStore({ sqlite, rows: rowsOver(db), allow, defer, onClosed: () => lock?.release() });
+    const { allow, ...engine } = connectEngine(sqlite);
+    await migrateAtOnce(sqlite, allow, () => migrate(engine.db as never, clock.now()));
+    return createSerialStore({ sqlite, engine, allow, defer, onClosed: () => lock?.release() });
   } catch (error) {
     sqlite?.close();
     lock?.release();
