@@ -5,6 +5,8 @@ import { FlotillaError } from '#core/errors.ts';
 import { version } from '#core/version.ts';
 import { parseBytes } from '#lib/format.ts';
 
+const databaseHelp = 'PostgreSQL instead of the embedded database: postgres://name:password@host/name (FLOTILLA_DATABASE)';
+
 /** Runs one command; resolves with the exit code. Data goes to stdout, talk to stderr. */
 export async function runProgram(args: string[]): Promise<number> {
   let exitCode: number = exitCodes.ok;
@@ -91,6 +93,7 @@ export async function runProgram(args: string[]): Promise<number> {
     .command('serve')
     .description('everything in one process: control plane, API, web page and a worker, on an embedded database')
     .option('--data <folder>', 'database and unfinished files (FLOTILLA_DATA)')
+    .option('--database <link>', databaseHelp)
     .addOption(new Option('--port <port>', 'port of page and API (FLOTILLA_PORT, 3568)').argParser(wholeNumber(0, 65535)))
     .option('--host <address>', 'address to listen on (FLOTILLA_HOST, 127.0.0.1)')
     .option('--downloads <folder>', 'where finished files go, at the first start (FLOTILLA_DOWNLOADS)')
@@ -103,6 +106,38 @@ export async function runProgram(args: string[]): Promise<number> {
     .action(async (options) => {
       const { runServe } = await import('./serve.ts');
       exitCode = await runServe(options);
+    });
+
+  program
+    .command('backup')
+    .description('write everything that a server knows into one new file, also while it runs')
+    .argument('<file>')
+    .option('--data <folder>', 'folder of the embedded database (FLOTILLA_DATA)')
+    .option('--database <link>', databaseHelp)
+    .action(async (file: string, options) => {
+      const { runBackup } = await import('./backup.ts');
+      exitCode = await runBackup(file, options);
+    });
+
+  program
+    .command('restore')
+    .description('fill an empty database from a backup')
+    .argument('<file>')
+    .option('--data <folder>', 'folder of the embedded database (FLOTILLA_DATA)')
+    .option('--database <link>', databaseHelp)
+    .action(async (file: string, options) => {
+      const { runRestore } = await import('./backup.ts');
+      exitCode = await runRestore(file, options);
+    });
+
+  program
+    .command('copy-store')
+    .description('bring everything into another, empty database, while no server runs')
+    .requiredOption('--from <place>', 'data folder, or link of a PostgreSQL database')
+    .requiredOption('--to <place>', 'the same of the other one: postgres://name:password@host/database')
+    .action(async (options) => {
+      const { runCopyStore } = await import('./backup.ts');
+      exitCode = await runCopyStore(options);
     });
 
   try {

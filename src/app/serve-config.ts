@@ -6,9 +6,16 @@ import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { parseBytes } from '#lib/format.ts';
 import { defaultDataFolder, type Environment, splitList } from './config.ts';
+import { isDatabaseLink } from './open-store.ts';
 
 const serveOptions = z.strictObject({
   data: z.string().describe('Folder of the database, and of unfinished files unless they have their own.'),
+  database: z
+    .string()
+    .refine(isDatabaseLink, 'It must be a link such as postgres://name:password@host/database.')
+    .nullable()
+    .default(null)
+    .describe('PostgreSQL database to use instead of the embedded one.'),
   scratch: z.string().describe('Folder of unfinished files; it belongs to this server alone.'),
   preallocate: onOff('Take the whole room of a file on the disk before its first byte.'),
   keepFree: z

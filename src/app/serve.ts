@@ -1,4 +1,4 @@
-/** `flotilla serve`: control plane, API, web page and a worker in one process, on the embedded database. */
+/** `flotilla serve`: control plane, API, web page and a worker in one process, on the embedded database or on PostgreSQL. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -10,13 +10,13 @@ import { FlotillaError, toFailure } from '#core/errors.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sources } from '#sources/index.ts';
-import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { metalink } from '#wire/metalink.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment } from './config.ts';
 import { startEmbeddedWorker } from './embedded-worker.ts';
+import { openStore } from './open-store.ts';
 import { openGate } from './outlet.ts';
 import { type ServeOptions, serveConfig } from './serve-config.ts';
 
@@ -31,7 +31,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
   // The worker makes its own in its thread; a range that is none is told of here, before anything is opened.
   openGate(options.netAllow);
   await files.makeFolder(options.data);
-  const store = await openSqliteStore(join(options.data, 'flotilla.db'), { clock });
+  const store = await openStore(options, clock, log);
   const control = await createControl({
     store,
     clock,

@@ -25,7 +25,7 @@ const leastVersion = 15;
 /** Reads of one replica that run at the same time. */
 const readers = 4;
 /** Whoever writes holds this lock until its commit, in all replicas together. The numbers are arbitrary: "Flot", "illa". */
-const takeLock = `select pg_advisory_xact_lock(${0x466c6f74}, ${0x696c6c61})`;
+export const takeLock = `select pg_advisory_xact_lock(${0x466c6f74}, ${0x696c6c61})`;
 
 /**
  * Opens a PostgreSQL database and brings it up to date; several replicas may do so at once. Throws `store_unavailable` when
@@ -67,7 +67,8 @@ async function prepare(
   }
 }
 
-async function connectPatiently(url: string, waitMs: number, onWait: (sentence: string) => void): Promise<pg.Client> {
+/** Throws `store_unavailable` when nobody answers in time, and at once what will never be otherwise. */
+export async function connectPatiently(url: string, waitMs: number, onWait: (sentence: string) => void): Promise<pg.Client> {
   const endsAtMs = performance.now() + waitMs;
   for (let attempt = 0; ; attempt++) {
     const client = new pg.Client({ ...clientOptions(url), connectionTimeoutMillis: usualPatience.connectMs });
@@ -95,7 +96,8 @@ function away(database: string, reason: string, waitMs: number, cause: unknown):
   return new FlotillaError('store_unavailable', message, { cause });
 }
 
-async function refuseOld(run: ReturnType<typeof openSession>['run']): Promise<void> {
+/** Throws `unsupported`. */
+export async function refuseOld(run: ReturnType<typeof openSession>['run']): Promise<void> {
   const { rows } = await run<{ server_version: string }>('show server_version');
   const version = rows[0]?.server_version ?? 'unknown';
   if (Number.parseInt(version, 10) >= leastVersion) return;

@@ -37,12 +37,12 @@ export async function openSqliteStore(path: string, { clock, defer = setImmediat
 }
 
 /** Links may hold passwords: nobody else on this machine reads the database. The files beside it take over its mode. */
-function makePrivateFile(file: string): void {
+export function makePrivateFile(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   closeSync(openSync(file, 'a', 0o600));
 }
 
-function openDatabase(file: string): DatabaseSync {
+export function openDatabase(file: string): DatabaseSync {
   const sqlite = new DatabaseSync(file, { timeout: 5000 });
   try {
     // secure_delete: what was deleted, such as a sealed password, is overwritten, not only forgotten.
