@@ -35,6 +35,8 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     checksum: options.checksum ?? null,
     connections: options.connections ?? null,
     limitBytesPerSecond: options.limitBytesPerSecond ?? null,
+    labels: options.labels ?? [],
+    priority: stored.priority,
     attempt: stored.attempt,
     failure,
     createdAtMs: stored.createdAtMs,

@@ -30,7 +30,7 @@ export async function runBackup(file: string, flags: Record<string, unknown>): P
     for (const rest of [partial, `${partial}.lock`]) rmSync(rest, { force: true });
   }
   say(`The backup is in ${path}.`);
-  tellOfKey(place);
+  tellOfKey(place.secretKeyFile);
   return 0;
 }
 
@@ -39,7 +39,7 @@ export async function runRestore(file: string, flags: Record<string, unknown>): 
   const place = serveConfig(flags, environment);
   await withUpToDate(resolve(file), async (path) => copy(await readSqliteTables(path), () => write(place)));
   say(`Restored into ${nameOf(place)}.`);
-  tellOfKey(place);
+  tellOfKey(place.secretKeyFile);
   return 0;
 }
 
@@ -50,7 +50,7 @@ export async function runCopyStore(flags: { from: string; to: string }): Promise
   if (from.database === null) await (await openSqliteStore(existing(embeddedDatabase(from.data)), { clock })).close();
   await copy(await read(from), () => write(to));
   say(`Everything in ${nameOf(from)} is in ${nameOf(to)} now. Start no server on the old one again.`);
-  tellOfKey(from);
+  tellOfKey(from.database === null ? join(from.data, 'secret.key') : 'the key file of its servers');
   return 0;
 }
 
@@ -106,9 +106,8 @@ function nameOf({ data, database }: StorePlace): string {
   return database === null ? embeddedDatabase(data) : 'the PostgreSQL database';
 }
 
-function tellOfKey({ data, database }: StorePlace): void {
-  const where = database === null ? join(data, 'secret.key') : 'secret.key of the servers';
-  say(`Passwords and cookies of downloads are sealed with ${where}, which is kept apart: bring it along.`);
+function tellOfKey(keyFile: string): void {
+  say(`Passwords and cookies of downloads are sealed with ${keyFile}, which is kept apart: bring it along.`);
 }
 
 function say(sentence: string): void {

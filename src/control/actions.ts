@@ -3,11 +3,13 @@ import { FlotillaError } from '#core/errors.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { StoredDownload, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
+import type { Wishes } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { positionOf } from './ids.ts';
 import { requireDownload } from './list.ts';
 import type { Parts } from './parts.ts';
-import { addEraseTask, callBackTask, ensureTask, freeTask } from './queue/tasks.ts';
+import { addEraseTask, callBackTask, ensureTask, makeReady, moveTask } from './queue/tasks.ts';
 import { partSecrets, recallWish, sealSecrets, secretsGone, withoutSecrets } from './secrets-at-rest.ts';
 import { readLink } from './submit.ts';
 
@@ -116,9 +118,6 @@ export async function remove(
   return removed;
 }
 
-export type Wishes = { name?: string; destinationId?: string; options?: Partial<Record<keyof DownloadOptions, unknown>> };
-
-/** What was asked for, asked differently. In `options`, null takes a wish back. */
 export function change(wishes: Wishes): Action {
   return async (parts, tx, download) => {
     refuseWhenTooLate(download, wishes);
@@ -126,9 +125,13 @@ export function change(wishes: Wishes): Action {
     const name = options.name ?? download.resolution?.name ?? nameFromLink(new URL(link));
     const { destinationId = download.destinationId } = wishes;
     await pickDestination(tx, destinationId);
-    const changed = { ...download, link, options, secrets, name, destinationId };
-    await tx.downloads.update(download.id, { link, options, secrets, name, destinationId });
-    tx.afterCommit(() => parts.leases.setLimit(download.id, options.limitBytesPerSecond ?? null));
+    const { priority = download.priority } = wishes;
+    const position = positionIn(parts, wishes.place) ?? download.position;
+    const place = { priority, position };
+    const changed = { ...download, link, options, secrets, name, destinationId, ...place };
+    await tx.downloads.update(download.id, { link, options, secrets, name, destinationId, ...place });
+    await takeAlong(parts, tx, changed);
+    await tellWorkerOf(parts, tx, download.id, options.limitBytesPerSecond ?? null);
     await recordEvents(parts, tx, [
       downloadEvent(parts, changed, 'download.changed', 'Changed.', { name, destinationId, changed: Object.keys(wishes) }),
     ]);
@@ -186,21 +189,46 @@ function changeOptions(before: DownloadOptions, wishes: Wishes): DownloadOptions
 async function hurry(parts: Parts, tx: Transaction, download: StoredDownload): Promise<StoredDownload> {
   const task = isWaitingForRetry(download.reason) ? await tx.tasks.ofDownload(download.id) : null;
   if (task?.status !== 'waiting') return download;
-  await freeTask(parts, tx, task);
-  tx.afterCommit(() => parts.waits.forget(task.id));
+  await makeReady(parts, tx, task, download);
   await tx.downloads.update(download.id, { reason: 'slot', retryAtMs: null });
   const hurried = { ...download, reason: 'slot', retryAtMs: null } as const;
   await recordEvents(parts, tx, [downloadEvent(parts, hurried, 'download.queued', 'Tried again on request.')]);
   return hurried;
 }
 
+/** Its task follows to the queue and the place that it has now. */
+async function takeAlong(parts: Parts, tx: Transaction, download: StoredDownload): Promise<void> {
+  const task = await tx.tasks.ofDownload(download.id);
+  if (task === null) return;
+  const { priority, position } = download;
+  await tx.tasks.update(task.id, { priority, position });
+  if (task.status === 'ready' || task.status === 'held') await moveTask(parts, tx, task, download);
+}
+
+/** Whoever is put first goes before those that were put first earlier. */
+function positionIn(parts: Parts, place: Wishes['place']): number | null {
+  if (place === undefined) return null;
+  const now = positionOf(parts.newId());
+  return place === 'last' ? now : -now;
+}
+
+/** The worker that is at it hears of the limit with its next report. */
+async function tellWorkerOf(parts: Parts, tx: Transaction, downloadId: string, limitBytesPerSecond: number | null) {
+  const workerId = (await tx.tasks.ofDownload(downloadId))?.workerId ?? null;
+  tx.afterCommit(() => {
+    parts.sessions.setLimit(downloadId, limitBytesPerSecond);
+    if (workerId !== null) parts.tellWorker(workerId);
+  });
+}
+
 /** What a new attempt may build on: fetched bytes that only waited for delivery; else the link is looked at again. */
 function freshStart({ fetched, state }: StoredDownload): Partial<StoredDownload> {
   if (fetched !== null) return {};
-  return state === 'cancelled' ? { resolution: null, doneBytes: 0, bestBytes: 0 } : { resolution: null, bestBytes: 0 };
+  const fresh = { resolution: null, bestBytes: 0 };
+  return state === 'cancelled' ? { ...fresh, doneBytes: 0, homeWorkerId: null } : fresh;
 }
 
 function reportedBytes(parts: Parts, download: StoredDownload): number {
-  const lease = parts.leases.ofDownload(download.id);
-  return lease?.kind === 'fetch' ? (lease.progress?.doneBytes ?? download.doneBytes) : download.doneBytes;
+  if (download.state !== 'active' || download.phase !== 'fetch') return download.doneBytes;
+  return parts.progress.of(download.id)?.doneBytes ?? download.doneBytes;
 }

@@ -20,6 +20,15 @@ export type Submission = {
   promised?: Promised;
 };
 
+/** What was asked for, asked differently. In `options`, null takes a wish back. */
+export type Wishes = {
+  name?: string;
+  destinationId?: string;
+  priority?: number;
+  place?: 'first' | 'last';
+  options?: Partial<Record<keyof DownloadOptions, unknown>>;
+};
+
 /** What is wished of every file that a document lists. */
 export type ListedWishes = Omit<Submission, 'link' | 'promised'>;
 
@@ -95,11 +104,7 @@ export interface Control extends ControlPlane {
 
   get(ownerId: string, id: string): Promise<Download | null>;
   list(ownerId: string, request: ListRequest): Promise<DownloadPage>;
-  change(
-    ownerId: string,
-    id: string,
-    change: { name?: string; destinationId?: string; options?: Partial<Record<keyof DownloadOptions, unknown>> },
-  ): Promise<Download>;
+  change(ownerId: string, id: string, change: Wishes): Promise<Download>;
   pause(ownerId: string, id: string): Promise<Download>;
   resume(ownerId: string, id: string): Promise<Download>;
   retry(ownerId: string, id: string): Promise<Download>;
@@ -144,6 +149,8 @@ export interface Control extends ControlPlane {
   changeUserLimits(id: string, change: Partial<UserLimits>): Promise<LimitedUser>;
 
   workers(): Promise<WorkerRow[]>;
+  /** Revokes its key and forgets it; what it does goes back at once. Throws `not_found`, and `refused` for one inside a server. */
+  removeWorker(id: string): Promise<void>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;
 
   /** Ends expired leases, wakes due retries, forgets old idempotency keys. Idempotent; called each second. */

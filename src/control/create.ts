@@ -1,3 +1,4 @@
+import { type Bus, noBus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Download } from '#core/download.ts';
 import type { Random } from '#core/random.ts';
@@ -7,24 +8,26 @@ import { act, cancel, change, pause, remove, resume, retry } from './actions.ts'
 import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { createEventHub, eventsAfter } from './events.ts';
-import { finish } from './finish.ts';
+import { createFinishes } from './finish.ts';
+import { removeWorker } from './fleet.ts';
 import { clearHistory, removeMany, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
-import { createLeases, takeOverLease } from './leases.ts';
+import { createCrowds } from './limits.ts';
 import { countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
 import { submissionsOf } from './listed.ts';
+import { createLooks } from './looks.ts';
 import type { Log, Parts } from './parts.ts';
-import { createProbes } from './probes.ts';
-import { claim } from './queue/schedule.ts';
-import { createWaits } from './queue/waits.ts';
-import { createWakeUps } from './queue/wake-ups.ts';
+import { createProgress } from './progress.ts';
+import { createClaims } from './queue/claims.ts';
+import { shownReason } from './queue/stop-hours.ts';
 import { note, report } from './report.ts';
 import { sealOpenSecrets } from './secrets-at-rest.ts';
+import { createSessions } from './sessions.ts';
 import { changeSettings, readSettings } from './settings.ts';
 import { readLink, submit, submitMany } from './submit.ts';
-import { createSweep } from './sweep.ts';
+import { createSweep, saveEveryMs } from './sweep.ts';
 import { changeUserLimits, listUsers } from './user-limits.ts';
-import { createPresence, listWorkers, register } from './workers.ts';
+import { listWorkers, register } from './workers.ts';
 
 export type ControlOptions = {
   store: Store;
@@ -33,6 +36,8 @@ export type ControlOptions = {
   log?: Log;
   /** For what only workers may know. */
   sealer: Sealer;
+  /** To the other replicas; absent: there are none. */
+  bus?: Bus;
   /** What the sources of this program take, with the colon. */
   schemes: string[];
   /** Stored at the first start, when there is no destination yet. */
@@ -50,38 +55,55 @@ const firstEpochKey = 'firstEpoch';
  * belongs to whoever opened it.
  */
 export async function createControl(options: ControlOptions): Promise<Control> {
-  const { store, clock, random, sealer, schemes, leaseSeconds = 30, log = () => {}, timeZone = 'UTC' } = options;
+  const { store, clock, random, sealer, schemes, bus = noBus, leaseSeconds = 30, log = () => {}, timeZone = 'UTC' } = options;
   const newId = createIdMaker(clock, random);
   const firstEpoch = await store.write((tx) => prepareStore(tx, options, newId));
+  const lastSequence = await store.read((tx) => tx.events.lastSequence());
+  const sessions = createSessions(clock, saveEveryMs);
+  const claims = createClaims(() => parts);
+  const startMs = clock.now() - clock.mono();
   const parts: Parts = {
     store,
     clock,
     random,
     log,
     sealer,
+    bus,
     newId,
     schemes,
     leaseSeconds,
     timeZone,
     firstEpoch,
-    leases: createLeases(clock, leaseSeconds),
-    waits: createWaits(clock),
-    wakeUps: createWakeUps(clock),
-    presence: createPresence(clock),
-    probes: createProbes(() => parts),
-    events: createEventHub(log),
+    steadyNow: () => startMs + clock.mono(),
+    wake() {
+      claims.wake();
+      bus.publish({ kind: 'work' });
+    },
+    tellWorker(workerId) {
+      bus.publish({ kind: 'worker', workerId });
+    },
+    sessions,
+    progress: createProgress(clock, bus, sessions),
+    claims,
+    crowds: createCrowds(clock),
+    looks: createLooks(() => parts),
+    events: createEventHub({ store, log, bus }, lastSequence),
+    isRoomNeeded: true,
+    isStopped: false,
     isDraining: false,
   };
-  await recallRunning(parts);
+  const toDownload = (stored: StoredDownload) => viewOf(parts, stored);
+  const finish = createFinishes(() => parts);
+  const stopListening = listenToOthers(parts);
   const { sweep, saveProgress } = createSweep(parts);
   const one = async (changed: Promise<StoredDownload>) => toDownload(await changed);
 
   return {
     register: (hello) => register(parts, hello),
-    claim: (request, signal) => claim(parts, request, signal),
+    claim: (request, signal) => claims.ask(request, signal),
     report: (request) => report(parts, request),
     note: (request) => note(parts, request),
-    finish: (request) => finish(parts, request),
+    finish,
 
     submit: (ownerId, submission, key) => one(submit(parts, ownerId, submission, key)),
     async submitMany(ownerId, submissions, key) {
@@ -113,14 +135,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
 
     timeline: (ownerId, id) => timeline(parts, ownerId, id),
     receipt: (ownerId, id) => receiptOf(parts, ownerId, id),
-    progressOf: (downloadId) => parts.leases.ofDownload(downloadId)?.progress ?? null,
-    progressOfAll(ownerId) {
-      return [...parts.leases.all()].flatMap(({ ownerId: owner, downloadId, kind, progress }) =>
-        owner === ownerId && downloadId !== null && kind !== 'erase' && progress !== null ? [{ downloadId, progress }] : [],
-      );
-    },
+    progressOf: (downloadId) => parts.progress.of(downloadId),
+    progressOfAll: (ownerId) => parts.progress.ofOwner(ownerId),
     countsOf: (ownerId) => store.read((tx) => countFor(tx, ownerId)),
-    probe: async (link, signal, request = {}) => parts.probes.ask(readLink(parts, link), request, signal),
+    probe: async (link, signal, request = {}) => parts.looks.ask(readLink(parts, link), request, signal),
 
     eventsAfter: (ownerId, sequence, limit) => eventsAfter(parts, ownerId, sequence, limit),
     lastSequence: () => store.read((tx) => tx.events.lastSequence()),
@@ -136,17 +154,19 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
+    removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
 
     sweep,
     drain() {
       parts.isDraining = true;
-      parts.wakeUps.wake();
+      claims.wake();
     },
     async close() {
       parts.isDraining = true;
-      parts.wakeUps.wake();
-      parts.probes.close();
+      claims.wake();
+      parts.looks.close();
+      stopListening();
       await saveProgress();
     },
   };
@@ -168,24 +188,29 @@ async function prepareStore(
   return firstEpoch;
 }
 
-/** What ran and what waited before the restart. Whoever holds a task, and whoever was there, gets a whole lease to show up. */
-async function recallRunning(parts: Parts): Promise<void> {
-  await parts.store.read(async (tx) => {
-    const leased = await tx.tasks.leased();
-    const downloads = await tx.downloads.getMany(leased.map(({ downloadId }) => downloadId));
-    const optionsOf = new Map(downloads.map(({ id, options }) => [id, options]));
-    for (const task of leased) takeOverLease(parts.leases, task, optionsOf.get(task.downloadId)?.limitBytesPerSecond ?? null);
-    for (const worker of await tx.workers.list()) if (worker.state === 'online') parts.presence.see(worker.id);
-    for (const task of await tx.tasks.due(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)) {
-      parts.waits.put(task.id, (task.runnableAtMs ?? 0) - parts.clock.now());
+/** What other replicas tell makes sooner what the regular round finds out anyway. */
+function listenToOthers(parts: Parts): () => void {
+  return parts.bus.listen((message) => {
+    switch (message.kind) {
+      case 'events':
+        return void parts.events.catchUp().catch(() => {});
+      case 'work':
+        return parts.claims.wake();
+      case 'worker':
+        return parts.sessions.outdate(message.workerId);
+      case 'progress':
+        return parts.progress.hear(message.items);
+      case 'answer':
+        return void parts.looks.hear(message.lookId).catch(() => {});
     }
   });
 }
 
 /** What people may see of it. */
-function toDownload(stored: StoredDownload): Download {
+function viewOf(parts: Parts, stored: StoredDownload): Download {
   const {
-    priority: _,
+    position: _,
+    homeWorkerId: _h,
     tries: _t,
     bestBytes: _b,
     queuedAtMs: _q,
@@ -195,5 +220,5 @@ function toDownload(stored: StoredDownload): Download {
     secrets: _s,
     ...download
   } = stored;
-  return download;
+  return { ...download, reason: shownReason(parts, stored) };
 }

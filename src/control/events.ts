@@ -1,29 +1,64 @@
 import type { EventName, FlotillaEvent } from '#core/event.ts';
 import type { NewEvent, StoredDownload, Transaction } from '#core/store.ts';
-import type { Log, Parts } from './parts.ts';
+import type { Parts } from './parts.ts';
 
-/** Tells listeners in this process; whoever was away reads the outbox. */
+/** Tells listeners in this process, in the order of commits; whoever was away reads the outbox. */
 export type EventHub = {
+  /** Events that we committed. */
   publish(events: FlotillaEvent[]): void;
+  /** Reads what others committed since the last event that was told. */
+  catchUp(): Promise<void>;
   listen(listener: (event: FlotillaEvent) => void): () => void;
 };
 
-export function createEventHub(log: Log): EventHub {
-  const listeners = new Set<(event: FlotillaEvent) => void>();
+const pageSize = 500;
 
-  function tell(listener: (event: FlotillaEvent) => void, event: FlotillaEvent): void {
+/** `lastSequence`: listeners hear of what comes after it. */
+export function createEventHub({ store, log, bus }: Pick<Parts, 'store' | 'log' | 'bus'>, lastSequence: number): EventHub {
+  const listeners = new Set<(event: FlotillaEvent) => void>();
+  let told = lastSequence;
+  let isReading = false;
+
+  function tellAll(event: FlotillaEvent): void {
+    told = event.sequence;
+    for (const listener of listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // The event is committed; a listener that stumbles must not keep it from the others.
+        log('a listener of events failed', { error: String(error), event: event.name });
+      }
+    }
+  }
+
+  async function catchUp(): Promise<void> {
+    if (isReading) return;
+    isReading = true;
     try {
-      listener(event);
-    } catch (error) {
-      // The event is committed; a listener that stumbles must not keep it from the others.
-      log('a listener of events failed', { error: String(error), event: event.name });
+      for (;;) {
+        const { page, last } = await store.read(async (tx) => {
+          return { page: await tx.events.allAfter(told, pageSize), last: await tx.events.lastSequence() };
+        });
+        for (const event of page) if (event.sequence > told) tellAll(event);
+        // The database was put back to an older one: what comes from now on has numbers that were told before.
+        if (last < told) told = last;
+        if (page.length < pageSize) return;
+      }
+    } finally {
+      isReading = false;
     }
   }
 
   return {
     publish(events) {
-      for (const event of events) for (const listener of listeners) tell(listener, event);
+      const first = events[0];
+      if (first === undefined) return;
+      bus.publish({ kind: 'events' });
+      // Between these and the last one that was told lie events of other replicas.
+      if (first.sequence !== told + 1 || isReading) void catchUp().catch(() => {});
+      else for (const event of events) tellAll(event);
     },
+    catchUp,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

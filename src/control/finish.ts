@@ -8,8 +8,8 @@ import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { settleListed } from './listed.ts';
+import { settleLook } from './looks.ts';
 import type { Parts } from './parts.ts';
-import { lostTask } from './probes.ts';
 import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
 import { handleFailure } from './queue/failures.ts';
 import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask } from './queue/tasks.ts';
@@ -21,31 +21,92 @@ import { readSettings } from './settings.ts';
 const eraseRetryMs = 5 * 60_000;
 const eraseGiveUpMs = 24 * 60 * 60_000;
 
+/** Results that one transaction takes, so that others get their turn at the database. */
+const mostAtOnce = 100;
+
+/** Takes results of tasks; those that come while the database is busy are taken together by its next transaction. */
+export function createFinishes(parts: () => Parts): (request: FinishRequest) => Promise<void> {
+  let waiting: { request: FinishRequest; settle(refusal: FlotillaError | null): void; fail(error: unknown): void }[] = [];
+  let isTaking = false;
+
+  async function takeAll(): Promise<void> {
+    if (isTaking) return;
+    isTaking = true;
+    while (waiting.length > 0) {
+      const some = waiting.slice(0, mostAtOnce);
+      waiting = waiting.slice(mostAtOnce);
+      try {
+        const requests = some.map(({ request }) => request);
+        const refusals = await parts().store.write((tx) => takeResults(parts(), tx, requests));
+        some.forEach(({ settle }, index) => {
+          settle(refusals[index] ?? null);
+        });
+      } catch (error) {
+        // One of them is to blame, and the others are not: each is taken by itself.
+        if (some.length === 1 || isStoreAway(error)) for (const { fail } of some) fail(error);
+        else for (const one of some) await takeAlone(one);
+      }
+    }
+    isTaking = false;
+  }
+
+  async function takeAlone({ request, settle, fail }: (typeof waiting)[number]): Promise<void> {
+    try {
+      const [refusal = null] = await parts().store.write((tx) => takeResults(parts(), tx, [request]));
+      settle(refusal);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  return (request) =>
+    new Promise((resolve, reject) => {
+      const settle = (refusal: FlotillaError | null) => (refusal === null ? resolve() : reject(refusal));
+      waiting.push({ request, settle, fail: reject });
+      void takeAll();
+    });
+}
+
+function isStoreAway(error: unknown): boolean {
+  return error instanceof FlotillaError && error.code !== 'refused';
+}
+
+/** Results in their order; for each null, or why it is not taken: nothing was changed then. */
+async function takeResults(parts: Parts, tx: Transaction, requests: FinishRequest[]): Promise<(FlotillaError | null)[]> {
+  const tasks = await tx.tasks.getMany(requests.map(({ taskId }) => taskId));
+  await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+  const refusals: (FlotillaError | null)[] = [];
+  for (const request of requests) refusals.push(await takeResult(parts, tx, request));
+  return refusals;
+}
+
 /**
- * Takes the result of a task. Idempotent on (task, epoch): a repeat changes nothing.
- * Throws `task_lost` for a stale epoch, `protocol_error` for an outcome that does not belong to the task.
+ * Idempotent on (task, epoch): a repeat changes nothing. `task_lost` for a stale epoch, `protocol_error` for an outcome that
+ * does not belong to the task.
  */
-export async function finish(parts: Parts, request: FinishRequest): Promise<void> {
-  if (parts.probes.finish(request)) return;
-  const { taskId, epoch, workerId, outcome } = request;
-  await parts.store.write(async (tx) => {
-    const task = await tx.tasks.get(taskId);
-    if (task === null || task.epoch !== epoch || task.workerId !== workerId) {
-      if ((await tx.attempts.get(taskId, epoch))?.workerId === workerId) return;
-      throw lostTask();
-    }
-    if (!outcomesOf[task.kind].includes(outcome.kind)) {
-      throw new FlotillaError(
-        'protocol_error',
-        `A ${task.kind} task does not end as ${outcome.kind}. Is this worker of another version?`,
-      );
-    }
-    const { kind, downloadId } = task;
-    const nowMs = parts.clock.now();
-    const times = { startedAtMs: task.leasedAtMs ?? nowMs, finishedAtMs: nowMs };
-    await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, ...times });
-    await settle(parts, tx, task, outcome);
-  });
+async function takeResult(
+  parts: Parts,
+  tx: Transaction,
+  { taskId, epoch, workerId, outcome }: FinishRequest,
+): Promise<FlotillaError | null> {
+  const task = await tx.tasks.get(taskId);
+  if (task === null || task.epoch !== epoch || task.workerId !== workerId) {
+    return (await tx.attempts.get(taskId, epoch))?.workerId === workerId ? null : lostTask();
+  }
+  if (!outcomesOf[task.kind].includes(outcome.kind)) {
+    const sentence = `A ${task.kind} task does not end as ${outcome.kind}. Is this worker of another version?`;
+    return new FlotillaError('protocol_error', sentence);
+  }
+  const { kind, downloadId } = task;
+  const nowMs = parts.clock.now();
+  const times = { startedAtMs: task.leasedAtMs ?? nowMs, finishedAtMs: nowMs };
+  await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, ...times });
+  await settle(parts, tx, task, outcome);
+  return null;
+}
+
+export function lostTask(): FlotillaError {
+  return new FlotillaError('task_lost', 'This task is not yours any more: its lease is over, or it was taken back.');
 }
 
 const outcomesOf: Record<TaskKind, Outcome['kind'][]> = {
@@ -56,6 +117,7 @@ const outcomesOf: Record<TaskKind, Outcome['kind'][]> = {
 };
 
 async function settle(parts: Parts, tx: Transaction, task: TaskRow, outcome: Outcome): Promise<void> {
+  if (task.ownerId === '') return settleLook(parts, tx, task, outcome);
   if (task.kind === 'erase') return settleErase(parts, tx, task, outcome);
   const download = await tx.downloads.get(task.downloadId);
   // Paused, cancelled or removed meanwhile: what the person wants counts more than what the worker achieved.
@@ -80,6 +142,7 @@ async function settle(parts: Parts, tx: Transaction, task: TaskRow, outcome: Out
         task,
         'The worker gave it back unfinished. It goes on as soon as there is room.',
         doneBytesOf(outcome),
+        outcome.kind === 'given_back' && outcome.isLeaving === true,
       );
   }
 }
@@ -133,6 +196,7 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
     {
       phase: 'deliver',
       fetched,
+      homeWorkerId: null,
       resolution,
       kind: resolution.kind,
       name,
@@ -145,7 +209,7 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
     ...(promises.length > 0 ? [verified] : []),
   );
   await dropTask(parts, tx, task);
-  await addTask(parts, tx, newTask(parts, now, 'deliver'));
+  await addTask(parts, tx, await newTask(parts, tx, now, 'deliver'));
 }
 
 async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload, files: DeliveredFile[]) {
@@ -219,10 +283,10 @@ async function settleLate(
 }
 
 async function settleErase(parts: Parts, tx: Transaction, task: TaskRow, outcome: Outcome): Promise<void> {
-  if (outcome.kind === 'given_back') return freeTask(parts, tx, task);
+  if (outcome.kind === 'given_back') return freeTask(parts, tx, task, null);
   if (outcome.kind === 'failed') {
     const isOld = parts.clock.now() - task.createdAtMs > eraseGiveUpMs;
-    if (outcome.failure.retry !== 'never' && !isOld) return freeTask(parts, tx, task, eraseRetryMs);
+    if (outcome.failure.retry !== 'never' && !isOld) return freeTask(parts, tx, task, null, eraseRetryMs);
     return giveUpErasing(parts, tx, task, shorten(outcome.failure));
   }
   await dropTask(parts, tx, task);

@@ -23,3 +23,9 @@ export function createIdMaker(clock: Clock, random: Random): () => string {
     return `${id.slice(0, 15)}${count.toString(16).padStart(3, '0')}${id.slice(18)}`;
   };
 }
+
+/** The place of an id among others: its time, then its number within that millisecond. A whole number until the year 2039. */
+export function positionOf(id: string): number {
+  const timeMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return timeMs * mostPerMs + Number.parseInt(id.slice(15, 18), 16);
+}

@@ -54,9 +54,13 @@ test('workers share a limit by how many downloads of theirs it is about', async 
   const [one, two] = [await startWorker(under, 'one'), await startWorker(under, 'two')];
   const first = await fetchAll(under, one, ['https://a.example/1', 'https://b.example/2']);
   const second = await fetchAll(under, two, ['https://a.example/3'], 'bert');
-  assert.deepEqual(limitsIn(second[0])?.bytesPerSecond, 3000);
+  assert.equal(limitsIn(second[0])?.bytesPerSecond, 180, 'hardly anything until the other one has heard of it');
   assert.deepEqual(limitsIn(second[0])?.users, [], 'the limit of somebody else');
   const { limits } = await one.report(first.map((claim) => ({ claim })));
+  const reportTwo = async () => (await two.report(second.map((claim) => ({ claim })))).limits.bytesPerSecond;
+  assert.equal(await reportTwo(), 180);
+  await under.pass(4000);
+  assert.equal(await reportTwo(), 3000);
   assert.deepEqual(limits, {
     bytesPerSecond: 6000,
     hosts: [{ host: 'a.example', bytesPerSecond: 450, connections: 2 }],

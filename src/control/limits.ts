@@ -1,30 +1,63 @@
 /** What each worker keeps to at this moment, from settings, timetable, users and the downloads that run. */
+import type { Clock } from '#core/clock.ts';
 import { ruleFor, type WorkerLimits } from '#core/limits.ts';
-import type { Transaction } from '#core/store.ts';
+import type { Fetching, Transaction } from '#core/store.ts';
 import { type HourSpeed, speedAt } from '#core/timetable.ts';
 import type { Settings } from './control.ts';
-import type { Lease } from './leases.ts';
 import type { Parts } from './parts.ts';
+
+/** Until every worker has reported once more and heard of a change, and every replica has seen it. */
+const windowMs = 3000;
+/** What a worker gets that has only just begun: enough to begin. */
+const leastShare = 0.02;
 
 export function speedNow({ clock, timeZone }: Parts, { timetable }: Settings): HourSpeed {
   return speedAt(timetable, clock.now(), timeZone);
 }
 
-/**
- * A limit that several workers are under is shared by how many downloads each of them fetches that it is about. What one
- * worker gets less, because another begins, it hears with its next report.
- */
-export async function limitsOf(parts: Parts, tx: Transaction, workerId: string, settings: Settings): Promise<WorkerLimits> {
-  const fetches = [...parts.leases.all()].filter(({ kind, downloadId }) => kind === 'fetch' && downloadId !== null);
-  const share = (concerns: (lease: Lease) => boolean) => {
-    const concerned = fetches.filter(concerns);
-    const own = concerned.filter((lease) => lease.workerId === workerId);
-    return own.length === 0 ? 1 : own.length / concerned.length;
+/** Who fetched what in the last moments. */
+export type Crowds = {
+  see(fetching: Fetching[]): void;
+  /**
+   * The part of a limit that a worker gets, by how many of the downloads that it is about are its own: the least that this
+   * was within the window. So a share shrinks at once and grows when everybody has heard of it, and what all workers were
+   * told within one window adds up to no more than the limit.
+   */
+  shareOf(workerId: string, concerns: (one: Fetching) => boolean): number;
+  latest(): Fetching[];
+};
+
+export function createCrowds(clock: Clock): Crowds {
+  let seen: { atMonoMs: number; fetching: Fetching[] }[] = [];
+  const countOf = (fetching: Fetching[]) => fetching.reduce((sum, { count }) => sum + count, 0);
+  return {
+    see(fetching) {
+      const nowMs = clock.mono();
+      // The last one before the window holds until its first.
+      const first = seen.findLastIndex(({ atMonoMs }) => nowMs - atMonoMs >= windowMs);
+      seen = [...seen.slice(Math.max(0, first)), { atMonoMs: nowMs, fetching }];
+    },
+    shareOf(workerId, concerns) {
+      const counts = seen.map(({ fetching }) => {
+        const concerned = fetching.filter(concerns);
+        return { own: countOf(concerned.filter((one) => one.workerId === workerId)), all: countOf(concerned) };
+      });
+      if ((counts.at(-1)?.own ?? 0) === 0) return 1;
+      const shares = counts.filter(({ all }) => all > 0).map(({ own, all }) => own / all);
+      return Math.max(leastShare, Math.min(...shares));
+    },
+    latest: () => seen.at(-1)?.fetching ?? [],
   };
+}
+
+/** A limit that several workers are under is shared. What one gets less, because another begins, it hears with its next report. */
+export async function limitsOf(parts: Parts, tx: Transaction, workerId: string, settings: Settings): Promise<WorkerLimits> {
+  const share = (concerns: (one: Fetching) => boolean) => parts.crowds.shareOf(workerId, concerns);
   const part = (bytesPerSecond: number, of: number) => Math.max(1, Math.floor(bytesPerSecond * of));
   const all = limitOfAll(settings, speedNow(parts, settings));
-  const owners = new Set(fetches.filter((lease) => lease.workerId === workerId).map(({ ownerId }) => ownerId));
-  const limited = (await tx.users.list()).filter(({ id }) => owners.has(id));
+  const owners = new Set(parts.crowds.latest().flatMap((one) => (one.workerId === workerId ? one.ownerId : [])));
+  const limited = owners.size === 0 ? [] : (await tx.users.list()).filter(({ id }) => owners.has(id));
+  const held = [...(parts.sessions.get(workerId)?.held.values() ?? [])];
   return {
     bytesPerSecond:
       all === null
@@ -35,7 +68,7 @@ export async function limitsOf(parts: Parts, tx: Transaction, workerId: string, 
           ),
     hosts: settings.hostRules.map((rule) => {
       const { host, bytesPerSecond, connections } = rule;
-      const of = share((lease) => ruleFor(lease.host ?? '', settings.hostRules) === rule);
+      const of = share((one) => ruleFor(one.host ?? '', settings.hostRules) === rule);
       return {
         host,
         bytesPerSecond: bytesPerSecond === null ? null : part(bytesPerSecond, of),
@@ -48,13 +81,12 @@ export async function limitsOf(parts: Parts, tx: Transaction, workerId: string, 
         ownerId,
         bytesPerSecond: part(
           limitBytesPerSecond,
-          share((lease) => lease.ownerId === ownerId),
+          share((one) => one.ownerId === ownerId),
         ),
       };
     }),
-    downloads: fetches.flatMap((lease) => {
-      const { downloadId, limitBytesPerSecond } = lease;
-      if (lease.workerId !== workerId || downloadId === null || limitBytesPerSecond === null) return [];
+    downloads: held.flatMap(({ kind, downloadId, limitBytesPerSecond }) => {
+      if (kind !== 'fetch' || limitBytesPerSecond === null) return [];
       return { downloadId, bytesPerSecond: limitBytesPerSecond };
     }),
   };

@@ -49,7 +49,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
-type Held = { claim: Claim; worker: FakeWorker; endsAtMonoMs: number };
+type Held = { claim: Claim; worker: FakeWorker };
 
 class World {
   readonly under: ControlUnderTest;
@@ -61,6 +61,8 @@ class World {
   /** Taken away: by time, or because the worker started anew. */
   readonly stale: { claim: Claim; worker: FakeWorker }[] = [];
   readonly epochs = new Map<string, number>();
+  /** When each worker was heard of last; after a restart of the control plane everybody has a whole lease. */
+  readonly heardAtMonoMs = new Map<FakeWorker, number>();
   before = new Map<string, StoredDownload>();
 
   constructor(under: ControlUnderTest, workers: FakeWorker[]) {
@@ -94,18 +96,23 @@ class World {
         return this.callStale(step.which);
       case 'pass':
         await this.under.pass(step.durationMs);
-        this.lose((held) => held.endsAtMonoMs <= clock.mono());
+        this.lose((held) => clock.mono() - (this.heardAtMonoMs.get(held.worker) ?? 0) >= leaseMs);
         return;
       case 'register': {
         const worker = pick(this.workers, step.worker);
         await worker.register();
+        this.hear(worker);
         this.lose((held) => held.worker === worker);
         return;
       }
       case 'restart':
         await this.under.restart();
-        for (const held of this.held) held.endsAtMonoMs = clock.mono() + leaseMs;
+        for (const worker of this.workers) this.hear(worker);
     }
+  }
+
+  hear(worker: FakeWorker): void {
+    this.heardAtMonoMs.set(worker, this.under.clock.mono());
   }
 
   async mayRefuse(which: number, act: (id: string) => Promise<unknown>): Promise<void> {
@@ -121,7 +128,9 @@ class World {
   }
 
   async claim(worker: FakeWorker, count: number): Promise<void> {
-    for (const claim of await worker.claim(kinds, count)) {
+    const claims = await worker.claim(kinds, count);
+    this.hear(worker);
+    for (const claim of claims) {
       assert.ok(!this.held.some((held) => held.claim.taskId === claim.taskId), 'L1: one holder');
       const isPipeline = (one: Claim) => one.kind !== 'erase' && one.downloadId === claim.downloadId;
       assert.ok(
@@ -130,7 +139,7 @@ class World {
       );
       assert.ok(claim.epoch > (this.epochs.get(claim.taskId) ?? 0), 'L1: epochs rise');
       this.epochs.set(claim.taskId, claim.epoch);
-      this.held.push({ claim, worker, endsAtMonoMs: this.under.clock.mono() + leaseMs });
+      this.held.push({ claim, worker });
     }
     const fetching = this.held.filter((held) => held.claim.kind === 'fetch').length;
     assert.ok(fetching <= 3, 'no more are fetched than the settings say');
@@ -147,7 +156,7 @@ class World {
       'what is held is not lost',
     );
     for (const { claim } of own) assert.ok(!answer.discard.includes(claim.downloadId ?? ''), 'scratch in use stays');
-    for (const held of own) held.endsAtMonoMs = this.under.clock.mono() + leaseMs;
+    this.hear(worker);
   }
 
   async finish(which: number, end: (typeof ends)[number]): Promise<void> {
@@ -172,6 +181,7 @@ class World {
     const answer = await one.worker.report([{ claim: one.claim, doneBytes: 1 }]);
     assert.equal(answer.orders[0]?.order, 'lost');
     // A report of a worker that was given up makes it known again, and that is all.
+    this.hear(one.worker);
   }
 
   async changesNothing(call: () => Promise<unknown>): Promise<void> {

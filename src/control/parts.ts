@@ -1,13 +1,14 @@
+import type { Bus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store } from '#core/store.ts';
 import type { EventHub } from './events.ts';
-import type { Leases } from './leases.ts';
-import type { Probes } from './probes.ts';
-import type { Waits } from './queue/waits.ts';
-import type { WakeUps } from './queue/wake-ups.ts';
-import type { Presence } from './workers.ts';
+import type { Crowds } from './limits.ts';
+import type { Looks } from './looks.ts';
+import type { Progress } from './progress.ts';
+import type { Claims } from './queue/claims.ts';
+import type { Sessions } from './sessions.ts';
 
 /** Something an operator should know of; nothing secret goes in. */
 export type Log = (message: string, detail?: Record<string, unknown>) => void;
@@ -19,6 +20,8 @@ export type Parts = {
   random: Random;
   log: Log;
   sealer: Sealer;
+  /** To the other replicas. */
+  bus: Bus;
   newId: () => string;
   /** Schemes that some source takes, with the colon. */
   schemes: readonly string[];
@@ -30,11 +33,24 @@ export type Parts = {
    * again after the database was restored from a backup.
    */
   firstEpoch: number;
-  leases: Leases;
-  waits: Waits;
-  wakeUps: WakeUps;
-  presence: Presence;
-  probes: Probes;
+  /**
+   * The time as it goes on from the start of this process, whatever is done to the clock on the wall: waits are neither
+   * shortened nor stretched by setting it. Milliseconds since 1970, as the wall had it at the start.
+   */
+  steadyNow: () => number;
+  /** There may be work to claim, here or at another replica. */
+  wake: () => void;
+  /** What the worker holds, or should do, changed: whoever it talks to hears of it. */
+  tellWorker: (workerId: string) => void;
+  sessions: Sessions;
+  progress: Progress;
+  claims: Claims;
+  crowds: Crowds;
+  looks: Looks;
   events: EventHub;
+  /** Something waits for room on the disk of a worker. */
+  isRoomNeeded: boolean;
+  /** The timetable allows no downloads at this hour. */
+  isStopped: boolean;
   isDraining: boolean;
 };

@@ -13,16 +13,17 @@ export async function releaseTask(
   task: TaskRow,
   message: string,
   doneBytes: number | null,
+  isGoneFromHome = false,
 ): Promise<void> {
-  const download = task.kind === 'erase' ? null : await tx.downloads.get(task.downloadId);
-  if (task.kind === 'erase') return freeTask(parts, tx, task);
+  if (task.kind === 'erase' || task.ownerId === '') return freeTask(parts, tx, task, null);
+  const download = await tx.downloads.get(task.downloadId);
   if (download === null) return dropTask(parts, tx, task);
 
   const bytes = bytesOnDisk(parts, task, doneBytes) ?? download.doneBytes;
   if (download.state === 'active' && task.order === null) {
-    const fields = { reason: 'slot', doneBytes: bytes } as const;
-    await changeState(parts, tx, download, 'put_back', fields, { name: 'download.queued', message });
-    return freeTask(parts, tx, task);
+    const fields = { reason: 'slot', doneBytes: bytes, ...(isGoneFromHome && { homeWorkerId: null }) } as const;
+    const queued = await changeState(parts, tx, download, 'put_back', fields, { name: 'download.queued', message });
+    return freeTask(parts, tx, task, queued);
   }
   // Paused, cancelled or removed while it ran, and perhaps wanted again since: then it starts with a fresh task.
   await dropTask(parts, tx, task);
@@ -33,5 +34,5 @@ export async function releaseTask(
 /** Only fetching counts: the other kinds report their own bytes. null: not known. */
 function bytesOnDisk(parts: Parts, task: TaskRow, doneBytes: number | null): number | null {
   if (task.kind !== 'fetch') return null;
-  return doneBytes ?? parts.leases.ofDownload(task.downloadId)?.progress?.doneBytes ?? null;
+  return doneBytes ?? parts.progress.of(task.downloadId)?.doneBytes ?? null;
 }

@@ -1,51 +1,106 @@
+import { FlotillaError } from '#core/errors.ts';
 import type { NoteRequest, ReportAnswer, ReportRequest, TaskOrder, TaskProgress } from '#core/protocol.ts';
 import type { StoredDownload } from '#core/store.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { lostTask } from './finish.ts';
 import { limitsOf } from './limits.ts';
 import type { Parts } from './parts.ts';
-import { lostTask } from './probes.ts';
+import { offerRoom } from './queue/room.ts';
+import { releaseTask } from './release.ts';
+import { type Session, toHeld } from './sessions.ts';
 import { readSettings } from './settings.ts';
-import { requireWorker } from './workers.ts';
+import { findWorker } from './workers.ts';
 
+/** What a worker holds is read from the database again after this time, whatever the bus told or did not. */
+const rereadMs = 5000;
+/** A task that the worker's reports do not name for this long never reached it, or was forgotten by it. */
+const forgottenMs = 10_000;
 /** Steps that one lease may tell to the timeline; more is noise. */
 const maxNotes = 200;
 const maxNoteLength = 500;
 
-/** Renews the leases of what the worker holds, remembers how far it is, and tells what to give up and what to throw away. */
+/** The worker is alive and holds its tasks; remembers how far it is, and tells what to give up and what to throw away. */
 export async function report(parts: Parts, request: ReportRequest): Promise<ReportAnswer> {
-  const { workerId } = request;
-  await ensureOnline(parts, workerId);
-  parts.presence.see(workerId);
-  if (typeof request.spareBytes === 'number') parts.waits.offerRoom(request.spareBytes);
-  const orders = request.tasks.map((progress) => takeProgress(parts, workerId, progress)).filter((order) => order !== null);
+  const { workerId, tasks, holding } = request;
+  const session = await sessionOf(parts, request);
+  parts.sessions.hear(workerId);
+  const orders = tasks.map((progress) => takeProgress(session, progress)).filter((order) => order !== null);
+  await takeBackForgotten(parts, session, tasks);
+  if (typeof request.spareBytes === 'number') await offerRoom(parts, workerId, request.spareBytes);
   const limits = await parts.store.read(async (tx) => limitsOf(parts, tx, workerId, await readSettings(tx)));
-  return { orders, discard: await uselessScratch(parts, workerId, request.holding), limits };
+  return { orders, discard: await uselessScratch(parts, session, holding), limits };
 }
 
-function takeProgress(parts: Parts, workerId: string, progress: TaskProgress): TaskOrder | null {
+/** The worker with what it holds. Throws `task_lost`: it has to register. */
+async function sessionOf(parts: Parts, { workerId, tasks }: ReportRequest): Promise<Session> {
+  const known = parts.sessions.get(workerId);
+  const readAtMonoMs = known?.readAtMonoMs ?? null;
+  const isFresh = readAtMonoMs !== null && parts.clock.mono() - readAtMonoMs < rereadMs;
+  // One that it names and we do not know may have been claimed at another replica.
+  const isKnown = tasks.every(({ taskId, epoch }) => known?.held.get(taskId)?.epoch === epoch);
+  if (known !== null && isFresh && isKnown) return known;
+  return readSession(parts, workerId);
+}
+
+async function readSession(parts: Parts, workerId: string): Promise<Session> {
+  const { worker, tasks, limitOf } = await parts.store.read(async (tx) => {
+    const tasks = await tx.tasks.leasedBy(workerId);
+    const downloads = await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+    const limitOf = new Map(downloads.map(({ id, options }) => [id, options.limitBytesPerSecond ?? null]));
+    return { worker: await tx.workers.get(workerId), tasks, limitOf };
+  });
+  if (worker?.state !== 'online') {
+    const found = await parts.store.write((tx) => findWorker(parts, tx, workerId));
+    if (found instanceof FlotillaError) throw found;
+  }
+  return parts.sessions.replace(
+    workerId,
+    tasks.map((task) => toHeld(task, limitOf.get(task.downloadId) ?? null)),
+  );
+}
+
+function takeProgress(session: Session, progress: TaskProgress): TaskOrder | null {
   const { taskId, epoch } = progress;
-  const lease = parts.leases.get(taskId, epoch, workerId);
-  if (lease === null) return { taskId, epoch, order: 'lost' };
-  parts.leases.renew(lease);
-  lease.progress = progress;
-  return lease.order === null ? null : { taskId, epoch, order: lease.order };
+  const held = session.held.get(taskId);
+  if (held?.epoch !== epoch) return { taskId, epoch, order: 'lost' };
+  held.progress = progress;
+  held.unnamedSinceMonoMs = null;
+  return held.order === null ? null : { taskId, epoch, order: held.order };
 }
 
-/** A worker that is heard of often is online; only a silent or unknown one is worth a look into the database. */
-async function ensureOnline(parts: Parts, workerId: string): Promise<void> {
-  if (parts.presence.silentMs(workerId) < parts.leaseSeconds * 1000) return;
-  await parts.store.write((tx) => requireWorker(parts, tx, workerId));
+/** The answer to a claim may get lost, and a worker may lose its mind: others may do what it does not know of. */
+async function takeBackForgotten(parts: Parts, session: Session, tasks: TaskProgress[]): Promise<void> {
+  const named = new Set(tasks.map(({ taskId }) => taskId));
+  const nowMs = parts.clock.mono();
+  const unnamed = [...session.held.values()].filter(({ taskId }) => !named.has(taskId));
+  for (const held of unnamed) held.unnamedSinceMonoMs ??= nowMs;
+  const forgotten = unnamed.filter(({ unnamedSinceMonoMs }) => nowMs - (unnamedSinceMonoMs ?? nowMs) >= forgottenMs);
+  if (forgotten.length === 0) return;
+  await parts.store.write(async (tx) => {
+    for (const { taskId, epoch, workerId } of forgotten) {
+      const task = await tx.tasks.get(taskId);
+      if (task?.status !== 'leased' || task.epoch !== epoch || task.workerId !== workerId) continue;
+      await releaseTask(
+        parts,
+        tx,
+        task,
+        'The worker that took it does not know of it. It goes on as soon as there is room.',
+        null,
+      );
+    }
+  });
 }
 
 /** Which of these downloads nobody will ask this worker's bytes for. */
-async function uselessScratch(parts: Parts, workerId: string, holding: string[]): Promise<string[]> {
-  const idle = holding.filter((id) => parts.leases.ofDownload(id)?.workerId !== workerId);
+async function uselessScratch(parts: Parts, session: Session, holding: string[]): Promise<string[]> {
+  const isBusy = (id: string) => [...session.held.values()].some(({ downloadId }) => downloadId === id);
+  const idle = holding.filter((id) => !isBusy(id));
   if (idle.length === 0) return [];
   const downloads = await parts.store.read((tx) => tx.downloads.getMany(idle));
   const now = parts.clock.now();
   const wanted = new Set(downloads.filter((download) => mayNeedScratch(download, now)).map((download) => download.id));
   // A claim may have come in between.
-  return idle.filter((id) => !wanted.has(id) && parts.leases.ofDownload(id)?.workerId !== workerId);
+  return idle.filter((id) => !wanted.has(id) && !isBusy(id));
 }
 
 /** Somebody who removes a running download and thinks better of it goes on where it was. */
@@ -61,14 +116,12 @@ function mayNeedScratch({ state, failure, removedAtMs }: StoredDownload, now: nu
 /** Tells a step inside a task to the timeline. Throws `task_lost` for a stale epoch. */
 export async function note(parts: Parts, request: NoteRequest): Promise<void> {
   const { workerId, taskId, epoch, event: step } = request;
-  const lease = parts.leases.get(taskId, epoch, workerId);
-  if (lease === null) throw lostTask();
-  const { downloadId } = lease;
-  if (downloadId === null || ++lease.noteCount > maxNotes) return;
+  const held = parts.sessions.get(workerId)?.held.get(taskId);
+  if (held?.epoch === epoch && ++held.noteCount > maxNotes) return;
   await parts.store.write(async (tx) => {
     const task = await tx.tasks.get(taskId);
-    if (task?.epoch !== epoch || task.workerId !== workerId) throw lostTask();
-    const download = await tx.downloads.get(downloadId);
+    if (task?.epoch !== epoch || task.workerId !== workerId || task.status !== 'leased') throw lostTask();
+    const download = await tx.downloads.get(task.downloadId);
     if (download === null) return;
     const message = request.message.slice(0, maxNoteLength);
     await recordEvents(parts, tx, [downloadEvent(parts, download, 'download.noted', message, { step, workerId })]);

@@ -16,6 +16,8 @@ const defaultSettings: Settings = {
 };
 
 const key = 'settings';
+/** The last task that follows the rules of now, while there are others that do not. */
+export const requeueKey = 'requeueAfter';
 
 export async function readSettings(tx: Transaction): Promise<Settings> {
   const stored = await tx.meta.get(key);
@@ -28,9 +30,15 @@ export function changeSettings(parts: Parts, change: Partial<Settings>): Promise
     const settings = { ...before, ...change };
     if (change.proxies !== undefined) settings.proxies = await keepProxies(parts, tx, change.proxies, before.proxies);
     await tx.meta.put(key, JSON.stringify(settings));
+    if (labelsOf(settings) !== labelsOf(before)) await tx.meta.put(requeueKey, '');
     await recordEvents(parts, tx, [systemEvent(parts, 'settings.changed', 'Settings were changed.', settings)]);
     // More may run now.
-    tx.afterCommit(() => parts.wakeUps.wake());
+    tx.afterCommit(parts.wake);
     return settings;
   });
+}
+
+/** What decides which workers may fetch from where. */
+function labelsOf({ hostRules }: Settings): string {
+  return JSON.stringify(hostRules.map(({ host, labels = [] }) => [host, labels]));
 }

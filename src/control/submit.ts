@@ -14,9 +14,11 @@ import type {
 import type { Submission } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { positionOf } from './ids.ts';
 import type { Parts } from './parts.ts';
 import { newTask } from './queue/tasks.ts';
 import { partSecrets, sealSecrets } from './secrets-at-rest.ts';
+import { readSettings } from './settings.ts';
 
 /** Keys longer than a day old are forgotten. */
 export const submissionLifetimeMs = 24 * 60 * 60_000;
@@ -64,7 +66,9 @@ export function submitMany(parts: Parts, ownerId: string, submissions: Submissio
 export async function insert(parts: Parts, tx: Transaction, added: New[], message = 'Added.'): Promise<void> {
   if (added.length === 0) return;
   const downloads = added.map(({ download }) => download);
-  const tasks: TaskRow[] = downloads.filter(({ state }) => state === 'queued').map((one) => newTask(parts, one, 'probe'));
+  const settings = await readSettings(tx);
+  const tasks: TaskRow[] = [];
+  for (const one of downloads) if (one.state === 'queued') tasks.push(await newTask(parts, tx, one, 'probe', settings));
   const events: NewEvent[] = downloads.flatMap((one) => {
     const data = { name: one.name, link: one.link };
     const queued = downloadEvent(parts, one, 'download.queued', message, data);
@@ -76,7 +80,7 @@ export async function insert(parts: Parts, tx: Transaction, added: New[], messag
   await tx.attachments.putMany(added.flatMap(({ attachments }) => attachments));
   await tx.tasks.insertMany(tasks);
   await recordEvents(parts, tx, events);
-  tx.afterCommit(() => parts.wakeUps.wake());
+  tx.afterCommit(parts.wake);
 }
 
 function prepare(parts: Parts, ownerId: string, submission: Submission, destinationId: string): Prepared {
@@ -129,9 +133,11 @@ export function makeDownload(
     finishedAtMs: null,
     removedAtMs: null,
     priority: 0,
+    position: positionOf(id),
     tries: 0,
     bestBytes: 0,
     queuedAtMs: nowMs,
+    homeWorkerId: null,
     fetched: null,
     delivered: null,
     isErased: false,

@@ -1,18 +1,25 @@
-import { isWaitingForRetry } from '#core/download.ts';
-import type { TaskRow } from '#core/store.ts';
+import { noBus } from '#core/bus.ts';
+import type { TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
-import type { Lease } from './leases.ts';
+import { forgetOldLooks } from './looks.ts';
 import type { Parts } from './parts.ts';
-import { createReasons } from './queue/reasons.ts';
+import { wakeDueTasks } from './queue/due.ts';
+import { letGo } from './queue/holding.ts';
+import { requeueSome } from './queue/requeue.ts';
+import { createStopHours } from './queue/stop-hours.ts';
 import { dropTask, ensureTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
 import { undoMs } from './report.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
+import type { Held } from './sessions.ts';
+import { createSilence, type Silence } from './silence.ts';
 import { submissionLifetimeMs } from './submit.ts';
-import { giveBackProbes } from './workers.ts';
 
-const saveEveryMs = 15_000;
+/** How often the database hears how far a running download is. */
+export const saveEveryMs = 15_000;
+/** How often the database hears that a worker lives: well within a lease, however many replicas it talks to. */
+const beatEveryMs = 5000;
 const tidyEveryMs = 60_000;
 const forgetEveryMs = 60 * 60_000;
 /** A worker that comes back within this time still delivers what it fetched. */
@@ -22,137 +29,138 @@ const keepEventsMs = 7 * 24 * 60 * 60_000;
 const keepAttemptsMs = 24 * 60 * 60_000;
 const pruneAtOnce = 2000;
 
-/** The regular round, each second. Idempotent: every step looks again inside its transaction. */
+/** A step of the round; the database may be away, and then the others are tried all the same. */
+type Step = { everyMs: number; run(): Promise<void> };
+
+/** The regular round, each second. Idempotent: every step looks again inside its transaction, and any replica may be first. */
 export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgress(): Promise<void> } {
-  let savedAtMonoMs = parts.clock.mono();
-  let tidiedAtMonoMs = Number.NEGATIVE_INFINITY;
-  let forgottenAtMonoMs = Number.NEGATIVE_INFINITY;
   let prunedUpTo = 0;
-  const tellReasons = createReasons(parts);
+  const silence = createSilence(parts.clock, parts.sessions, parts.leaseSeconds);
+  const stopHours = createStopHours(parts);
+  const steps: Step[] = [
+    { everyMs: 0, run: () => tellLostWorkers(parts, silence) },
+    { everyMs: 0, run: () => wakeDueTasks(parts) },
+    { everyMs: 0, run: stopHours },
+    { everyMs: 0, run: () => letGo(parts) },
+    { everyMs: 0, run: () => requeueSome(parts) },
+    { everyMs: 0, run: () => lookAround(parts) },
+    { everyMs: 0, run: () => saveProgress(parts, false) },
+    { everyMs: tidyEveryMs, run: () => fetchAgainWhatIsOutOfReach(parts) },
+    { everyMs: tidyEveryMs, run: () => tidy(parts) },
+    {
+      everyMs: tidyEveryMs,
+      run: async () => {
+        prunedUpTo = await pruneEvents(parts, prunedUpTo);
+      },
+    },
+    { everyMs: forgetEveryMs, run: () => forgetOldThings(parts) },
+  ];
+  const ranAtMonoMs = new Map<Step, number>();
 
   return {
     async sweep() {
-      await endExpiredLeases(parts);
-      await markLostWorkers(parts);
-      await wakeDueTasks(parts);
-      await tellReasons();
+      parts.progress.share();
       const nowMs = parts.clock.mono();
-      if (nowMs - savedAtMonoMs >= saveEveryMs) {
-        savedAtMonoMs = nowMs;
-        await saveProgress(parts);
+      const failures: unknown[] = [];
+      for (const step of steps) {
+        if (nowMs - (ranAtMonoMs.get(step) ?? Number.NEGATIVE_INFINITY) < step.everyMs) continue;
+        ranAtMonoMs.set(step, nowMs);
+        await step.run().catch((error) => failures.push(error));
       }
-      if (nowMs - tidiedAtMonoMs >= tidyEveryMs) {
-        tidiedAtMonoMs = nowMs;
-        await fetchAgainWhatIsOutOfReach(parts);
-        await forgetSecretsOfRemoved(parts);
-        prunedUpTo = await pruneEvents(parts, prunedUpTo);
-      }
-      if (nowMs - forgottenAtMonoMs >= forgetEveryMs) {
-        forgottenAtMonoMs = nowMs;
-        await forgetOldThings(parts);
-      }
+      if (failures.length > 0) throw failures[0];
     },
-    saveProgress: () => saveProgress(parts),
+    saveProgress: () => saveProgress(parts, true),
   };
 }
 
-async function endExpiredLeases(parts: Parts): Promise<void> {
-  const expired = parts.leases.expired();
-  for (const lease of expired) if (lease.downloadId === null) parts.probes.giveBack(lease.taskId);
-  const held = expired.filter((lease) => lease.downloadId !== null);
-  if (held.length === 0) return;
+/** What other replicas did, should the bus not have told. */
+async function lookAround(parts: Parts): Promise<void> {
+  await parts.events.catchUp();
+  const { fetching, isRoomNeeded } = await parts.store.read(async (tx) => {
+    return { fetching: await tx.tasks.fetching(), isRoomNeeded: (await tx.tasks.waitingForRoom(1)).length > 0 };
+  });
+  parts.crowds.see(fetching);
+  parts.isRoomNeeded = isRoomNeeded;
+  parts.progress.tidy();
+  for (const lookId of parts.looks.waiting()) await parts.looks.hear(lookId);
+  // What was waited for may have become ready without a word.
+  if (parts.bus !== noBus) parts.claims.wake();
+}
+
+async function tellLostWorkers(parts: Parts, silence: Silence): Promise<void> {
+  const workers = await parts.store
+    .read((tx) => tx.workers.list())
+    .catch((error) => {
+      silence.miss();
+      throw error;
+    });
+  const silent = silence.look(workers);
+  if (silent.length === 0) return;
   await parts.store.write(async (tx) => {
-    for (const lease of held) {
-      const task = await tx.tasks.get(lease.taskId);
-      if (!isHeldBy(task, lease)) {
-        tx.afterCommit(() => parts.leases.end(lease.taskId));
-        continue;
-      }
-      const worker = await tx.workers.get(lease.workerId);
-      const message = `Worker ${worker?.name ?? 'unknown'} was not heard of for ${parts.leaseSeconds} s. Its work was taken back.`;
-      await releaseTask(parts, tx, task, message, null);
+    for (const { id, beat } of silent) {
+      const worker = await tx.workers.get(id);
+      // Another replica may have heard of it, or given it up, meanwhile.
+      if (worker?.state === 'online' && worker.beat === beat) await loseWorker(parts, tx, worker);
     }
   });
 }
 
-function isHeldBy(task: TaskRow | null, lease: Lease): task is TaskRow {
-  return task !== null && task.epoch === lease.epoch && task.workerId === lease.workerId;
+async function loseWorker(parts: Parts, tx: Transaction, worker: WorkerRecord): Promise<void> {
+  const seenAtMs = Math.max(worker.seenAtMs, parts.sessions.get(worker.id)?.heardAtMs ?? 0);
+  await tx.workers.update(worker.id, { state: 'lost', seenAtMs });
+  const silentFor = `Worker ${worker.name} was not heard of for ${parts.leaseSeconds} s.`;
+  await recordEvents(parts, tx, [systemEvent(parts, 'worker.lost', silentFor, { workerId: worker.id })]);
+  for (const task of await tx.tasks.leasedBy(worker.id)) {
+    await releaseTask(parts, tx, task, `${silentFor} Its work was taken back.`, null);
+  }
+  for (const task of await tx.tasks.pinned()) {
+    if (task.pinnedWorkerId !== worker.id) continue;
+    const download = await tx.downloads.get(task.downloadId);
+    if (download?.state !== 'active') continue;
+    const waits = `Its bytes are on worker ${worker.name}, which is away. It is delivered as soon as that comes back.`;
+    await changeState(parts, tx, download, 'put_back', { reason: 'slot' }, { name: 'download.queued', message: waits });
+  }
+  tx.afterCommit(() => parts.sessions.forget(worker.id));
 }
 
-async function markLostWorkers(parts: Parts): Promise<void> {
-  const isSilent = (workerId: string) => parts.presence.silentMs(workerId) >= parts.leaseSeconds * 1000;
-  const online = parts.presence.all().filter(isSilent);
-  if (online.length === 0) return;
-  await parts.store.write(async (tx) => {
-    for (const workerId of online) {
-      const worker = await tx.workers.get(workerId);
-      tx.afterCommit(() => {
-        giveBackProbes(parts, workerId);
-        parts.presence.forget(workerId);
-      });
-      if (worker?.state !== 'online') continue;
-      await tx.workers.update(workerId, { state: 'lost', seenAtMs: parts.presence.seenAtMs(workerId) ?? worker.seenAtMs });
-      const message = `Worker ${worker.name} was not heard of for ${parts.leaseSeconds} s.`;
-      await recordEvents(parts, tx, [systemEvent(parts, 'worker.lost', message, { workerId })]);
-      for (const task of await tx.tasks.pinned()) {
-        if (task.pinnedWorkerId !== workerId) continue;
-        const download = await tx.downloads.get(task.downloadId);
-        if (download?.state !== 'active') continue;
-        const waits = `Its bytes are on worker ${worker.name}, which is away. It is delivered as soon as that comes back.`;
-        await changeState(parts, tx, download, 'put_back', { reason: 'slot' }, { name: 'download.queued', message: waits });
-      }
-    }
+/** Where running downloads are and that workers live: for the other replicas, and so that a restart forgets little. */
+async function saveProgress(parts: Parts, isLast: boolean): Promise<void> {
+  const nowMs = parts.clock.mono();
+  const moved = parts.sessions.held().filter((held) => {
+    if (held.kind !== 'fetch' || held.progress === null || held.progress.doneBytes === held.savedBytes) return false;
+    return isLast || nowMs - held.savedAtMonoMs >= saveEveryMs;
   });
-}
-
-async function wakeDueTasks(parts: Parts): Promise<void> {
-  const due = parts.waits.due();
-  if (due.length === 0) return;
-  await parts.store.write(async (tx) => {
-    for (const taskId of due) {
-      const task = await tx.tasks.get(taskId);
-      tx.afterCommit(() => {
-        parts.waits.forget(taskId);
-        parts.wakeUps.wake();
-      });
-      if (task?.status !== 'waiting') continue;
-      await tx.tasks.update(taskId, { status: 'ready', runnableAtMs: null });
-      const download = task.kind === 'erase' ? null : await tx.downloads.get(task.downloadId);
-      if (download?.state !== 'queued' || !isWaitingForRetry(download.reason)) continue;
-      const ready = { ...download, reason: 'slot', retryAtMs: null } as const;
-      await tx.downloads.update(download.id, { reason: 'slot', retryAtMs: null });
-      await recordEvents(parts, tx, [downloadEvent(parts, ready, 'download.queued', 'The wait is over; it is tried again.')]);
-    }
+  const heard = parts.sessions.all().filter((session) => {
+    return session.heardAtMonoMs > session.beatAtMonoMs && (isLast || nowMs - session.beatAtMonoMs >= beatEveryMs);
   });
-}
-
-/** Where running downloads are and when workers were seen, so that a restart does not forget too much. */
-async function saveProgress(parts: Parts): Promise<void> {
-  const moved = [...parts.leases.all()].filter((lease) => {
-    return lease.kind === 'fetch' && lease.progress !== null && lease.progress.doneBytes !== lease.savedBytes;
-  });
-  const online = parts.presence.all();
-  if (moved.length === 0 && online.length === 0) return;
+  if (moved.length === 0 && heard.length === 0) return;
   await parts.store.write(async (tx) => {
-    for (const lease of moved) {
-      const { downloadId, progress } = lease;
-      const task = await tx.tasks.get(lease.taskId);
-      if (downloadId === null || progress === null || !isHeldBy(task, lease)) continue;
+    await tx.workers.addBeats(heard.map(({ workerId, heardAtMs }) => ({ id: workerId, seenAtMs: heardAtMs })));
+    const tasks = new Map((await tx.tasks.getMany(moved.map(({ taskId }) => taskId))).map((task) => [task.id, task]));
+    for (const held of moved) {
+      const { downloadId, progress } = held;
+      if (progress === null || !isHeldBy(tasks.get(held.taskId), held)) continue;
       const { doneBytes, sizeBytes } = progress;
       await tx.downloads.update(downloadId, sizeBytes === null ? { doneBytes } : { doneBytes, sizeBytes });
-      tx.afterCommit(() => {
-        lease.savedBytes = doneBytes;
-      });
+      tx.afterCommit(() => Object.assign(held, { savedBytes: doneBytes, savedAtMonoMs: nowMs }));
     }
-    for (const workerId of online) {
-      const seenAtMs = parts.presence.seenAtMs(workerId);
-      if (seenAtMs !== null) await tx.workers.update(workerId, { seenAtMs });
-    }
+    tx.afterCommit(() => {
+      for (const session of heard) {
+        session.beatAtMonoMs = nowMs;
+        session.newBeatCount++;
+      }
+    });
   });
+}
+
+function isHeldBy(task: TaskRow | undefined, held: Held): boolean {
+  return task?.status === 'leased' && task.epoch === held.epoch && task.workerId === held.workerId;
 }
 
 /** A delivery waits for the worker that has the bytes, but not for ever. */
 async function fetchAgainWhatIsOutOfReach(parts: Parts): Promise<void> {
+  const isAnyPinned = await parts.store.read(async (tx) => (await tx.tasks.pinned()).length > 0);
+  if (!isAnyPinned) return;
   await parts.store.write(async (tx) => {
     for (const task of await tx.tasks.pinned()) {
       const worker = await tx.workers.get(task.pinnedWorkerId ?? '');
@@ -177,9 +185,10 @@ async function fetchAgainWhatIsOutOfReach(parts: Parts): Promise<void> {
 }
 
 /** Somebody who removes a download may think better of it, but not for long. */
-async function forgetSecretsOfRemoved(parts: Parts): Promise<void> {
+async function tidy(parts: Parts): Promise<void> {
   const beforeMs = parts.clock.now() - undoMs;
   await parts.store.write(async (tx) => {
+    await forgetOldLooks(parts, tx);
     for (const id of await tx.attachments.ofRemoved('secrets', beforeMs, pruneAtOnce)) {
       const download = await tx.downloads.get(id);
       if (download !== null) await tx.downloads.update(id, await forgetSecrets(tx, download));

@@ -14,11 +14,11 @@ export function changeUserLimits(parts: Parts, id: string, change: Partial<UserL
     const user = await tx.users.get(id);
     if (user === null) throw new FlotillaError('not_found', 'There is no such user. They may have been removed.');
     // More may run now.
-    tx.afterCommit(() => parts.wakeUps.wake());
+    tx.afterCommit(parts.wake);
     return toUser(user);
   });
 }
 
-function toUser({ id, name, role, limitBytesPerSecond, maxActive }: UserRow): LimitedUser {
-  return { id, name, role, limitBytesPerSecond, maxActive };
+function toUser({ passwordHash: _, createdAtMs: _c, ...user }: UserRow): LimitedUser {
+  return user;
 }

@@ -40,6 +40,8 @@ export type DownloadOptions = {
   folder?: string;
   connections?: number;
   limitBytesPerSecond?: number;
+  /** Only workers that have all of these labels take it. */
+  labels?: string[];
   /** The finished file gets the time of its last change on the server. */
   remoteTime?: boolean;
   /** May hold secrets: goes to the worker, and never into an answer. */
@@ -68,6 +70,8 @@ export type Download = {
   doneBytes: number;
   /** Rises with each try, whether the machine or a person asked for it. */
   attempt: number;
+  /** Of its owner's downloads the higher ones go first. */
+  priority: number;
   failure: Failure | null;
   createdAtMs: number;
   startedAtMs: number | null;

@@ -20,6 +20,7 @@ export const eventNames = [
   'worker.registered',
   'worker.online',
   'worker.lost',
+  'worker.removed',
   'user.created',
   'settings.changed',
   'destination.changed',

@@ -6,12 +6,14 @@ export type HostRule = {
   connections: number | null;
   /** Fetched at the same time, by the host of their links. */
   downloads: number | null;
+  /** Only workers with all of these labels fetch from there; absent: any may. */
+  labels?: string[];
 };
 
 /** The limits that a worker keeps to, as data: all of its downloads together, by host, by owner and one by one. */
 export type WorkerLimits = {
   bytesPerSecond: number | null;
-  hosts: Omit<HostRule, 'downloads'>[];
+  hosts: Omit<HostRule, 'downloads' | 'labels'>[];
   users: { ownerId: string; bytesPerSecond: number }[];
   downloads: { downloadId: string; bytesPerSecond: number }[];
 };

@@ -2,7 +2,7 @@
  * What the control plane asks of a database, in rows. Only `src/store/` knows SQL; every engine passes
  * `src/testing/conform-store.ts`. Row operations decide nothing: states, leases and rights are decided in `src/control/`.
  */
-import type { Download, DownloadState, QueueReason } from './download.ts';
+import type { Download, DownloadState } from './download.ts';
 import type { FlotillaEvent } from './event.ts';
 import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind } from './protocol.ts';
 import type { Receipt } from './receipt.ts';
@@ -27,9 +27,11 @@ export interface Transaction {
   readonly tokens: TokenRows;
   readonly destinations: DestinationRows;
   readonly workers: WorkerRows;
+  readonly workerKeys: WorkerKeyRows;
   readonly downloads: DownloadRows;
   readonly attachments: AttachmentRows;
   readonly tasks: TaskRows;
+  readonly shares: ShareRows;
   readonly attempts: AttemptRows;
   readonly receipts: ReceiptRows;
   readonly events: EventRows;
@@ -54,9 +56,21 @@ export type UserLimits = {
   limitBytesPerSecond: number | null;
   /** Downloads that are fetched at the same time. */
   maxActive: number | null;
+  /** Downloads that wait or run. */
+  maxQueued: number | null;
+  /** A download that is larger is refused. */
+  maxBytesPerDownload: number | null;
+  /** Of what there is to share, a user with 2 gets twice as much as one with 1. */
+  weight: number;
 };
 
-export const noUserLimits: UserLimits = { limitBytesPerSecond: null, maxActive: null };
+export const noUserLimits: UserLimits = {
+  limitBytesPerSecond: null,
+  maxActive: null,
+  maxQueued: null,
+  maxBytesPerDownload: null,
+  weight: 1,
+};
 
 export interface UserRows {
   get(id: string): Promise<UserRow | null>;
@@ -144,18 +158,50 @@ export type WorkerRecord = {
   version: string;
   kinds: TaskKind[];
   schemes: string[];
+  /** What downloads may ask of it, such as `geo:fr`. */
+  labels: string[];
   state: 'online' | 'lost';
+  /** What an admin wants of it. `pause`: nothing new for now · `drain`: nothing new, it is to be switched off. */
+  wanted: 'work' | 'pause' | 'drain';
+  /** Rises while it is heard of; all replicas judge by it whether it is silent. */
+  beat: number;
   registeredAtMs: number;
   seenAtMs: number;
 };
 
 export interface WorkerRows {
   get(id: string): Promise<WorkerRecord | null>;
+  /** In no order; unknown ids are left out. */
+  getMany(ids: string[]): Promise<WorkerRecord[]>;
   list(): Promise<WorkerRecord[]>;
   /** Adds or replaces. */
   put(row: WorkerRecord): Promise<void>;
-  update(id: string, change: Partial<Pick<WorkerRecord, 'state' | 'seenAtMs'>>): Promise<void>;
+  update(id: string, change: Partial<Omit<WorkerRecord, 'id' | 'registeredAtMs'>>): Promise<void>;
+  /** They were heard of: their beats rise by one. */
+  addBeats(heard: { id: string; seenAtMs: number }[]): Promise<void>;
   remove(id: string): Promise<void>;
+}
+
+/** What proves a worker that calls over the network: first an invitation, then a key of its own. Secrets are here as SHA-256. */
+export type WorkerKeyRow = {
+  workerId: string;
+  joinHash: string;
+  /** Until then the invitation is taken. */
+  joinEndsAtMs: number;
+  /** null: nobody has used the invitation yet. */
+  keyHash: string | null;
+  createdAtMs: number;
+};
+
+export interface WorkerKeyRows {
+  get(workerId: string): Promise<WorkerKeyRow | null>;
+  byJoin(joinHash: string): Promise<WorkerKeyRow | null>;
+  byKey(keyHash: string): Promise<WorkerKeyRow | null>;
+  insert(row: WorkerKeyRow): Promise<void>;
+  setKey(workerId: string, keyHash: string): Promise<void>;
+  remove(workerId: string): Promise<void>;
+  /** Invitations that nobody used and that ended before that time. */
+  removeUnused(beforeMs: number): Promise<void>;
 }
 
 /** What the last good fetch left in a worker's scratch. */
@@ -163,13 +209,15 @@ export type FetchedFacts = { workerId: string; atMs: number; files: FetchedFile[
 
 /** A download with what only the control plane needs to know. */
 export type StoredDownload = Download & {
-  /** Higher goes first. */
-  priority: number;
   /** Passing faults in a row; a person's retry and real progress begin again at 0. */
   tries: number;
   /** Most bytes any try has reached: less than this is no progress. */
   bestBytes: number;
+  /** Its place among its owner's downloads of the same priority: the smaller goes first. */
+  position: number;
   queuedAtMs: number;
+  /** The worker in whose scratch its unfinished bytes are. */
+  homeWorkerId: string | null;
   fetched: FetchedFacts | null;
   /** Files at the destination that are known to be there: proven, or left by a delivery that nobody waited for. */
   delivered: DeliveredFile[] | null;
@@ -207,8 +255,11 @@ export interface DownloadRows {
   removeMany(ids: string[]): Promise<void>;
 }
 
-/** `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON. */
-export type AttachmentKind = 'secrets' | 'unsealed' | 'promised';
+/**
+ * `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON ·
+ * `look`: what somebody wants to know of a link that is no download, sealed · `answer`: what a worker found.
+ */
+export type AttachmentKind = 'secrets' | 'unsealed' | 'promised' | 'look' | 'answer';
 export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: string };
 
 /** What belongs to a download and is only read when the work on it begins. It goes with the download. */
@@ -224,8 +275,11 @@ export interface AttachmentRows {
   remove(downloadId: string, kind?: AttachmentKind): Promise<void>;
 }
 
-/** `ready`: may be claimed · `waiting`: until `runnableAtMs` · `leased`: `workerId` works on it. */
-type TaskStatus = 'ready' | 'waiting' | 'leased';
+/**
+ * `ready`: may be claimed · `held`: until its host has room · `waiting`: until `runnableAtMs` · `leased`: `workerId` works
+ * on it.
+ */
+type TaskStatus = 'ready' | 'held' | 'waiting' | 'leased';
 
 /** Only live tasks have a row. A download has at most one that is not `erase`. */
 export type TaskRow = {
@@ -234,15 +288,21 @@ export type TaskRow = {
   ownerId: string;
   kind: TaskKind;
   status: TaskStatus;
+  /** What waits in the same queue may be taken by the same workers, for the same user. See `control/queue/queues.ts`. */
+  queue: string;
   priority: number;
+  position: number;
   /** Scheme a worker has to take, with the colon; null when any worker will do. */
   scheme: string | null;
   /** Where the link leads, for what a host allows; null when the task asks no host. */
   host: string | null;
   /** The only worker that can do it, because the bytes are in its scratch. */
   pinnedWorkerId: string | null;
-  /** With status `waiting`. */
+  /** With status `waiting`: when it is ready. With status `ready`: when others than its home may take it. */
   runnableAtMs: number | null;
+  /** It need not wait any longer when a worker has room for so much, but for `roomFromMs`. */
+  neededBytes: number | null;
+  roomFromMs: number | null;
   /** Rises at each claim and is never used again. */
   epoch: number;
   /** With status `leased`. */
@@ -264,29 +324,42 @@ export interface TaskRows {
   /** The one that is not `erase`. */
   ofDownload(downloadId: string): Promise<TaskRow | null>;
   eraseOf(downloadId: string): Promise<TaskRow | null>;
-  /** Ready ones this worker can do: higher priority first, then the oldest download. */
-  ready(query: {
-    kind: TaskKind;
-    workerId: string;
-    schemes: string[];
-    limit: number;
-    exceptHosts?: string[];
-    exceptOwners?: string[];
-  }): Promise<TaskRow[]>;
-  /**
-   * Queued downloads with a ready fetch whose reason is another than this one: those that go to one of the hosts, or those
-   * that go to none of them.
-   */
-  waitingOtherwise(reason: QueueReason, hosts: { among: string[] } | { notAmong: string[] }, limit: number): Promise<string[]>;
+  /** The queues in which something is ready, in the order of their names. */
+  readyQueues(): Promise<string[]>;
+  /** Of each of these queues the first ready ones: higher priority first, then by position, then the oldest download. */
+  heads(queues: string[], limitEach: number): Promise<TaskRow[]>;
+  /** Downloads that are fetched now, counted. */
+  fetching(): Promise<Fetching[]>;
+  leasedCounts(): Promise<{ workerId: string; count: number }[]>;
+  /** Hosts that ready tasks were held for. */
+  heldHosts(): Promise<string[]>;
+  /** As `heads`, of each queue in which tasks are held for that host. */
+  heldHeads(host: string, limitEach: number): Promise<TaskRow[]>;
   leased(): Promise<TaskRow[]>;
   leasedBy(workerId: string): Promise<TaskRow[]>;
-  /** Waiting ones whose time has come. */
+  /** Those whose `runnableAtMs` has come, the earliest first. */
   due(nowMs: number, limit: number): Promise<TaskRow[]>;
+  /** Waiting ones that need room, the oldest downloads first. */
+  waitingForRoom(limit: number): Promise<TaskRow[]>;
+  /** Ready and held ones with a greater id, by their ids. */
+  unclaimed(afterId: string, limit: number): Promise<TaskRow[]>;
   /** Pinned ones that nobody holds. */
   pinned(): Promise<TaskRow[]>;
   insertMany(rows: TaskRow[]): Promise<void>;
   update(id: string, change: Partial<Omit<TaskRow, 'id' | 'downloadId' | 'ownerId' | 'kind' | 'createdAtMs'>>): Promise<void>;
   remove(id: string): Promise<void>;
+}
+
+export type Fetching = { workerId: string; ownerId: string; host: string | null; count: number };
+
+/** What a user has had of what is shared: `virtualTime` rises with each task of theirs, slower with more weight. The account names kind and user. */
+export type ShareRow = { account: string; virtualTime: number };
+
+export interface ShareRows {
+  /** In no order; users who never had anything are left out. */
+  getMany(accounts: string[]): Promise<ShareRow[]>;
+  /** Adds or replaces. */
+  putMany(rows: ShareRow[]): Promise<void>;
 }
 
 /** One finished try of a task. Remembers that (task, epoch) was answered. */
@@ -322,6 +395,8 @@ export interface EventRows {
   append(events: NewEvent[]): Promise<FlotillaEvent[]>;
   /** The owner's and everybody's, oldest first. */
   after(ownerId: string, sequence: number, limit: number): Promise<FlotillaEvent[]>;
+  /** Of all owners, oldest first. */
+  allAfter(sequence: number, limit: number): Promise<FlotillaEvent[]>;
   ofDownload(downloadId: string): Promise<FlotillaEvent[]>;
   /** 0 when there was never one. */
   lastSequence(): Promise<number>;

@@ -17,6 +17,18 @@ export type Bulk = {
   insert(table: string, key: readonly string[], columns: readonly string[], rows: Values[], then: OnConflict): Promise<void>;
   update(table: string, key: readonly string[], columns: readonly string[], rows: Values[]): Promise<void>;
   remove(table: string, key: readonly string[], keys: Values[]): Promise<void>;
+  /** The first rows of each group: a short read of one index for each, however many rows there are. */
+  heads(query: Heads): Promise<Record<string, unknown>[]>;
+};
+
+/** Groups are told apart by the values of `columns`; `where` and `order` are SQL. */
+export type Heads = {
+  table: string;
+  where: string;
+  columns: readonly string[];
+  groups: Values[];
+  order: string;
+  limit: number;
 };
 
 export const quoted = (column: string) => `"${column}"`;

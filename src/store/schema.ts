@@ -16,6 +16,9 @@ export type Schema = {
     createdAtMs: number;
     limitBytesPerSecond: number | null;
     maxActive: number | null;
+    maxQueued: number | null;
+    maxBytesPerDownload: number | null;
+    weight: number;
   };
   sessions: {
     idHash: string;
@@ -42,10 +45,14 @@ export type Schema = {
     version: string;
     kinds: string;
     schemes: string;
+    labels: string;
     state: string;
+    wanted: string;
+    beat: number;
     registeredAtMs: number;
     seenAtMs: number;
   };
+  workerKeys: { workerId: string; joinHash: string; joinEndsAtMs: number; keyHash: string | null; createdAtMs: number };
   downloads: DownloadsTable;
   /** What is only read when the work on a download begins: the list does not carry it. */
   attachments: { downloadId: string; kind: string; body: string };
@@ -55,11 +62,15 @@ export type Schema = {
     ownerId: string;
     kind: string;
     status: string;
+    queue: string;
     priority: number;
+    position: number;
     scheme: string | null;
     host: string | null;
     pinnedWorkerId: string | null;
     runnableAtMs: number | null;
+    neededBytes: number | null;
+    roomFromMs: number | null;
     epoch: number;
     workerId: string | null;
     leasedAtMs: number | null;
@@ -67,6 +78,7 @@ export type Schema = {
     erase: string | null;
     createdAtMs: number;
   };
+  shares: { account: string; virtualTime: number };
   attempts: {
     taskId: string;
     epoch: number;
@@ -119,7 +131,9 @@ type DownloadsTable = {
   priority: number;
   tries: number;
   bestBytes: number;
+  position: number;
   queuedAtMs: number;
+  homeWorkerId: string | null;
   fetched: string | null;
   delivered: string | null;
   isErased: number;

@@ -7,7 +7,9 @@ import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
+import { shareRows } from './rows/shares.ts';
 import { taskRows } from './rows/tasks.ts';
+import { workerKeyRows } from './rows/worker-keys.ts';
 import { workerRows } from './rows/workers.ts';
 import { createUnit } from './unit.ts';
 
@@ -29,9 +31,11 @@ export async function runJob<T>(
     tokens: tokenRows(db),
     destinations: destinationRows(db),
     workers: workerRows(unit),
+    workerKeys: workerKeyRows(db),
     downloads: downloadRows(unit),
     attachments: attachmentRows(unit),
     tasks: taskRows(unit),
+    shares: shareRows(unit),
     attempts: attemptRows(unit),
     receipts: receiptRows(unit),
     events: eventRows(unit),

@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely';
-import type { Engine } from './engine.ts';
+import type { Bulk, Engine } from './engine.ts';
 import { createRowBuffer, type RowBuffer } from './row-buffer.ts';
 import type { Schema } from './schema.ts';
 
@@ -9,6 +9,7 @@ const keysOfHotTables = {
   downloads: ['id'],
   attachments: ['downloadId', 'kind'],
   tasks: ['id'],
+  shares: ['account'],
   attempts: ['taskId', 'epoch'],
   receipts: ['downloadId'],
   events: ['sequence'],
@@ -29,6 +30,7 @@ export type Unit = Buffers & {
    * A statement that changes a hot table says so with `forget` of its buffer.
    */
   tables<Table extends keyof Schema>(...tables: Table[]): Promise<Kysely<Pick<Schema, Table>>>;
+  heads: Bulk['heads'];
   /** At the end of the job. */
   flush(): Promise<void>;
   /** Whoever kept the unit and uses it late is told so. */
@@ -48,6 +50,7 @@ export function createUnit({ db, bulk }: Engine): Unit {
       for (const table of tables) await buffers.get(table)?.flush();
       return db;
     },
+    heads: bulk.heads,
     async flush() {
       for (const buffer of buffers.values()) await buffer.flush();
     },

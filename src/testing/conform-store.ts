@@ -70,6 +70,29 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.equal(await store.read((tx) => tx.meta.get('key')), null);
   });
 
+  check('an invitation becomes the key of a worker, and goes with it', async (store) => {
+    const row = { workerId: 'w', joinHash: 'j', joinEndsAtMs: 10, keyHash: null, createdAtMs: 1 };
+    await store.write(async (tx) => {
+      await tx.workerKeys.insert(row);
+      await tx.workerKeys.insert({ ...row, workerId: 'unused', joinHash: 'k' });
+      await tx.workerKeys.insert({ ...row, workerId: 'young', joinHash: 'l', joinEndsAtMs: 30 });
+    });
+    assert.deepEqual(await store.read((tx) => tx.workerKeys.byJoin('j')), row);
+    await store.write(async (tx) => {
+      await tx.workerKeys.setKey('w', 'h');
+      await tx.workerKeys.removeUnused(20);
+    });
+    await store.read(async (tx) => {
+      assert.deepEqual(await tx.workerKeys.byKey('h'), { ...row, keyHash: 'h' });
+      assert.deepEqual(await tx.workerKeys.get('w'), { ...row, keyHash: 'h' });
+      assert.equal(await tx.workerKeys.byJoin('k'), null);
+      assert.equal((await tx.workerKeys.byJoin('l'))?.workerId, 'young');
+    });
+    await assert.rejects(store.write((tx) => tx.workerKeys.setKey('young', 'h')));
+    await store.write((tx) => tx.workerKeys.remove('w'));
+    assert.equal(await store.read((tx) => tx.workerKeys.byKey('h')), null);
+  });
+
   check('a transaction kept for later is refused', async (store) => {
     let kept: Transaction | undefined;
     await store.write(async (tx) => {
@@ -195,12 +218,16 @@ export function conformStore({ name, open }: StoreUnderTest): void {
   });
 
   check('workers come back as they were put', async (store) => {
-    const worker = { id: 'w1', name: 'box', version: '1', kinds: ['probe' as const], schemes: ['http:'], registeredAtMs: 1 };
+    const facts = { id: 'w1', name: 'box', version: '1', kinds: ['probe' as const], schemes: ['http:'], registeredAtMs: 1 };
+    const worker = { ...facts, labels: ['geo:fr'], wanted: 'work' as const, beat: 2 ** 40 };
     await store.write(async (tx) => {
       await tx.workers.put({ ...worker, state: 'online', seenAtMs: 1 });
       await tx.workers.put({ ...worker, name: 'renamed', state: 'online', seenAtMs: 2 });
-      await tx.workers.update('w1', { state: 'lost', seenAtMs: 3 });
-      assert.deepEqual(await tx.workers.list(), [{ ...worker, name: 'renamed', state: 'lost', seenAtMs: 3 }]);
+      await tx.workers.update('w1', { state: 'lost', seenAtMs: 3, labels: [], wanted: 'drain' });
+      const changed = { ...worker, name: 'renamed', state: 'lost' as const, labels: [], wanted: 'drain' as const };
+      assert.deepEqual(await tx.workers.list(), [{ ...changed, seenAtMs: 3 }]);
+      await tx.workers.addBeats([{ id: 'w1', seenAtMs: 4 }]);
+      assert.deepEqual(await tx.workers.getMany(['w1', 'w2']), [{ ...changed, beat: 2 ** 40 + 1, seenAtMs: 4 }]);
       await tx.workers.remove('w1');
       assert.equal(await tx.workers.get('w1'), null);
     });
@@ -327,91 +354,127 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.equal(await store.read((tx) => tx.downloads.countUnfinishedTo('d1')), 4);
   });
 
-  check('ready tasks come by priority, then age of the download, for the right worker only', async (store) => {
+  check('what is ready is found by its queue: by priority, then position, then age of the download', async (store) => {
     await store.write((tx) =>
       tx.tasks.insertMany([
-        task('t1', { downloadId: '3' }),
-        task('t2', { downloadId: '1' }),
-        task('t3', { downloadId: '9', priority: 5 }),
-        task('t4', { downloadId: '2', scheme: 'ftp:' }),
-        task('t5', { downloadId: '4', pinnedWorkerId: 'w1' }),
-        task('t6', { downloadId: '5', status: 'waiting', runnableAtMs: 100 }),
-        task('t7', { downloadId: '6', status: 'leased', workerId: 'w1', epoch: 3, leasedAtMs: 1 }),
-        task('t8', { downloadId: '7', kind: 'deliver', scheme: null }),
+        task('t1', { downloadId: '3', queue: 'b' }),
+        task('t2', { downloadId: '1', queue: 'b' }),
+        task('t3', { downloadId: '9', queue: 'b', priority: 5 }),
+        task('t4', { downloadId: '8', queue: 'b', position: -1 }),
+        task('t5', { downloadId: '4', queue: 'a' }),
+        task('t6', { downloadId: '5', queue: 'c', status: 'waiting', runnableAtMs: 100 }),
+        task('t7', { downloadId: '6', queue: 'd', status: 'leased', workerId: 'w1', epoch: 3, leasedAtMs: 1 }),
       ]),
     );
-    const ready = (workerId: string, schemes: string[], limit = 10) =>
-      store.read(async (tx) => {
-        const rows = await tx.tasks.ready({ kind: 'fetch', workerId, schemes, limit });
-        return rows.map((row) => row.id).join();
-      });
-    assert.equal(await ready('w1', ['http:']), 't3,t2,t1,t5');
-    assert.equal(await ready('w2', ['http:', 'ftp:']), 't3,t2,t4,t1');
-    assert.equal(await ready('w2', ['http:'], 2), 't3,t2');
-    assert.equal(await ready('w2', []), '');
+    await store.read(async (tx) => {
+      assert.deepEqual(await tx.tasks.readyQueues(), ['a', 'b']);
+      const heads = async (queues: string[], limitEach: number) =>
+        (await tx.tasks.heads(queues, limitEach)).map((row) => row.id).join();
+      assert.equal(await heads(['b'], 10), 't3,t4,t2,t1');
+      assert.deepEqual((await heads(['b', 'a', 'c'], 2)).split(',').sort(), ['t3', 't4', 't5']);
+      assert.equal(await heads([], 2), '');
+    });
+  });
+
+  check('names of queues compare by their bytes', async (store) => {
+    const names = ['a B', 'a a', 'a-b', 'a ä', 'B a', 'deliver @w1 anna', 'deliver https: anna'];
+    await store.write((tx) => tx.tasks.insertMany(names.map((queue, index) => task(`t${index}`, { queue }))));
     await store.read(async (tx) => {
       assert.deepEqual(
-        (await tx.tasks.due(100, 10)).map((row) => row.id),
-        ['t6'],
+        await tx.tasks.readyQueues(),
+        names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
       );
-      assert.deepEqual(await tx.tasks.due(99, 10), []);
-      assert.deepEqual(
-        (await tx.tasks.leased()).map((row) => row.id),
-        ['t7'],
-      );
-      assert.deepEqual(await tx.tasks.leasedBy('w2'), []);
       assert.deepEqual(
         (await tx.tasks.pinned()).map((row) => row.id),
+        ['t5'],
+        'only those that one worker may take are pinned',
+      );
+    });
+  });
+
+  check('tasks are found by the time they are due, and by the room they need', async (store) => {
+    await store.write((tx) =>
+      tx.tasks.insertMany([
+        task('t1', { downloadId: '1', status: 'waiting', runnableAtMs: 200 }),
+        task('t2', { downloadId: '3', status: 'waiting', runnableAtMs: 100, neededBytes: 2 ** 40, roomFromMs: 5 }),
+        task('t3', { downloadId: '2', status: 'ready', runnableAtMs: 150, neededBytes: 1 }),
+        task('t4', { downloadId: '4' }),
+      ]),
+    );
+    const ids = (rows: TaskRow[]) => rows.map((row) => row.id).join();
+    await store.read(async (tx) => {
+      assert.equal(ids(await tx.tasks.due(99, 10)), '');
+      assert.equal(ids(await tx.tasks.due(200, 10)), 't2,t3,t1');
+      assert.equal(ids(await tx.tasks.due(200, 1)), 't2');
+      assert.equal(ids(await tx.tasks.waitingForRoom(10)), 't3,t2');
+      assert.equal((await tx.tasks.waitingForRoom(10))[1]?.neededBytes, 2 ** 40);
+      assert.equal(ids(await tx.tasks.unclaimed('', 10)), 't3,t4');
+      assert.equal(ids(await tx.tasks.unclaimed('', 1)), 't3');
+      assert.equal(ids(await tx.tasks.unclaimed('t3', 10)), 't4');
+    });
+  });
+
+  check('what is leased is found by its worker and counted by worker, owner and host', async (store) => {
+    const leased = { status: 'leased', workerId: 'w1' } as const;
+    await store.write((tx) =>
+      tx.tasks.insertMany([
+        task('t1', { ...leased, downloadId: '1', host: 'a' }),
+        task('t2', { ...leased, downloadId: '2', host: 'a' }),
+        task('t3', { ...leased, downloadId: '3', host: null, ownerId: 'bert' }),
+        task('t4', { ...leased, downloadId: '4', kind: 'probe' }),
+        task('t5', { ...leased, downloadId: '5', host: 'a', workerId: 'w2' }),
+        task('t6', { downloadId: '6' }),
+      ]),
+    );
+    await store.read(async (tx) => {
+      const counted = (await tx.tasks.fetching()).map(({ workerId, ownerId, host, count }) =>
+        [workerId, ownerId, host, count].join(),
+      );
+      assert.deepEqual(counted.sort(), ['w1,anna,a,2', 'w1,bert,,1', 'w2,anna,a,1']);
+      assert.equal((await tx.tasks.leased()).length, 5);
+      assert.deepEqual((await tx.tasks.leasedBy('w1')).map((row) => row.id).sort(), ['t1', 't2', 't3', 't4']);
+      assert.deepEqual(
+        (await tx.tasks.leasedCounts()).sort((a, b) => a.count - b.count),
+        [
+          { workerId: 'w2', count: 1 },
+          { workerId: 'w1', count: 4 },
+        ],
+      );
+      assert.deepEqual(
+        (await tx.tasks.getMany(['t5', 'zz'])).map((row) => row.id),
         ['t5'],
       );
     });
   });
 
-  check('ready tasks of some hosts and owners are left out', async (store) => {
+  check('held tasks are found by their host, the first of each queue', async (store) => {
+    const held = { status: 'held' } as const;
     await store.write((tx) =>
       tx.tasks.insertMany([
-        task('t1', { downloadId: '1', host: 'a' }),
-        task('t2', { downloadId: '2', host: 'b', ownerId: 'bert' }),
-        task('t3', { downloadId: '3', host: null }),
-        task('t4', { downloadId: '4', host: 'c' }),
+        task('t1', { ...held, downloadId: '1', host: 'a', queue: 'x' }),
+        task('t2', { ...held, downloadId: '2', host: 'a', queue: 'x', priority: 1 }),
+        task('t3', { ...held, downloadId: '3', host: 'a', queue: 'y' }),
+        task('t4', { ...held, downloadId: '4', host: 'b', queue: 'x' }),
+        task('t5', { downloadId: '5', host: 'c', queue: 'x' }),
       ]),
     );
-    const ready = (exceptHosts: string[], exceptOwners: string[]) =>
-      store.read(async (tx) => {
-        const asked = { kind: 'fetch' as const, workerId: 'w1', schemes: ['http:'], limit: 10 };
-        return (await tx.tasks.ready({ ...asked, exceptHosts, exceptOwners })).map((row) => row.id).join();
-      });
-    assert.equal(await ready([], []), 't1,t2,t3,t4');
-    assert.equal(await ready(['a', 'c'], []), 't2,t3');
-    assert.equal(await ready(['a'], ['bert']), 't3,t4');
+    await store.read(async (tx) => {
+      assert.deepEqual(await tx.tasks.heldHosts(), ['a', 'b']);
+      assert.deepEqual((await tx.tasks.heldHeads('a', 1)).map((row) => row.id).sort(), ['t2', 't3']);
+      assert.deepEqual((await tx.tasks.heldHeads('a', 9)).map((row) => row.id).sort(), ['t1', 't2', 't3']);
+      assert.deepEqual(await tx.tasks.heldHeads('c', 9), []);
+    });
   });
 
-  check('downloads that wait for another reason than told are found by their host', async (store) => {
+  check('shares of users are remembered', async (store) => {
     await store.write(async (tx) => {
-      await tx.downloads.insertMany([
-        download('1', { reason: 'slot' }),
-        download('2', { reason: 'host' }),
-        download('3', { reason: 'slot' }),
-        download('4', { reason: 'slot' }),
-        download('5', { state: 'paused', reason: null }),
+      await tx.shares.putMany([
+        { account: 'anna', virtualTime: 1.5 },
+        { account: 'bert', virtualTime: 2 },
       ]);
-      await tx.tasks.insertMany([
-        task('t1', { downloadId: '1', host: 'a' }),
-        task('t2', { downloadId: '2', host: 'a' }),
-        task('t3', { downloadId: '3', host: 'b' }),
-        task('t4', { downloadId: '4', host: null }),
-        task('t5', { downloadId: '5', host: 'a' }),
-      ]);
-    });
-    await store.read(async (tx) => {
-      const others = async (...query: Parameters<typeof tx.tasks.waitingOtherwise>) =>
-        (await tx.tasks.waitingOtherwise(...query)).sort().join();
-      assert.equal(await others('host', { among: ['a'] }, 10), '1');
-      assert.equal(await others('host', { among: [] }, 10), '');
-      assert.equal(await others('slot', { notAmong: [] }, 10), '2');
-      assert.equal(await others('schedule', { notAmong: [] }, 10), '1,2,3,4');
-      assert.equal(await others('schedule', { notAmong: ['a'] }, 10), '3,4');
-      assert.equal((await tx.tasks.waitingOtherwise('schedule', { notAmong: [] }, 2)).length, 2);
+      await tx.shares.putMany([{ account: 'anna', virtualTime: 1 / 3 }]);
+      await tx.shares.putMany([]);
+      assert.deepEqual(await tx.shares.getMany(['anna', 'nobody']), [{ account: 'anna', virtualTime: 1 / 3 }]);
     });
   });
 
@@ -612,7 +675,9 @@ function download(id: string, change: Partial<StoredDownload> = {}): StoredDownl
     priority: 0,
     tries: 0,
     bestBytes: 0,
+    position: 0,
     queuedAtMs: 1,
+    homeWorkerId: null,
     fetched: null,
     delivered: null,
     isErased: false,
@@ -628,11 +693,15 @@ function task(id: string, change: Partial<TaskRow> = {}): TaskRow {
     ownerId: 'anna',
     kind: 'fetch',
     status: 'ready',
+    queue: 'fetch http: anna',
     priority: 0,
+    position: 0,
     scheme: 'http:',
     host: 'example.org',
     pinnedWorkerId: null,
     runnableAtMs: null,
+    neededBytes: null,
+    roomFromMs: null,
     epoch: 0,
     workerId: null,
     leasedAtMs: null,

@@ -108,11 +108,17 @@ const mirrors = z
   );
 
 /** How the person wants it; shared by adding one and adding many. */
+const labels = z
+  .array(z.string().regex(/^[a-z0-9][a-z0-9:._-]{0,39}$/))
+  .max(20)
+  .describe('Only workers that have all of these labels take it.');
+
 const wishes = {
   destinationId: z.string().optional().describe('Where the finished file goes; the default destination when absent.'),
   connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
   limitBytesPerSecond: z.int().min(1024).optional().describe('Most bytes per second for this download.'),
   remoteTime: z.boolean().optional().describe('The finished file gets the time of its last change on the server.'),
+  labels: labels.optional(),
   paused: z.boolean().optional().describe('Add it, but do not start.'),
   request: request.optional(),
 };
@@ -161,6 +167,9 @@ export const changeDownload = z
     checksum: digest.nullable().optional(),
     connections: z.int().min(1).max(32).nullable().optional(),
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),
+    labels: labels.nullable().optional(),
+    priority: z.int().min(-100).max(100).optional().describe('Of their owner’s downloads the higher ones go first.'),
+    place: z.enum(['first', 'last']).optional().describe('Among those of the same priority.'),
     request: request.nullable().optional().describe('Takes the place of all that was given before.'),
   })
   .meta({ id: 'ChangeDownload' });
@@ -187,6 +196,8 @@ export const download = z
     checksum: digest.nullable(),
     connections: z.int().nullable(),
     limitBytesPerSecond: z.int().nullable(),
+    labels: z.array(z.string()),
+    priority: z.int(),
     attempt: z.int(),
     failure: failure.nullable(),
     createdAtMs: timeMs,
@@ -359,13 +370,14 @@ export const hostRule = z
       .describe('example.org, *.example.org (with all below it) or *; each host that fits is counted by itself.'),
     bytesPerSecond: speed.nullable().describe('Of all downloads from that host together.'),
     connections: z.int().min(1).max(256).nullable().describe('At once, of all downloads together.'),
-    downloads: z.int().min(1).max(64).nullable().describe('Fetched at the same time, by the host of their links.'),
+    downloads: z.int().min(1).max(10_000).nullable().describe('Fetched at the same time, by the host of their links.'),
+    labels: labels.optional(),
   })
   .meta({ id: 'HostRule' });
 
 export const settings = z
   .strictObject({
-    parallelDownloads: z.int().min(1).max(64).describe('Downloads that are fetched at the same time.'),
+    parallelDownloads: z.int().min(1).max(100_000).describe('Downloads that are fetched at the same time.'),
     connections: z.int().min(1).max(32).describe('Connections a download opens when it does not say.'),
     maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
     proxies: z.array(proxyRule).max(mostProxyRules).describe('Proxies by the host of a link; the first that fits counts.'),
@@ -390,13 +402,32 @@ export const settingsView = settings
 export const userLimits = z
   .strictObject({
     limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all their downloads together.'),
-    maxActive: z.int().min(1).max(64).nullable().describe('Downloads of theirs that are fetched at the same time.'),
+    maxActive: z.int().min(1).max(10_000).nullable().describe('Downloads of theirs that are fetched at the same time.'),
+    maxQueued: z.int().min(1).max(10_000_000).nullable().describe('Downloads of theirs that wait or run.'),
+    maxBytesPerDownload: z.int().min(1).nullable().describe('A download that is larger is refused.'),
+    weight: z.int().min(1).max(1000).describe('With 2 they get twice as much of what is shared as with 1.'),
   })
   .meta({ id: 'UserLimits' });
 
 export const user = userLimits
   .extend({ id: z.string(), name: z.string(), role: z.enum(['admin', 'user']) })
   .meta({ id: 'User' });
+
+/** null: the worker cannot tell. */
+export const vitals = z
+  .strictObject({
+    mostFetches: z.int().min(0).max(1000).describe('Most downloads that it fetches at once.'),
+    cpuShare: z.number().min(0).max(1).nullable().describe('Of what it may use of the processors.'),
+    load: z.number().min(0).max(1_000_000).nullable().describe('Over the last minute, for each processor.'),
+    memoryTotalBytes: bytes.nullable(),
+    memoryFreeBytes: bytes.nullable(),
+    diskTotalBytes: bytes.nullable().describe('Of the disk that unfinished files lie on.'),
+    diskFreeBytes: bytes.nullable(),
+    temperatureCelsius: z.number().min(-274).max(1000).nullable(),
+    temperatureProblem: z.enum(['no_sensor', 'unreadable']).nullable().describe('Why there is no temperature.'),
+    speedBytesPerSecond: z.number().min(0),
+  })
+  .meta({ id: 'Vitals' });
 
 export const worker = z
   .object({

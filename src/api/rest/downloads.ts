@@ -58,8 +58,8 @@ export function downloadHandlers(
       if (download === null) throw notFound();
       return view(download);
     },
-    async changeDownload({ params, body: { name, destinationId, ...options } }, { ownerId }) {
-      return view(await control.change(ownerId, params.id, { name, destinationId, options }));
+    async changeDownload({ params, body: { name, destinationId, priority, place, ...options } }, { ownerId }) {
+      return view(await control.change(ownerId, params.id, { name, destinationId, priority, place, options }));
     },
     async removeDownload({ params, query }, { ownerId }) {
       await control.remove(ownerId, params.id, { files: query.files === 'true' });

@@ -1,42 +1,42 @@
 import { ruleFor } from '#core/limits.ts';
-import type { TaskRow, Transaction } from '#core/store.ts';
+import type { Fetching, UserRow } from '#core/store.ts';
 import type { Settings } from '../control.ts';
 
-type Fetching = Pick<TaskRow, 'host' | 'ownerId'>;
+type One = { ownerId: string; host: string | null };
 
 /** How many downloads are fetched, of whom and from where, and who may have no more of them now. */
 export type Crowd = {
   count(): number;
-  add(task: Fetching): void;
-  isFull(task: Fetching): boolean;
-  fullHosts(): string[];
-  fullOwners(): string[];
+  ofOwner(ownerId: string): number;
+  add(one: One): void;
+  isHostFull(host: string | null): boolean;
+  isOwnerFull(ownerId: string): boolean;
 };
 
-export async function countFetches(tx: Transaction, { hostRules }: Settings): Promise<Crowd> {
-  const mostOfOwner = new Map((await tx.users.list()).map(({ id, maxActive }) => [id, maxActive]));
+export function createCrowd(fetching: Fetching[], users: UserRow[], { hostRules }: Settings): Crowd {
+  const mostOfOwner = new Map(users.map(({ id, maxActive }) => [id, maxActive]));
   const byHost = new Map<string, number>();
   const byOwner = new Map<string, number>();
-  let count = 0;
-  const isHostFull = (host: string) => {
-    const most = ruleFor(host, hostRules)?.downloads ?? null;
-    return most !== null && (byHost.get(host) ?? 0) >= most;
+  let total = 0;
+  const add = ({ ownerId, host }: One, count: number) => {
+    total += count;
+    byOwner.set(ownerId, (byOwner.get(ownerId) ?? 0) + count);
+    if (host !== null) byHost.set(host, (byHost.get(host) ?? 0) + count);
   };
-  const isOwnerFull = (ownerId: string) => {
-    const most = mostOfOwner.get(ownerId) ?? null;
-    return most !== null && (byOwner.get(ownerId) ?? 0) >= most;
-  };
-  const crowd: Crowd = {
-    count: () => count,
-    add({ host, ownerId }) {
-      count++;
-      if (host !== null) byHost.set(host, (byHost.get(host) ?? 0) + 1);
-      byOwner.set(ownerId, (byOwner.get(ownerId) ?? 0) + 1);
+  for (const one of fetching) add(one, one.count);
+  return {
+    count: () => total,
+    ofOwner: (ownerId) => byOwner.get(ownerId) ?? 0,
+    add: (one) => add(one, 1),
+    isHostFull(host) {
+      const most = host === null ? null : mostOf(host, hostRules);
+      return most !== null && (byHost.get(host ?? '') ?? 0) >= most;
     },
-    isFull: ({ host, ownerId }) => (host !== null && isHostFull(host)) || isOwnerFull(ownerId),
-    fullHosts: () => [...byHost.keys()].filter(isHostFull),
-    fullOwners: () => [...byOwner.keys()].filter(isOwnerFull),
+    isOwnerFull: (ownerId) => (byOwner.get(ownerId) ?? 0) >= (mostOfOwner.get(ownerId) ?? Number.POSITIVE_INFINITY),
   };
-  for (const task of await tx.tasks.leased()) if (task.kind === 'fetch') crowd.add(task);
-  return crowd;
+}
+
+/** Downloads that the rules allow from that host at the same time; null: as many as there are. */
+export function mostOf(host: string, rules: Settings['hostRules']): number | null {
+  return ruleFor(host, rules)?.downloads ?? null;
 }

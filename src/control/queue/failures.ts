@@ -48,7 +48,7 @@ export async function handleFailure(
   const waitMs = Math.max(backoffMs(tries, firstWaitMs, longestMs, parts.random.u32() / 2 ** 32), failure.retryAfterMs ?? 0);
   const tellsRoom = isFull && task.kind === 'fetch';
   const retryAtMs = parts.clock.now() + waitMs;
-  await changeState(
+  const queued = await changeState(
     parts,
     tx,
     download,
@@ -60,10 +60,11 @@ export async function handleFailure(
       data: { failure, retryAtMs, tries },
     },
   );
-  await freeTask(parts, tx, task, waitMs);
+  await freeTask(parts, tx, task, queued, waitMs);
   if (!tellsRoom) return;
   const neededBytes = download.sizeBytes === null ? unknownBytes : Math.max(0, download.sizeBytes - bytes);
-  tx.afterCommit(() => parts.waits.needRoom(task.id, neededBytes, Math.min(waitMs, leastRoomWaitMs)));
+  const roomFromMs = parts.steadyNow() + Math.min(waitMs, leastRoomWaitMs);
+  await tx.tasks.update(task.id, { neededBytes, roomFromMs });
 }
 
 function countTries(count: number): string {

@@ -1,216 +1,194 @@
-import type { DownloadOptions } from '#core/download.ts';
-import type { Failure } from '#core/errors.ts';
-import { noLimits } from '#core/limits.ts';
-import type { Promised } from '#core/listing.ts';
-import type { Claim, ClaimRequest, DestinationGrant, FetchedFile, TaskKind } from '#core/protocol.ts';
-import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
-import { changeState } from '../change.ts';
+/** Who gets what: one transaction hands tasks to all workers that wait at this replica. */
+import type { FlotillaError } from '#core/errors.ts';
+import type { Claim, ClaimRequest, TaskKind } from '#core/protocol.ts';
+import type { Fetching, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import type { Settings } from '../control.ts';
 import { recallProxies } from '../kept-proxies.ts';
 import { limitsOf, speedNow } from '../limits.ts';
 import type { Parts } from '../parts.ts';
-import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { readSettings } from '../settings.ts';
-import { requireWorker } from '../workers.ts';
-import { countFetches } from './crowd.ts';
-import { handleFailure } from './failures.ts';
-import { dropTask } from './tasks.ts';
+import { findWorker } from '../workers.ts';
+import { type Crowd, createCrowd } from './crowd.ts';
+import { accountOf, createFairness, type Fairness } from './fairness.ts';
+import { hold } from './holding.ts';
+import { mayTake, type Queue, readQueue } from './queues.ts';
+import { prepareStart, startTask } from './start.ts';
 
 /** Short things first: a person waits for a look at a link, and a delivery frees scratch. */
 const kindOrder: readonly TaskKind[] = ['probe', 'deliver', 'erase', 'fetch'];
-const maxWaitMs = 60_000;
+/** What users wait for each other for; the rest is done where the bytes are, or costs nothing. */
+const sharedKinds: readonly TaskKind[] = ['probe', 'fetch'];
+/** Most tasks that one transaction gives out. */
+const mostTasks = 256;
 
-/** Gives a worker what it has room for, waiting for work if there is none. Empty when the time is over, aborted or draining. */
-export async function claim(parts: Parts, request: ClaimRequest, signal: AbortSignal): Promise<Claim[]> {
-  const endsAtMonoMs = parts.clock.mono() + Math.min(request.waitMs, maxWaitMs);
-  for (;;) {
-    if (signal.aborted || parts.isDraining) return [];
-    const count = parts.wakeUps.count();
-    const claims = await claimNow(parts, request);
-    parts.presence.see(request.workerId);
-    const restMs = endsAtMonoMs - parts.clock.mono();
-    if (claims.length > 0 || restMs <= 0) return claims;
-    await parts.wakeUps.wait(count, restMs, signal);
-  }
-}
+/** A worker with what it has room for yet. */
+type Asker = { worker: WorkerRecord; room: Record<TaskKind, number>; claims: Claim[] };
 
-async function claimNow(parts: Parts, { workerId, room }: ClaimRequest): Promise<Claim[]> {
-  const { worker, claims, lookRoom, settings } = await parts.store.write(async (tx) => {
-    const worker = await requireWorker(parts, tx, workerId);
+/** For each request its claims; an error for one of a worker that has to register. */
+export async function serveAsks(parts: Parts, requests: ClaimRequest[]): Promise<(Claim[] | FlotillaError)[]> {
+  const served = await parts.store.write(async (tx) => {
+    await tx.workers.getMany(requests.map(({ workerId }) => workerId));
+    const found = new Map<ClaimRequest, Asker | FlotillaError>();
+    for (const request of requests) found.set(request, await askerOf(parts, tx, request));
+    const askers = [...found.values()].filter((one): one is Asker => 'worker' in one);
     const shown = await readSettings(tx);
     const settings = { ...shown, proxies: await recallProxies(parts, tx, shown.proxies) };
-    // Somebody sits before the screen and waits for a look, so looks have their room before any other probe.
-    const lookRoom = worker.kinds.includes('probe') ? Math.min(room.probe, parts.probes.waitingCount(worker.schemes)) : 0;
-    const claims: Claim[] = [];
-    for (const kind of kindOrder.filter((kind) => worker.kinds.includes(kind))) {
-      const limit = room[kind] - (kind === 'probe' ? lookRoom : 0);
-      if (kind === 'fetch') claims.push(...(await claimFetches(parts, tx, limit, worker, settings)));
-      else {
-        const tasks = limit > 0 ? await tx.tasks.ready({ kind, workerId, schemes: worker.schemes, limit }) : [];
-        for (const task of tasks) claims.push(...(await claimTask(parts, tx, task, worker, settings)));
-      }
-    }
-    return { worker, claims, lookRoom, settings };
+    const round = await startRound(parts, tx, askers, settings);
+    for (const kind of kindOrder) await handOut(round, kind);
+    await tx.shares.putMany([...round.fairness.values()].flatMap((one) => one.changed()));
+    return { found, settings };
   });
-  const looks = parts.probes.take(workerId, worker.schemes, lookRoom, settings.proxies);
-  return [...looks, ...(await withLimits(parts, workerId, settings, claims))];
+  for (const { workerId } of requests) parts.sessions.hear(workerId);
+  return Promise.all(requests.map((request) => withLimits(parts, served.settings, served.found.get(request))));
 }
 
-/** Fetching is what loads machines and servers, so only that is limited for all workers together. */
-async function claimFetches(
-  parts: Parts,
-  tx: Transaction,
-  limit: number,
-  worker: WorkerRecord,
-  settings: Settings,
-): Promise<Claim[]> {
-  if (speedNow(parts, settings) === 'stopped') return [];
-  const crowd = await countFetches(tx, settings);
-  const claims: Claim[] = [];
-  for (;;) {
-    const room = Math.min(limit - claims.length, settings.parallelDownloads - crowd.count());
-    if (room <= 0) return claims;
-    const [exceptHosts, exceptOwners] = [crowd.fullHosts(), crowd.fullOwners()];
-    const query = {
-      kind: 'fetch',
-      workerId: worker.id,
-      schemes: worker.schemes,
-      limit: room,
-      exceptHosts,
-      exceptOwners,
-    } as const;
-    const tasks = await tx.tasks.ready(query);
-    let isAnySkipped = false;
-    for (const task of tasks) {
-      if (crowd.isFull(task)) {
-        isAnySkipped = true;
-        continue;
-      }
-      const claimed = await claimTask(parts, tx, task, worker, settings);
-      if (claimed.length > 0) crowd.add(task);
-      claims.push(...claimed);
-    }
-    // Others may have the room of those that were skipped; each round there is one host or owner less to look at.
-    if (!isAnySkipped) return claims;
-  }
+async function askerOf(parts: Parts, tx: Transaction, { workerId, room }: ClaimRequest): Promise<Asker | FlotillaError> {
+  const worker = await findWorker(parts, tx, workerId);
+  return 'code' in worker ? worker : { worker, room: { ...room }, claims: [] };
 }
 
 /** Known only now, for what was just begun counts too. */
-async function withLimits(parts: Parts, workerId: string, settings: Settings, claims: Claim[]): Promise<Claim[]> {
-  if (!claims.some(({ kind }) => kind === 'fetch')) return claims;
-  const limits = await parts.store.read((tx) => limitsOf(parts, tx, workerId, settings));
-  return claims.map((claim) => (claim.kind === 'fetch' ? { ...claim, limits } : claim));
+async function withLimits(
+  parts: Parts,
+  settings: Settings,
+  asker: Asker | FlotillaError | undefined,
+): Promise<Claim[] | FlotillaError> {
+  if (asker === undefined) return [];
+  if (!('worker' in asker)) return asker;
+  if (!asker.claims.some(({ kind }) => kind === 'fetch')) return asker.claims;
+  const limits = await parts.store.read((tx) => limitsOf(parts, tx, asker.worker.id, settings));
+  return asker.claims.map((claim) => (claim.kind === 'fetch' ? { ...claim, limits } : claim));
 }
 
-/** Empty when there is nothing to do about it after all. */
-async function claimTask(
-  parts: Parts,
-  tx: Transaction,
-  task: TaskRow,
-  worker: WorkerRecord,
-  settings: Settings,
-): Promise<Claim[]> {
-  const download = task.kind === 'erase' ? null : await tx.downloads.get(task.downloadId);
-  const work = download === null ? await startErase(tx, task) : await start(parts, tx, task, download, worker, settings);
-  if (work === null) {
-    await dropTask(parts, tx, task);
-    return [];
-  }
-  const epoch = Math.max(task.epoch + 1, parts.firstEpoch);
-  await tx.tasks.update(task.id, { status: 'leased', epoch, workerId: worker.id, leasedAtMs: parts.clock.now() });
-  const { id: taskId, kind, downloadId, ownerId, host } = task;
-  const limitBytesPerSecond = download?.options.limitBytesPerSecond ?? null;
-  const lease = { taskId, epoch, workerId: worker.id, kind, downloadId, ownerId, order: null, host, limitBytesPerSecond };
-  tx.afterCommit(() => parts.leases.begin(lease));
-  return [{ taskId, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
+/** What one transaction knows while it hands out. */
+type Round = {
+  parts: Parts;
+  tx: Transaction;
+  settings: Settings;
+  askers: Asker[];
+  queues: Queue[];
+  crowd: Crowd;
+  /** For each kind that users share. */
+  fairness: Map<TaskKind, Fairness>;
+  /** What is fetched, with what was just begun. */
+  fetching: Fetching[];
+};
+
+async function startRound(parts: Parts, tx: Transaction, askers: Asker[], settings: Settings): Promise<Round> {
+  const queues = askers.length === 0 ? [] : (await tx.tasks.readyQueues()).map(readQueue);
+  const users = await tx.users.list();
+  const fetching = await tx.tasks.fetching();
+  // Made use of after the commit, when what is begun here is in it.
+  tx.afterCommit(() => parts.crowds.see(fetching));
+  const accounts = new Set(queues.map(({ kind, ownerId }) => accountOf(kind, ownerId)));
+  for (const kind of sharedKinds) accounts.add(accountOf(kind));
+  const shares = await tx.shares.getMany([...accounts]);
+  const fairness = new Map(sharedKinds.map((kind) => [kind, createFairness(kind, shares, users)]));
+  return { parts, tx, settings, askers, queues, crowd: createCrowd(fetching, users, settings), fairness, fetching };
 }
 
-/** What a claim says beside the lease. */
-type Work = Claim extends infer Any ? (Any extends Claim ? Omit<Any, 'taskId' | 'epoch' | 'leaseSeconds'> : never) : never;
-
-async function start(
-  parts: Parts,
-  tx: Transaction,
-  task: TaskRow,
-  download: StoredDownload,
-  worker: WorkerRecord,
-  settings: Settings,
-): Promise<Work | null> {
-  const data = { workerId: worker.id, workerName: worker.name };
-  const { id: downloadId } = download;
-  const wish = task.kind === 'deliver' ? null : await recallWish(parts, tx, download);
-  const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
-    return { link, options: { connections: settings.connections, ...options }, proxies: settings.proxies };
+async function handOut(round: Round, kind: TaskKind): Promise<void> {
+  const { parts, settings, crowd, askers } = round;
+  const isFetch = kind === 'fetch';
+  // Fetching is what loads machines and servers, so only that is limited for all workers together.
+  if (isFetch && speedNow(parts, settings) === 'stopped') return;
+  const roomOf = () => {
+    const room = askers.reduce((sum, { room }) => sum + room[kind], 0);
+    return Math.min(room, mostTasks, isFetch ? settings.parallelDownloads - crowd.count() : mostTasks);
   };
-  const startedAtMs = download.startedAtMs ?? parts.clock.now();
-  if (task.kind === 'probe') {
-    const message = `Worker ${worker.name} looks at the link.`;
-    const started = await changeState(
-      parts,
-      tx,
-      download,
-      'probe_started',
-      { phase: 'probe' },
-      { name: 'download.started', message, data },
-    );
-    return wish === null
-      ? giveUp(parts, tx, task, started, secretsGone(download))
-      : { kind: 'probe', downloadId, ...asked(wish), mayList: (await promisedOf(tx, downloadId)) === null };
+  for (let room = roomOf(); room > 0; room = roomOf()) {
+    const { waiting, isCut } = await findWaiting(round, kind, room);
+    const isAnyTaken = await giveTo(round, kind, waiting, room);
+    // What was taken or held may have had others behind it that were not seen yet.
+    if (!isCut || !isAnyTaken) return;
   }
-  if (task.kind === 'fetch') {
-    const message = `Worker ${worker.name} fetches it.`;
-    const fields = { phase: 'fetch', startedAtMs } as const;
-    const happening = { name: 'download.started', message, data } as const;
-    const started = await changeState(parts, tx, download, 'fetch_started', fields, happening);
-    if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
-    const { ownerId, resolution } = download;
-    const promised = await promisedOf(tx, downloadId);
-    return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, limits: noLimits };
+}
+
+/** The first tasks of each user, of those that some asker may take. */
+type Waiting = Map<string, TaskRow[]>;
+
+/** `isCut`: there are more than were looked at. */
+async function findWaiting(
+  { tx, askers, queues, crowd }: Round,
+  kind: TaskKind,
+  room: number,
+): Promise<{ waiting: Waiting; isCut: boolean }> {
+  const open = askers.filter((asker) => asker.room[kind] > 0).map(({ worker }) => worker);
+  const isOpen = (queue: Queue) => queue.kind === kind && open.some((worker) => mayTake(worker, queue));
+  const isFull = (queue: Queue) => kind === 'fetch' && crowd.isOwnerFull(queue.ownerId);
+  const mine = queues.filter((queue) => isOpen(queue) && !isFull(queue));
+  const limitEach = Math.max(1, Math.min(room, Math.ceil((4 * room) / Math.max(1, mine.length))));
+  const tasks = await tx.tasks.heads(
+    mine.map(({ name }) => name),
+    limitEach,
+  );
+  if (kind === 'fetch') {
+    for (const host of await tx.tasks.heldHosts()) {
+      if (crowd.isHostFull(host)) continue;
+      const held = await tx.tasks.heldHeads(host, limitEach);
+      tasks.push(...held.filter((task) => isOpen(readQueue(task.queue)) && !isFull(readQueue(task.queue))));
+    }
   }
-  const destination = await tx.destinations.get(download.destinationId);
-  const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
-  const fields = { phase: 'deliver', startedAtMs } as const;
-  const started = await changeState(parts, tx, download, 'deliver_started', fields, {
-    name: 'download.delivering',
-    message,
-    data: { ...data, destinationId: download.destinationId },
-  });
-  if (destination === null || download.fetched === null) return giveUp(parts, tx, task, started, destinationGone);
-  return { kind: 'deliver', downloadId, files: filesToDeliver(download), destination: grant(destination) };
+  const waiting: Waiting = new Map();
+  for (const task of tasks) waiting.set(task.ownerId, [...(waiting.get(task.ownerId) ?? []), task]);
+  for (const own of waiting.values()) own.sort(inOrder);
+  await prepareStart(tx, tasks);
+  return { waiting, isCut: tasks.length >= limitEach };
 }
 
-async function giveUp(parts: Parts, tx: Transaction, task: TaskRow, started: StoredDownload, failure: Failure): Promise<null> {
-  await handleFailure(parts, tx, task, started, failure, started.doneBytes);
-  // Its place is free for another one, which may be there already.
-  tx.afterCommit(() => parts.wakeUps.wake());
-  return null;
+function inOrder(a: TaskRow, b: TaskRow): number {
+  return b.priority - a.priority || a.position - b.position || (a.downloadId < b.downloadId ? -1 : 1);
 }
 
-const destinationGone = {
-  code: 'not_writable',
-  message: 'Its destination is gone. Choose another one, then try again.',
-  retry: 'never',
-  retryAfterMs: null,
-} as const;
-
-/** null: no document lists it. */
-async function promisedOf(tx: Transaction, downloadId: string): Promise<Promised | null> {
-  const body = await tx.attachments.get(downloadId, 'promised');
-  return body === null ? null : JSON.parse(body);
+/** Was anything given, or held? */
+async function giveTo(round: Round, kind: TaskKind, waiting: Waiting, most: number): Promise<boolean> {
+  const { parts, tx, settings, crowd, fairness, askers, fetching } = round;
+  const shared = fairness.get(kind);
+  const running = new Map<string, number>();
+  const runningOf = (ownerId: string) => (kind === 'fetch' ? crowd.ofOwner(ownerId) : (running.get(ownerId) ?? 0));
+  let count = 0;
+  let isAnyTaken = false;
+  while (count < most && waiting.size > 0) {
+    // Looks belong to nobody, and somebody sits before the screen and waits for them.
+    const first = waiting.keys().next().value as string;
+    const ownerId = waiting.has('') ? '' : (shared?.next(waiting.keys(), runningOf) ?? first);
+    const own = waiting.get(ownerId) as TaskRow[];
+    if (kind === 'fetch' && crowd.isOwnerFull(ownerId)) {
+      waiting.delete(ownerId);
+      continue;
+    }
+    const task = own.shift();
+    if (own.length === 0) waiting.delete(ownerId);
+    if (task === undefined) continue;
+    const asker = askerFor(askers, task);
+    if (asker === null) continue;
+    isAnyTaken = true;
+    if (kind === 'fetch' && crowd.isHostFull(task.host)) {
+      await hold(parts, tx, task, settings);
+      continue;
+    }
+    const claims = await startTask(parts, tx, task, asker.worker, settings);
+    if (claims.length === 0) continue;
+    asker.claims.push(...claims);
+    asker.room[kind]--;
+    count++;
+    if (kind === 'fetch') {
+      crowd.add(task);
+      fetching.push({ workerId: asker.worker.id, ownerId, host: task.host, count: 1 });
+    }
+    running.set(ownerId, (running.get(ownerId) ?? 0) + 1);
+    if (ownerId !== '') shared?.charge(ownerId);
+  }
+  return isAnyTaken;
 }
 
-/** The name may have been changed since the bytes came. */
-function filesToDeliver({ fetched, options: { name, folder } }: StoredDownload): FetchedFile[] {
-  const files = fetched?.files ?? [];
-  if (files.length > 1) return files;
-  return files.map((file) => ({ ...file, path: [...(folder === undefined ? [] : [folder]), name ?? file.path].join('/') }));
-}
-
-async function startErase(tx: Transaction, { downloadId, erase }: TaskRow): Promise<Work | null> {
-  const destination = erase && (await tx.destinations.get(erase.destinationId));
-  return destination && { kind: 'erase', downloadId, files: erase.files, destination: grant(destination) };
-}
-
-function grant({ id, kind, name, options }: DestinationRow): DestinationGrant {
-  return { id, kind, name, options };
+/** Of those that may take it the one with the most room, so that work spreads. */
+function askerFor(askers: Asker[], task: TaskRow): Asker | null {
+  const queue = readQueue(task.queue);
+  let best: Asker | null = null;
+  for (const asker of askers) {
+    if (asker.room[task.kind] <= 0 || !mayTake(asker.worker, queue)) continue;
+    if (best === null || asker.room[task.kind] > best.room[task.kind]) best = asker;
+  }
+  return best;
 }

@@ -1,7 +1,13 @@
 import { hostOf } from '#core/limits.ts';
 import type { TaskKind } from '#core/protocol.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
+import type { Settings } from '../control.ts';
 import type { Parts } from '../parts.ts';
+import { readSettings } from '../settings.ts';
+import { anyWorker, isHomeOpen, neededLabels, onlyWorker, queueName } from './queues.ts';
+
+/** So long a download waits for the worker that has the first part of its bytes, before any other may begin anew. */
+const homeMs = 20_000;
 
 /** What a download needs done next: look at it, fetch it, or deliver what some worker has in its scratch. */
 function nextTaskKind(download: StoredDownload): TaskKind {
@@ -10,7 +16,13 @@ function nextTaskKind(download: StoredDownload): TaskKind {
 }
 
 /** A task that may be claimed at once. */
-export function newTask(parts: Parts, download: StoredDownload, kind: TaskKind): TaskRow {
+export async function newTask(
+  parts: Parts,
+  tx: Transaction,
+  download: StoredDownload,
+  kind: TaskKind,
+  settings?: Settings,
+): Promise<TaskRow> {
   const needsSource = kind === 'probe' || kind === 'fetch';
   return {
     id: parts.newId(),
@@ -18,11 +30,13 @@ export function newTask(parts: Parts, download: StoredDownload, kind: TaskKind):
     ownerId: download.ownerId,
     kind,
     status: 'ready',
+    ...(await placeOf(parts, tx, download, kind, settings)),
     priority: download.priority,
+    position: download.position,
     scheme: needsSource ? schemeOf(download.link) : null,
     host: needsSource ? hostOf(download.link) : null,
-    pinnedWorkerId: kind === 'deliver' ? (download.fetched?.workerId ?? null) : null,
-    runnableAtMs: null,
+    neededBytes: null,
+    roomFromMs: null,
     epoch: 0,
     workerId: null,
     leasedAtMs: null,
@@ -32,15 +46,40 @@ export function newTask(parts: Parts, download: StoredDownload, kind: TaskKind):
   };
 }
 
+type Place = Pick<TaskRow, 'queue' | 'pinnedWorkerId' | 'runnableAtMs'>;
+
+/** Who may take a task that is ready. */
+async function placeOf(
+  parts: Parts,
+  tx: Transaction,
+  download: StoredDownload,
+  kind: TaskKind,
+  settings?: Settings,
+): Promise<Place> {
+  const { ownerId, fetched, homeWorkerId, options, link } = download;
+  const place = (who: string, pinnedWorkerId: string | null, runnableAtMs: number | null) => {
+    return { queue: queueName(kind, who, ownerId), pinnedWorkerId, runnableAtMs };
+  };
+  if (kind === 'deliver') {
+    const workerId = fetched?.workerId ?? '';
+    return place(onlyWorker(workerId), workerId, null);
+  }
+  if (kind === 'erase') return place(anyWorker(null, []), null, null);
+  const isHome = kind === 'fetch' && homeWorkerId !== null && isHomeOpen(await tx.workers.get(homeWorkerId));
+  if (isHome) return place(onlyWorker(homeWorkerId), null, parts.steadyNow() + homeMs);
+  const { hostRules } = settings ?? (await readSettings(tx));
+  return place(anyWorker(schemeOf(link), neededLabels(hostOf(link), options.labels, hostRules)), null, null);
+}
+
 /** Gives a queued download the task it needs next, unless an earlier one is still held: its end does it then. */
 export async function ensureTask(parts: Parts, tx: Transaction, download: StoredDownload): Promise<void> {
   if ((await tx.tasks.ofDownload(download.id)) === null)
-    await addTask(parts, tx, newTask(parts, download, nextTaskKind(download)));
+    await addTask(parts, tx, await newTask(parts, tx, download, nextTaskKind(download)));
 }
 
 export async function addTask(parts: Parts, tx: Transaction, task: TaskRow): Promise<void> {
   await tx.tasks.insertMany([task]);
-  tx.afterCommit(() => parts.wakeUps.wake());
+  tx.afterCommit(parts.wake);
 }
 
 /** Has delivered files erased by whoever can reach the destination. */
@@ -50,7 +89,8 @@ export async function addEraseTask(
   download: StoredDownload,
   erase: NonNullable<TaskRow['erase']>,
 ): Promise<void> {
-  if ((await tx.tasks.eraseOf(download.id)) === null) await addTask(parts, tx, { ...newTask(parts, download, 'erase'), erase });
+  if ((await tx.tasks.eraseOf(download.id)) !== null) return;
+  await addTask(parts, tx, { ...(await newTask(parts, tx, download, 'erase')), erase });
 }
 
 /**
@@ -62,29 +102,69 @@ export async function callBackTask(parts: Parts, tx: Transaction, downloadId: st
   if (task === null) return;
   if (task.status !== 'leased') return dropTask(parts, tx, task);
   await tx.tasks.update(task.id, { order });
-  tx.afterCommit(() => parts.leases.setOrder(task.id, order));
+  tx.afterCommit(() => {
+    parts.sessions.setOrder(task.id, order);
+    parts.tellWorker(task.workerId ?? '');
+  });
 }
 
 export async function dropTask(parts: Parts, tx: Transaction, task: TaskRow): Promise<void> {
   await tx.tasks.remove(task.id);
   tx.afterCommit(() => {
-    parts.leases.end(task.id);
-    parts.waits.forget(task.id);
+    parts.sessions.end(task.id);
     // Somebody may have waited for its room.
-    parts.wakeUps.wake();
+    parts.wake();
   });
 }
 
 /** The holder is gone from it; it may be claimed again at once, or after a while. */
-export async function freeTask(parts: Parts, tx: Transaction, task: TaskRow, delayMs = 0): Promise<void> {
-  const runnableAtMs = delayMs > 0 ? parts.clock.now() + delayMs : null;
-  const status = runnableAtMs === null ? 'ready' : 'waiting';
-  await tx.tasks.update(task.id, { status, runnableAtMs, workerId: null, leasedAtMs: null, order: null });
+export async function freeTask(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload | null,
+  delayMs = 0,
+): Promise<void> {
+  const free = { workerId: null, leasedAtMs: null, order: null, neededBytes: null, roomFromMs: null };
+  const place =
+    delayMs > 0
+      ? ({ status: 'waiting', runnableAtMs: parts.steadyNow() + delayMs } as const)
+      : ({ status: 'ready', ...(await readyPlace(parts, tx, task, download)) } as const);
+  await tx.tasks.update(task.id, { ...free, ...place });
   tx.afterCommit(() => {
-    parts.leases.end(task.id);
-    if (runnableAtMs !== null) parts.waits.put(task.id, delayMs);
-    parts.wakeUps.wake();
+    parts.sessions.end(task.id);
+    parts.wake();
   });
+}
+
+/** It waits on, in the queue where it belongs now. */
+export async function moveTask(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload): Promise<void> {
+  await tx.tasks.update(task.id, await placeOf(parts, tx, download, task.kind));
+  tx.afterCommit(parts.wake);
+}
+
+/** What waited may be claimed from now on; for others than its home when `isForAll`. */
+export async function makeReady(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload | null,
+  isForAll = false,
+): Promise<void> {
+  const asked = isForAll && download !== null ? { ...download, homeWorkerId: null } : download;
+  const place = await readyPlace(parts, tx, task, asked);
+  await tx.tasks.update(task.id, { status: 'ready', neededBytes: null, roomFromMs: null, ...place });
+  tx.afterCommit(parts.wake);
+}
+
+async function readyPlace(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload | null,
+): Promise<Partial<Place>> {
+  if (download === null) return { runnableAtMs: null };
+  return placeOf(parts, tx, download, task.kind);
 }
 
 function schemeOf(link: string): string {

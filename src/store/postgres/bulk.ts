@@ -35,6 +35,13 @@ export function postgresBulk(run: RunQuery, types: ColumnTypes): Bulk {
       const { text, values } = asTable(table, key, keys);
       await run(`delete from ${quoted(table)} t using ${text} v(${key.map(quoted)}) where ${join(key)}`, values);
     },
+    async heads({ table, where, columns, groups, order, limit }) {
+      if (groups.length === 0) return [];
+      const { text, values } = asTable(table, columns, groups);
+      const some = `select t.* from ${quoted(table)} t where ${where} and ${join(columns)} order by ${order} limit ${limit}`;
+      const found = await run(`select h.* from ${text} v(${columns.map(quoted)}) cross join lateral (${some}) h`, values);
+      return found.rows;
+    },
   };
 }
 

@@ -27,6 +27,11 @@ export function eventRows(unit: Unit): EventRows {
         .execute();
       return rows.map(toEvent);
     },
+    async allAfter(sequence, limit) {
+      const db = await unit.tables('events');
+      const later = db.selectFrom('events').selectAll().where('sequence', '>', sequence);
+      return (await later.orderBy('sequence').limit(limit).execute()).map(toEvent);
+    },
     async ofDownload(downloadId) {
       const db = await unit.tables('events');
       const all = db.selectFrom('events').selectAll().where('downloadId', '=', downloadId);

@@ -1,5 +1,6 @@
-import type { Selectable } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { TaskRow, TaskRows } from '#core/store.ts';
+import type { Values } from '../engine.ts';
 import type { Schema } from '../schema.ts';
 import type { Unit } from '../unit.ts';
 import { chunksOf } from './chunks.ts';
@@ -14,6 +15,11 @@ export function taskRows(unit: Unit): TaskRows {
   function known(rows: Row[]): TaskRow[] {
     unit.tasks.learn(rows);
     return rows.map(toTask);
+  }
+
+  async function heads(where: string, columns: string[], groups: Values[], limit: number): Promise<TaskRow[]> {
+    await unit.tables('tasks');
+    return known((await unit.heads({ table: 'tasks', where, columns, groups, order, limit })) as Row[]);
   }
 
   async function ofDownloads(downloadIds: string[]): Promise<TaskRow[]> {
@@ -43,33 +49,46 @@ export function taskRows(unit: Unit): TaskRows {
     async eraseOf(downloadId) {
       return (await ofDownloads([downloadId])).find(({ kind }) => kind === 'erase') ?? null;
     },
-    async ready({ kind, workerId, schemes, limit, exceptHosts = [], exceptOwners = [] }) {
-      let ready = (await tasks())
-        .where('status', '=', 'ready')
-        .where('kind', '=', kind)
-        .where((e) => e.or([e('pinnedWorkerId', 'is', null), e('pinnedWorkerId', '=', workerId)]))
-        .where((e) =>
-          schemes.length > 0 ? e.or([e('scheme', 'is', null), e('scheme', 'in', schemes)]) : e('scheme', 'is', null),
-        );
-      if (exceptHosts.length > 0) ready = ready.where((e) => e.or([e('host', 'is', null), e('host', 'not in', exceptHosts)]));
-      if (exceptOwners.length > 0) ready = ready.where('ownerId', 'not in', exceptOwners);
-      return known(await ready.orderBy('priority', 'desc').orderBy('downloadId').limit(limit).execute());
+    async readyQueues() {
+      return skipThrough(unit, 'queue', sql`status = 'ready'`);
     },
-    async waitingOtherwise(reason, hosts, limit) {
-      if ('among' in hosts && hosts.among.length === 0) return [];
-      const waiting = (await unit.tables('tasks', 'downloads'))
-        .selectFrom('tasks')
-        .innerJoin('downloads', 'downloads.id', 'tasks.downloadId')
-        .select('downloads.id')
-        .where('tasks.status', '=', 'ready')
-        .where('tasks.kind', '=', 'fetch')
-        .where('downloads.state', '=', 'queued')
-        .where('downloads.reason', '!=', reason)
-        .limit(limit);
-      if ('among' in hosts) return idsOf(await waiting.where('tasks.host', 'in', hosts.among).execute());
-      if (hosts.notAmong.length === 0) return idsOf(await waiting.execute());
-      const others = waiting.where((e) => e.or([e('tasks.host', 'is', null), e('tasks.host', 'not in', hosts.notAmong)]));
-      return idsOf(await others.execute());
+    heads: (queues, limitEach) =>
+      heads(
+        "status = 'ready'",
+        ['queue'],
+        queues.map((queue) => [queue]),
+        limitEach,
+      ),
+    async fetching() {
+      const rows = await (await tasks())
+        .clearSelect()
+        .select((e) => ['workerId', 'ownerId', 'host', e.fn.countAll<number>().as('count')])
+        .where('status', '=', 'leased')
+        .where('kind', '=', 'fetch')
+        .groupBy(['workerId', 'ownerId', 'host'])
+        .execute();
+      return rows.map(({ workerId, count, ...row }) => ({ ...row, workerId: workerId ?? '', count: Number(count) }));
+    },
+    async leasedCounts() {
+      const rows = await (await tasks())
+        .clearSelect()
+        .select((e) => ['workerId', e.fn.countAll<number>().as('count')])
+        .where('status', '=', 'leased')
+        .groupBy('workerId')
+        .execute();
+      return rows.map(({ workerId, count }) => ({ workerId: workerId ?? '', count: Number(count) }));
+    },
+    async heldHosts() {
+      return skipThrough(unit, 'host', sql`status = 'held'`);
+    },
+    async heldHeads(host, limitEach) {
+      const queues = await skipThrough(unit, 'queue', sql`status = 'held' and host = ${host}`);
+      return heads(
+        "status = 'held'",
+        ['host', 'queue'],
+        queues.map((queue) => [host, queue]),
+        limitEach,
+      );
     },
     async leased() {
       return known(await (await tasks()).where('status', '=', 'leased').execute());
@@ -78,11 +97,20 @@ export function taskRows(unit: Unit): TaskRows {
       return known(await (await tasks()).where('status', '=', 'leased').where('workerId', '=', workerId).execute());
     },
     async due(nowMs, limit) {
-      const due = (await tasks()).where('status', '=', 'waiting').where('runnableAtMs', '<=', nowMs);
-      return known(await due.limit(limit).execute());
+      const due = (await tasks()).where('runnableAtMs', '<=', nowMs).orderBy('runnableAtMs').limit(limit);
+      return known(await due.execute());
+    },
+    async waitingForRoom(limit) {
+      return known(await (await tasks()).where('neededBytes', 'is not', null).orderBy('downloadId').limit(limit).execute());
+    },
+    async unclaimed(afterId, limit) {
+      const open = (await tasks()).where('id', '>', afterId).where('status', 'in', ['ready', 'held']);
+      return known(await open.orderBy('id').limit(limit).execute());
     },
     async pinned() {
-      return known(await (await tasks()).where('status', '=', 'ready').where('pinnedWorkerId', 'is not', null).execute());
+      // Only deliveries are pinned, and their queues lie side by side.
+      const ready = (await tasks()).where('status', '=', 'ready');
+      return known(await ready.where('queue', '>=', 'deliver @').where('queue', '<', 'deliver A').execute());
     },
     async insertMany(rows) {
       for (const row of rows) {
@@ -99,8 +127,19 @@ export function taskRows(unit: Unit): TaskRows {
   };
 }
 
-function idsOf(rows: { id: string }[]): string[] {
-  return rows.map(({ id }) => id);
+/** The first in a queue. */
+const order = '"priority" desc, "position", "downloadId"';
+
+/** The different values of a column in order, with one look into an index for each, however many rows have it. */
+async function skipThrough(unit: Unit, column: 'queue' | 'host', which: RawBuilder<unknown>): Promise<string[]> {
+  const db = await unit.tables('tasks');
+  const name = sql.ref(column);
+  const { rows } = await sql<{ value: string }>`with recursive found(value) as (
+      select min(${name}) from tasks where ${which}
+      union all
+      select (select min(${name}) from tasks where ${which} and ${name} > found.value) from found where found.value is not null
+    ) select value from found where value is not null`.execute(db);
+  return rows.map(({ value }) => value);
 }
 
 function toRow(task: TaskRow): Row {

@@ -3,11 +3,16 @@ import type { WorkerRecord, WorkerRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
 import type { Unit } from '../unit.ts';
 
+type Row = Selectable<Schema['workers']>;
+
 export function workerRows(unit: Unit): WorkerRows {
   return {
     async get(id) {
       const row = await unit.workers.get([id]);
       return row && toWorker(row);
+    },
+    async getMany(ids) {
+      return (await unit.workers.getMany(ids.map((id) => [id]))).map(toWorker);
     },
     async list() {
       const db = await unit.tables('workers');
@@ -16,10 +21,17 @@ export function workerRows(unit: Unit): WorkerRows {
       return rows.map(toWorker);
     },
     async put(worker) {
-      unit.workers.put({ ...worker, kinds: JSON.stringify(worker.kinds), schemes: JSON.stringify(worker.schemes) });
+      unit.workers.put(toColumns(worker) as Row);
     },
     async update(id, change) {
-      unit.workers.update([id], change);
+      unit.workers.update([id], toColumns(change));
+    },
+    async addBeats(heard) {
+      await unit.workers.getMany(heard.map(({ id }) => [id]));
+      for (const { id, seenAtMs } of heard) {
+        const row = await unit.workers.get([id]);
+        if (row) unit.workers.update([id], { beat: row.beat + 1, seenAtMs });
+      }
     },
     async remove(id) {
       unit.workers.remove([id]);
@@ -27,11 +39,16 @@ export function workerRows(unit: Unit): WorkerRows {
   };
 }
 
-function toWorker(row: Selectable<Schema['workers']>): WorkerRecord {
-  return {
-    ...row,
-    kinds: JSON.parse(row.kinds),
-    schemes: JSON.parse(row.schemes),
-    state: row.state as WorkerRecord['state'],
-  };
+const listColumns = ['kinds', 'schemes', 'labels'] as const;
+
+function toColumns(change: Partial<WorkerRecord>): Partial<Row> {
+  const columns: Record<string, unknown> = { ...change };
+  for (const name of listColumns) if (change[name]) columns[name] = JSON.stringify(change[name]);
+  return columns;
+}
+
+function toWorker(row: Row): WorkerRecord {
+  const worker: Record<string, unknown> = { ...row };
+  for (const name of listColumns) worker[name] = JSON.parse(row[name]);
+  return worker as WorkerRecord;
 }

@@ -26,5 +26,10 @@ export function sqliteBulk(prepare: (sql: string) => SqliteStatement): Bulk {
     async remove(table, key, keys) {
       runEach(`delete from ${quoted(table)} where ${where(key)}`, keys);
     },
+    async heads({ table, where: which, columns, groups, order, limit }) {
+      const some = `select * from ${quoted(table)} where ${which} and ${where(columns)} order by ${order} limit ?`;
+      const statement = prepare(some);
+      return groups.flatMap((group) => statement.all([...group, limit]) as Record<string, unknown>[]);
+    },
   };
 }

@@ -20,7 +20,7 @@ export function connectEngine(sqlite: DatabaseSync): Engine & { allow(access: Ac
 
   function prepare(sql: string): SqliteStatement {
     if (allowed === 'closed') throw new Error('a transaction was used after it ended');
-    if (allowed === 'read' && !/^(select|with)\b/i.test(sql)) throw new Error('a read may not change the database');
+    if (allowed === 'read' && !/^(select|with recursive)\b/i.test(sql)) throw new Error('a read may not change the database');
     const statement = statements.get(sql) ?? adapt(sqlite.prepare(sql));
     statements.delete(sql);
     statements.set(sql, statement);

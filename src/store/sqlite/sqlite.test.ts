@@ -104,7 +104,7 @@ test('a database from before there were limits is brought up to date, and its ta
   const { id } = await control.submit('anna', { link: 'https://files.example.org:8443/a', options: {} });
   await before.close();
   const old = new DatabaseSync(path);
-  old.exec(`alter table tasks drop column host; alter table users drop column limitBytesPerSecond;
+  old.exec(`drop index "tasksHeld"; alter table tasks drop column host; alter table users drop column limitBytesPerSecond;
     alter table users drop column maxActive; delete from migrations where name = '0002-limits'`);
   old.close();
   const after = await open(t, path);

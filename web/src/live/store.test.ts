@@ -33,6 +33,8 @@ function download(id: string, fields: Partial<Download> = {}): Download {
     checksum: null,
     connections: null,
     limitBytesPerSecond: null,
+    labels: [],
+    priority: 0,
     attempt: 1,
     failure: null,
     createdAtMs: 0,

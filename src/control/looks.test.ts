@@ -36,6 +36,7 @@ test('a look that nobody answers ends after 30 s, and whoever is at it hears so'
   await worker.report([{ claim }]);
   under.clock.advance(15_000);
   await assert.rejects(asked, { code: 'timed_out' });
+  await under.store.write(async () => {});
   assert.equal((await worker.report([{ claim }])).orders[0]?.order, 'drop');
   await worker.finish(claim, { kind: 'given_back', doneBytes: 0 });
   assert.deepEqual((await worker.report([{ claim }])).orders[0]?.order, 'lost');

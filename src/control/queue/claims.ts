@@ -1,0 +1,114 @@
+import type { Timer } from '#core/clock.ts';
+import type { Claim, ClaimRequest } from '#core/protocol.ts';
+import type { Parts } from '../parts.ts';
+import { serveAsks } from './schedule.ts';
+
+const maxWaitMs = 60_000;
+/** Workers that one transaction serves, so that others get their turn at the database. */
+const mostAtOnce = 64;
+
+/** A worker that waits for work. */
+type Ask = {
+  request: ClaimRequest;
+  /** Something may have come since it was looked for. */
+  isHungry: boolean;
+  /** A transaction looks for it just now, and may give it something. */
+  isServed: boolean;
+  isLeaving: boolean;
+  settle(claims: Claim[]): void;
+  fail(error: unknown): void;
+};
+
+/** All workers that wait for work at this replica. One transaction serves as many of them as there are. */
+export type Claims = {
+  /** Waits until there is work, the time is over, the signal is aborted, or we drain: then there is none. */
+  ask(request: ClaimRequest, signal: AbortSignal): Promise<Claim[]>;
+  /** There may be work now. */
+  wake(): void;
+  /** How often there may have been; what was looked at before the last time may be old. */
+  wakeCount(): number;
+};
+
+export function createClaims(parts: () => Parts): Claims {
+  const asks = new Set<Ask>();
+  let isServing = false;
+  let wakeCount = 0;
+
+  async function serve(): Promise<void> {
+    if (isServing) return;
+    isServing = true;
+    try {
+      for (let hungry = takeHungry(); hungry.length > 0; hungry = takeHungry()) await serveSome(hungry);
+    } finally {
+      isServing = false;
+    }
+  }
+
+  function takeHungry(): Ask[] {
+    const hungry = [...asks].filter((ask) => ask.isHungry).slice(0, mostAtOnce);
+    for (const ask of hungry) Object.assign(ask, { isHungry: false, isServed: true });
+    return hungry;
+  }
+
+  async function serveSome(hungry: Ask[]): Promise<void> {
+    try {
+      const served = await serveAsks(
+        parts(),
+        hungry.map(({ request }) => request),
+      );
+      hungry.forEach((ask, index) => {
+        const claims = served[index] ?? [];
+        ask.isServed = false;
+        if (claims instanceof Error) ask.fail(claims);
+        else if (claims.length > 0 || ask.request.waitMs <= 0 || ask.isLeaving || parts().isDraining) ask.settle(claims);
+      });
+    } catch (error) {
+      for (const ask of hungry) ask.fail(error);
+    }
+  }
+
+  return {
+    ask(request, signal) {
+      const { clock, isDraining } = parts();
+      if (signal.aborted || isDraining) return Promise.resolve([]);
+      return new Promise((resolve, reject) => {
+        let timer: Timer | null = null;
+        const end = () => {
+          asks.delete(ask);
+          timer?.cancel();
+          signal.removeEventListener('abort', leave);
+        };
+        const ask: Ask = {
+          request,
+          isHungry: true,
+          isServed: false,
+          isLeaving: false,
+          settle(claims) {
+            end();
+            resolve(claims);
+          },
+          fail(error) {
+            end();
+            reject(error);
+          },
+        };
+        const leave = () => {
+          // What the transaction gives must not be given to nobody.
+          if (ask.isServed) ask.isLeaving = true;
+          else ask.settle([]);
+        };
+        signal.addEventListener('abort', leave, { once: true });
+        if (request.waitMs > 0) timer = clock.setTimer(Math.min(request.waitMs, maxWaitMs), leave);
+        asks.add(ask);
+        void serve();
+      });
+    },
+    wake() {
+      wakeCount++;
+      if (parts().isDraining) for (const ask of [...asks]) if (!ask.isServed) ask.settle([]);
+      for (const ask of asks) ask.isHungry = true;
+      if (asks.size > 0) void serve();
+    },
+    wakeCount: () => wakeCount,
+  };
+}

@@ -1,0 +1,152 @@
+/** What a worker is told when it gets a task. */
+import type { DownloadOptions } from '#core/download.ts';
+import type { Failure } from '#core/errors.ts';
+import { noLimits } from '#core/limits.ts';
+import type { Promised } from '#core/listing.ts';
+import type { Claim, DestinationGrant, FetchedFile } from '#core/protocol.ts';
+import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
+import { changeState } from '../change.ts';
+import type { Settings } from '../control.ts';
+import { recallLook } from '../looks.ts';
+import type { Parts } from '../parts.ts';
+import { recallWish, secretsGone } from '../secrets-at-rest.ts';
+import { toHeld } from '../sessions.ts';
+import { handleFailure } from './failures.ts';
+import { dropTask } from './tasks.ts';
+
+/** Reads what many tasks need at once. */
+export async function prepareStart(tx: Transaction, tasks: TaskRow[]): Promise<void> {
+  await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+}
+
+/** The task is the worker's from now on. Empty when there is nothing to do about it after all. */
+export async function startTask(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  worker: WorkerRecord,
+  settings: Settings,
+): Promise<Claim[]> {
+  const { work, limitBytesPerSecond } = await prepare(parts, tx, task, worker, settings);
+  if (work === null) {
+    await dropTask(parts, tx, task);
+    return [];
+  }
+  const epoch = Math.max(task.epoch + 1, parts.firstEpoch);
+  const leased = { status: 'leased', epoch, workerId: worker.id, leasedAtMs: parts.clock.now() } as const;
+  await tx.tasks.update(task.id, { ...leased, runnableAtMs: null });
+  tx.afterCommit(() => parts.sessions.begin(toHeld({ ...task, ...leased }, limitBytesPerSecond)));
+  return [{ taskId: task.id, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
+}
+
+/** What a claim says beside the lease. */
+type Work = Claim extends infer Any ? (Any extends Claim ? Omit<Any, 'taskId' | 'epoch' | 'leaseSeconds'> : never) : never;
+
+type Prepared = { work: Work | null; limitBytesPerSecond: number | null };
+
+async function prepare(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  worker: WorkerRecord,
+  settings: Settings,
+): Promise<Prepared> {
+  if (task.ownerId === '') {
+    const look = await recallLook(parts, tx, task.downloadId);
+    const asked = look && { link: look.link, options: { request: look.request }, proxies: settings.proxies };
+    return { work: asked && { kind: 'probe', downloadId: null, mayList: true, ...asked }, limitBytesPerSecond: null };
+  }
+  if (task.kind === 'erase') return { work: await startErase(tx, task), limitBytesPerSecond: null };
+  const download = await tx.downloads.get(task.downloadId);
+  if (download === null) return { work: null, limitBytesPerSecond: null };
+  const limitBytesPerSecond = download.options.limitBytesPerSecond ?? null;
+  return { work: await start(parts, tx, task, download, worker, settings), limitBytesPerSecond };
+}
+
+async function start(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload,
+  worker: WorkerRecord,
+  settings: Settings,
+): Promise<Work | null> {
+  const data = { workerId: worker.id, workerName: worker.name };
+  const { id: downloadId } = download;
+  const wish = task.kind === 'deliver' ? null : await recallWish(parts, tx, download);
+  const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
+    return { link, options: { connections: settings.connections, ...options }, proxies: settings.proxies };
+  };
+  const startedAtMs = download.startedAtMs ?? parts.clock.now();
+  if (task.kind === 'probe') {
+    const message = `Worker ${worker.name} looks at the link.`;
+    const started = await changeState(
+      parts,
+      tx,
+      download,
+      'probe_started',
+      { phase: 'probe' },
+      { name: 'download.started', message, data },
+    );
+    return wish === null
+      ? giveUp(parts, tx, task, started, secretsGone(download))
+      : { kind: 'probe', downloadId, ...asked(wish), mayList: (await promisedOf(tx, downloadId)) === null };
+  }
+  if (task.kind === 'fetch') {
+    const message = `Worker ${worker.name} fetches it.`;
+    // Whatever another worker has of it is of no use from now on.
+    const fields = { phase: 'fetch', startedAtMs, homeWorkerId: worker.id } as const;
+    const happening = { name: 'download.started', message, data } as const;
+    const started = await changeState(parts, tx, download, 'fetch_started', fields, happening);
+    if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
+    const { ownerId, resolution } = download;
+    const promised = await promisedOf(tx, downloadId);
+    return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, limits: noLimits };
+  }
+  const destination = await tx.destinations.get(download.destinationId);
+  const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
+  const fields = { phase: 'deliver', startedAtMs } as const;
+  const started = await changeState(parts, tx, download, 'deliver_started', fields, {
+    name: 'download.delivering',
+    message,
+    data: { ...data, destinationId: download.destinationId },
+  });
+  if (destination === null || download.fetched === null) return giveUp(parts, tx, task, started, destinationGone);
+  return { kind: 'deliver', downloadId, files: filesToDeliver(download), destination: grant(destination) };
+}
+
+async function giveUp(parts: Parts, tx: Transaction, task: TaskRow, started: StoredDownload, failure: Failure): Promise<null> {
+  await handleFailure(parts, tx, task, started, failure, started.doneBytes);
+  // Its place is free for another one, which may be there already.
+  tx.afterCommit(parts.wake);
+  return null;
+}
+
+const destinationGone = {
+  code: 'not_writable',
+  message: 'Its destination is gone. Choose another one, then try again.',
+  retry: 'never',
+  retryAfterMs: null,
+} as const;
+
+/** null: no document lists it. */
+async function promisedOf(tx: Transaction, downloadId: string): Promise<Promised | null> {
+  const body = await tx.attachments.get(downloadId, 'promised');
+  return body === null ? null : JSON.parse(body);
+}
+
+/** The name may have been changed since the bytes came. */
+function filesToDeliver({ fetched, options: { name, folder } }: StoredDownload): FetchedFile[] {
+  const files = fetched?.files ?? [];
+  if (files.length > 1) return files;
+  return files.map((file) => ({ ...file, path: [...(folder === undefined ? [] : [folder]), name ?? file.path].join('/') }));
+}
+
+async function startErase(tx: Transaction, { downloadId, erase }: TaskRow): Promise<Work | null> {
+  const destination = erase && (await tx.destinations.get(erase.destinationId));
+  return destination && { kind: 'erase', downloadId, files: erase.files, destination: grant(destination) };
+}
+
+function grant({ id, kind, name, options }: DestinationRow): DestinationGrant {
+  return { id, kind, name, options };
+}
