@@ -1,5 +1,3 @@
-import type { Insertable } from 'kysely';
-
 /**
  * The tables as both engines have them. Ids are text, times are epoch milliseconds in `bigint`, truth values are 0 and 1,
  * everything that is never searched is JSON in text. Columns have the names of the fields they hold.
@@ -90,6 +88,8 @@ export type Schema = {
     kind: string;
     workerId: string;
     outcome: string;
+    stage: string | null;
+    message: string | null;
     startedAtMs: number;
     finishedAtMs: number;
   };
@@ -104,6 +104,7 @@ export type Schema = {
     data: string;
   };
   submissions: { ownerId: string; key: string; results: string; createdAtMs: number };
+  stageMemory: { kind: string; host: string; stage: string; atMs: number };
   totals: { ownerId: string; fetchedBytesTotal: number; completedTotal: number; failedTotal: number };
 };
 
@@ -133,15 +134,16 @@ type DownloadsTable = {
   /** When it left the list of live ones: removed, else finished. The history is sorted by it. */
   endedAtMs: number | null;
   priority: number;
+  climb: string | null;
   tries: number;
   bestBytes: number;
   position: number;
   queuedAtMs: number;
+  stopAtMs: number | null;
   homeWorkerId: string | null;
   fetched: string | null;
   delivered: string | null;
   isErased: number;
+  eraseAtMs: number | null;
   secrets: string;
 };
-
-export type NewRow<Table extends keyof Schema> = Insertable<Schema[Table]>;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Vitals } from '#core/protocol.ts';
 import { type NewEvent, noUserLimits, type Store, type StoredDownload, type TaskRow, type Transaction } from '#core/store.ts';
+import { modelStore } from './model-store.ts';
 import type { Scope } from './temp.ts';
 
 export type StoreUnderTest = {
@@ -12,6 +13,9 @@ export type StoreUnderTest = {
 };
 
 export function conformStore({ name, open }: StoreUnderTest): void {
+  test(`${name}: whatever is done row by row is there, as a plain map would have it`, async (t) =>
+    modelStore(await open(t), { task, download }));
+
   const check = (sentence: string, run: (store: Store) => Promise<void>) =>
     test(`${name}: ${sentence}`, async (t) => run(await open(t)));
 
@@ -97,6 +101,31 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       kept = tx;
     });
     await assert.rejects(async () => kept?.meta.put('key', 'value'));
+    await assert.rejects(async () => kept?.tasks.update('t1', { priority: 1 }));
+    await assert.rejects(async () => kept?.downloads.get('a'));
+  });
+
+  check('a read that changes a row of its own is refused', async (store) => {
+    await store.write((tx) => tx.tasks.insertMany([task('t1')]));
+    await assert.rejects(store.read((tx) => tx.tasks.update('t1', { priority: 9 })));
+    assert.deepEqual(await store.read((tx) => tx.tasks.get('t1')), task('t1'));
+  });
+
+  check('a transaction sees its own changes, row by row and in every list', async (store) => {
+    await store.write((tx) => tx.tasks.insertMany([task('t1'), task('t2', { downloadId: '2' })]));
+    await store.write(async (tx) => {
+      await tx.tasks.update('t1', { status: 'leased', workerId: 'w1' });
+      assert.equal((await tx.tasks.get('t1'))?.workerId, 'w1');
+      assert.equal((await tx.tasks.leasedBy('w1')).length, 1);
+      assert.equal((await tx.tasks.ofDownloads(['1', '2', '3'])).length, 2);
+      await tx.tasks.remove('t2');
+      assert.equal(await tx.tasks.ofDownload('2'), null);
+      await tx.tasks.insertMany([task('t2', { downloadId: '2', kind: 'deliver' }), task('t3', { downloadId: '3' })]);
+      assert.equal((await tx.tasks.ofDownload('2'))?.kind, 'deliver');
+      assert.equal((await tx.tasks.ofDownload('3'))?.id, 't3');
+      assert.deepEqual((await tx.tasks.getMany(['t1', 't2', 't3', 't4'])).map(({ id }) => id).sort(), ['t1', 't2', 't3']);
+    });
+    assert.equal((await store.read((tx) => tx.tasks.get('t2')))?.kind, 'deliver');
   });
 
   check('hooks run after the commit, in its order, before the promise resolves', async (store) => {
@@ -290,6 +319,31 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.equal(await page({ limit: 1 }), '4');
   });
 
+  check('text is ordered by its bytes, and any text is kept', async (store) => {
+    const ids = ['-1', '1', 'B', 'Z', 'a', 'b', 'é', '\u{1F600}'];
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany(ids.toReversed().map((id) => download(id)));
+      await tx.downloads.update('a', { name: 'zero \0 byte' });
+    });
+    await store.read(async (tx) => {
+      const page = async (after?: string) => {
+        const query = { ownerId: 'anna', of: 'list', limit: 10, ...(after && { after: { id: after, endedAtMs: 0 } }) } as const;
+        return (await tx.downloads.page(query)).map((row) => row.id);
+      };
+      assert.deepEqual(await page(), ids.toReversed());
+      assert.deepEqual(await page('a'), ['Z', 'B', '1', '-1']);
+      assert.match((await tx.downloads.get('a'))?.name ?? '', /^zero . byte$/s);
+    });
+  });
+
+  check('lists that are empty find nothing', async (store) => {
+    await store.write((tx) => tx.downloads.insertMany([download('a')]));
+    await store.read(async (tx) => {
+      assert.deepEqual(await tx.downloads.getMany([]), []);
+      assert.deepEqual(await tx.downloads.page({ ownerId: 'anna', of: 'list', states: [], limit: 10 }), []);
+    });
+  });
+
   check('counts are by state, of those not removed', async (store) => {
     await store.write((tx) =>
       tx.downloads.insertMany([
@@ -469,7 +523,16 @@ export function conformStore({ name, open }: StoreUnderTest): void {
   });
 
   check('an attempt is written once and goes with its download', async (store) => {
-    const attempt = { taskId: 't1', epoch: 1, downloadId: 'a', kind: 'fetch', workerId: 'w1', outcome: 'fetched' } as const;
+    const attempt = {
+      taskId: 't1',
+      epoch: 1,
+      downloadId: 'a',
+      kind: 'fetch',
+      workerId: 'w1',
+      outcome: 'fetched',
+      stage: 'As asked',
+      message: null,
+    } as const;
     const row = { ...attempt, startedAtMs: 1, finishedAtMs: 2 };
     await store.write((tx) => tx.attempts.insert(row));
     await assert.rejects(store.write((tx) => tx.attempts.insert(row)));
@@ -483,7 +546,15 @@ export function conformStore({ name, open }: StoreUnderTest): void {
   });
 
   check('attempts of downloads that are gone are forgotten by age', async (store) => {
-    const attempt = { epoch: 1, kind: 'erase', workerId: 'w1', outcome: 'erased', startedAtMs: 1 } as const;
+    const attempt = {
+      epoch: 1,
+      kind: 'erase',
+      workerId: 'w1',
+      outcome: 'erased',
+      stage: null,
+      message: null,
+      startedAtMs: 1,
+    } as const;
     await store.write(async (tx) => {
       await tx.downloads.insertMany([download('a')]);
       await tx.attempts.insert({ ...attempt, taskId: 't1', downloadId: 'a', finishedAtMs: 1 });
@@ -588,6 +659,66 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 2 ** 40 + 1, completedTotal: 1, failedTotal: 2 });
     });
   });
+
+  check('only what is fetched beyond its hours is to stop', async (store) => {
+    await store.write(async (tx) => {
+      const fetching = { state: 'active', phase: 'fetch', stopAtMs: 10 } as const;
+      await tx.downloads.insertMany([
+        download('a', fetching),
+        download('b', { ...fetching, stopAtMs: 11 }),
+        download('c', { ...fetching, phase: 'deliver' }),
+        download('d', { stopAtMs: 5 }),
+        download('e', { ...fetching, stopAtMs: null }),
+      ]);
+      assert.deepEqual(
+        (await tx.downloads.toStop(10, 5)).map(({ id }) => id),
+        ['a'],
+      );
+      assert.equal((await tx.downloads.toStop(11, 1)).length, 1);
+      await tx.downloads.update('a', { stopAtMs: 12 });
+      assert.equal((await tx.downloads.toStop(10, 5)).length, 0);
+    });
+  });
+
+  check('the trash is a part of the history, and gives up what is due, the oldest first', async (store) => {
+    await store.write(async (tx) => {
+      const removed = { state: 'completed', finishedAtMs: 1, removedAtMs: 2 } as const;
+      await tx.downloads.insertMany([
+        download('a', { ...removed, eraseAtMs: 20 }),
+        download('b', { ...removed, eraseAtMs: 10 }),
+        download('c', removed),
+        download('d', { ...removed, eraseAtMs: 21 }),
+      ]);
+      const page = await tx.downloads.page({ ownerId: 'anna', of: 'history', isTrash: true, limit: 9 });
+      assert.deepEqual(
+        page.map(({ id }) => id),
+        ['d', 'b', 'a'],
+      );
+      const due = await tx.downloads.toErase(20, 9);
+      assert.deepEqual(
+        due.map(({ id }) => id),
+        ['b', 'a'],
+      );
+      assert.equal((await tx.downloads.toErase(20, 1)).length, 1);
+      await tx.downloads.update('b', { eraseAtMs: null, isErased: true });
+      assert.equal((await tx.downloads.toErase(20, 9)).length, 1);
+    });
+  });
+
+  check('what worked for a host is remembered by kind and host, replaced, and forgotten by age', async (store) => {
+    await store.write(async (tx) => {
+      const row = { kind: 'http', host: 'a.example', stage: 'Browser', atMs: 2 ** 41 };
+      await tx.stageMemory.put(row);
+      await tx.stageMemory.put({ ...row, kind: 'ftp', stage: 'Slow', atMs: 5 });
+      await tx.stageMemory.put({ ...row, stage: 'Phone' });
+      assert.deepEqual(await tx.stageMemory.get('http', 'a.example'), { ...row, stage: 'Phone' });
+      assert.equal(await tx.stageMemory.get('http', 'b.example'), null);
+      assert.equal(await tx.stageMemory.removeBefore(6), 1);
+      assert.equal(await tx.stageMemory.get('ftp', 'a.example'), null);
+      await tx.stageMemory.remove('http', 'a.example');
+      assert.equal(await tx.stageMemory.get('http', 'a.example'), null);
+    });
+  });
 }
 
 async function putPair(tx: Transaction, value: number): Promise<void> {
@@ -598,6 +729,8 @@ async function putPair(tx: Transaction, value: number): Promise<void> {
 function user(id: string, name: string) {
   return { id, name, role: 'admin' as const, passwordHash: 'hash', createdAtMs: 1, ...noUserLimits };
 }
+
+export { download as sampleDownload, task as sampleTask };
 
 function download(id: string, change: Partial<StoredDownload> = {}): StoredDownload {
   return {
@@ -622,14 +755,17 @@ function download(id: string, change: Partial<StoredDownload> = {}): StoredDownl
     finishedAtMs: null,
     removedAtMs: null,
     priority: 0,
+    climb: null,
     tries: 0,
     bestBytes: 0,
     position: 0,
     queuedAtMs: 1,
+    stopAtMs: null,
     homeWorkerId: null,
     fetched: null,
     delivered: null,
     isErased: false,
+    eraseAtMs: null,
     secrets: 'none',
     ...change,
   };

@@ -179,6 +179,7 @@ export const messages = {
   'event.restored': 'Brought back',
   'event.resumed': 'Resumed',
   'event.retry_scheduled': 'Will be tried again',
+  'event.stage_changed': 'Another stage',
   'event.started': 'Started',
   'event.verified': 'Verified',
 
@@ -204,6 +205,7 @@ export const messages = {
   'failure.server_error': 'server error',
   'failure.stalled': 'no data came',
   'failure.task_lost': 'worker lost',
+  'failure.store_unavailable': 'database away',
   'failure.timed_out': 'no answer',
   'failure.tls_failed': 'not secure',
   'failure.too_large': 'too large',

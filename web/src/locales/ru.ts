@@ -183,6 +183,7 @@ export const messages: Record<keyof typeof english, string> = {
   'event.restored': 'Возвращена',
   'event.resumed': 'Продолжена',
   'event.retry_scheduled': 'Назначена новая попытка',
+  'event.stage_changed': 'Другая ступень',
   'event.started': 'Начата',
   'event.verified': 'Проверена',
 
@@ -208,6 +209,7 @@ export const messages: Record<keyof typeof english, string> = {
   'failure.server_error': 'ошибка сервера',
   'failure.stalled': 'данные не идут',
   'failure.task_lost': 'исполнитель пропал',
+  'failure.store_unavailable': 'база данных недоступна',
   'failure.timed_out': 'нет ответа',
   'failure.tls_failed': 'небезопасно',
   'failure.too_large': 'слишком большой',
