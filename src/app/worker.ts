@@ -29,7 +29,8 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
   const identityParts = { files, random, secrets: createSecrets() };
   const identity = await untilAnswered(wanted.signal, () => openIdentity(identityParts, data, options));
   if (identity === null) return 0;
-  warnOfPlainHttp(identity.origin);
+  const warning = plainHttpWarning(identity.origin);
+  if (warning !== null) log(warning);
 
   const { parts, close } = createWorkerParts(
     { scratchFolder, netAllow, keepFreeBytes, preallocate },
@@ -85,12 +86,10 @@ function pause(waitMs: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Whoever listens on the way to a server far off reads the key and what downloads are asked with. */
-function warnOfPlainHttp(origin: string): void {
+export function plainHttpWarning(origin: string): string | null {
   const { protocol, hostname } = new URL(origin);
   const address = hostname.replace(/^\[|\]$/g, '');
   const isNear = hostname === 'localhost' || (isIP(address) !== 0 && refusedRangeOf(address) !== null);
-  if (protocol === 'https:' || isNear) return;
-  log(
-    `${origin} is not encrypted: whoever listens on the way can read the worker's key. Use https:// outside your own network.`,
-  );
+  if (protocol === 'https:' || isNear) return null;
+  return `${origin} is not encrypted: whoever listens on the way can read the worker's key. Use https:// outside your own network.`;
 }
