@@ -26,8 +26,9 @@ const mostTasks = 256;
 type Asker = { worker: WorkerRecord; room: Record<TaskKind, number>; claims: Claim[] };
 
 /** For each request its claims; an error for one of a worker that has to register. */
-export async function serveAsks(parts: Parts, requests: ClaimRequest[]): Promise<(Claim[] | FlotillaError)[]> {
+export async function serveAsks(parts: Parts, take: () => ClaimRequest[]): Promise<(Claim[] | FlotillaError)[]> {
   const served = await parts.store.write(async (tx) => {
+    const requests = take();
     await tx.workers.getMany(requests.map(({ workerId }) => workerId));
     const found = new Map<ClaimRequest, Asker | FlotillaError>();
     for (const request of requests) found.set(request, await askerOf(parts, tx, request));
@@ -38,9 +39,10 @@ export async function serveAsks(parts: Parts, requests: ClaimRequest[]): Promise
     const round = await startRound(parts, tx, askers, settings);
     for (const kind of kindOrder) await handOut(round, kind);
     await tx.shares.putMany([...round.fairness.values()].flatMap((one) => one.changed()));
-    return { found, settings };
+    return { requests, found, settings };
   });
-  return Promise.all(requests.map((request) => withLimits(parts, served.settings, served.found.get(request))));
+  const { requests, found, settings } = served;
+  return Promise.all(requests.map((request) => withLimits(parts, settings, found.get(request))));
 }
 
 async function askerOf(parts: Parts, tx: Transaction, { workerId, room }: ClaimRequest): Promise<Asker | FlotillaError> {
