@@ -24,12 +24,14 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   addDownload: { url: 'https://example.org/file.iso' },
   addMany: { links: [{ url: 'https://example.org/file.iso' }] },
   deleteDownloads: { ids: [] },
+  actOnDownloads: { action: 'pause', ids: [] },
   changeDownload: { name: 'other' },
   probeLink: { url: 'https://example.org/file.iso' },
   addDestination: { kind: 'local', name: 'other', options: {} },
   changeDestination: { kind: 'local', name: 'Downloads', options: {}, isDefault: true },
   testDestination: { kind: 'local', name: 'other', options: {} },
   changeSettings: { connections: 5 },
+  checkStages: { url: 'https://example.org/file.iso' },
   changeUserLimits: { maxActive: 64 },
   addToken: { name: 'other', scopes: ['downloads:read'] },
   inviteWorker: {},
@@ -110,7 +112,8 @@ for (const name of Object.keys(routes) as RouteName[]) {
     else if (/^\/downloads\/\{id\}/.test(routes[name].path)) assert.equal(status, 404);
     // But for the one that `ask` has added, which stands as it was added.
     const [added, ...others] = await owned();
-    assert.deepEqual(others, before);
+    // A page holds so many; the oldest one may have made room for the new one.
+    assert.deepEqual(others, before.slice(0, 499));
     assert.deepEqual([added?.name, added?.removedAtMs], ['a', null]);
     // A worker may have begun with it.
     assert.ok(added?.state === 'queued' || added?.state === 'active');

@@ -50,7 +50,7 @@ function operation(operationId: string, route: Route): Json {
       ...parameters('header', route.headers),
       ...(route.answer === 'file' ? rangeParameters : []),
     ],
-    ...(route.body && { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body) } } } }),
+    ...(route.body && { requestBody: requestBody(route.body) }),
     responses: { ...answers(route), default: problemRef },
   };
 }
@@ -58,6 +58,10 @@ function operation(operationId: string, route: Route): Json {
 function security({ access }: Route): Json[] {
   if (access === 'public') return [];
   return access === 'worker' ? [{ workerKey: [] }] : [{ session: [] }, { token: [] }];
+}
+
+function requestBody(body: z.ZodType): Json {
+  return { required: !body.safeParse(undefined).success, content: { 'application/json': { schema: schemaOf(body) } } };
 }
 
 const rangeParameters = ['range', 'if-range', 'if-none-match'].map((name) => {

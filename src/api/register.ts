@@ -28,7 +28,7 @@ function registerRoute(app: FastifyInstance, registers: Registers, route: Route,
     method: route.method === 'GET' && route.answer !== 'stream' ? ['GET', 'HEAD'] : route.method,
     exposeHeadRoute: false,
     url: pathPattern(route),
-    ...(route.mostBodyBytes !== undefined && { bodyLimit: route.mostBodyBytes }),
+    ...(route.bodyLimitBytes !== undefined && { bodyLimit: route.bodyLimitBytes }),
     // Before the body is read: a stranger sends us no 4 MiB.
     onRequest: async (request) => {
       request.actor = await actorOf(registers, request);

@@ -6,6 +6,7 @@ export const eventNames = [
   'download.paused',
   'download.resumed',
   'download.retry_scheduled',
+  'download.stage_changed',
   'download.fetched',
   'download.verified',
   'download.delivering',

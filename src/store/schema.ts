@@ -86,6 +86,8 @@ export type Schema = {
     kind: string;
     workerId: string;
     outcome: string;
+    stage: string | null;
+    message: string | null;
     startedAtMs: number;
     finishedAtMs: number;
   };
@@ -100,6 +102,7 @@ export type Schema = {
     data: string;
   };
   submissions: { ownerId: string; key: string; results: string; createdAtMs: number };
+  stageMemory: { kind: string; host: string; stage: string; atMs: number };
   totals: { ownerId: string; fetchedBytesTotal: number; completedTotal: number; failedTotal: number };
 };
 
@@ -129,13 +132,16 @@ type DownloadsTable = {
   /** When it left the list of live ones: removed, else finished. The history is sorted by it. */
   endedAtMs: number | null;
   priority: number;
+  climb: string | null;
   tries: number;
   bestBytes: number;
   position: number;
   queuedAtMs: number;
+  stopAtMs: number | null;
   homeWorkerId: string | null;
   fetched: string | null;
   delivered: string | null;
   isErased: number;
+  eraseAtMs: number | null;
   secrets: string;
 };

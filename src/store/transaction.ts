@@ -8,6 +8,7 @@ import { eventRows } from './rows/events.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
 import { shareRows } from './rows/shares.ts';
+import { stageMemoryRows } from './rows/stage-memory.ts';
 import { taskRows } from './rows/tasks.ts';
 import { workerKeyRows } from './rows/worker-keys.ts';
 import { workerRows } from './rows/workers.ts';
@@ -41,6 +42,7 @@ export async function runJob<T>(
     events: eventRows(unit),
     submissions: submissionRows(db),
     totals: totalRows(unit),
+    stageMemory: stageMemoryRows(unit),
     afterCommit,
   };
   try {

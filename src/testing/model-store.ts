@@ -20,7 +20,14 @@ type Model = Rows & { at(name: number | string): string };
 type Step = (tx: Transaction, model: Model) => Promise<void>;
 
 const noTotals: Totals = { fetchedBytesTotal: 0, completedTotal: 0, failedTotal: 0 };
-const sampleAttempt = { kind: 'fetch', workerId: 'w1', outcome: 'fetched', startedAtMs: 1 } as const;
+const sampleAttempt = {
+  kind: 'fetch',
+  workerId: 'w1',
+  outcome: 'fetched',
+  stage: null,
+  message: null,
+  startedAtMs: 1,
+} as const;
 
 export async function modelStore(store: Store, samples: Samples): Promise<void> {
   let run = 0;

@@ -13,8 +13,8 @@ export type Route = {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
-  /** Of its JSON, when that may be more than of the others. */
-  mostBodyBytes?: number;
+  /** Where the usual 4 MiB are too little. */
+  bodyLimitBytes?: number;
   headers?: z.ZodObject;
   /** The good answer. `file` is bytes with ranges, `stream` is server-sent events, null has no body. */
   status: 200 | 201 | 202 | 204;
@@ -23,7 +23,7 @@ export type Route = {
 
 const id = z.object({ id: z.string() });
 const withId = { params: id } as const;
-const removal = z.object({ files: z.enum(['true', 'false']).optional().describe('Delivered files go too.') });
+const removal = z.object({ files: shape.removal.optional() });
 const idempotency = z.object({
   'idempotency-key': z.string().min(1).max(200).optional().describe('The same key within 24 h gets the same download.'),
 });
@@ -68,6 +68,7 @@ export const routes = {
     access: 'downloads:write',
     headers: idempotency,
     body: shape.addMany,
+    bodyLimitBytes: 32 * 1024 * 1024,
     status: 201,
     answer: shape.addManyResult,
   },
@@ -88,6 +89,15 @@ export const routes = {
     body: shape.selection,
     status: 200,
     answer: shape.bulkResult,
+  },
+  actOnDownloads: {
+    method: 'POST',
+    path: '/downloads/actions',
+    summary: 'Pause, resume, retry, cancel, remove or restore many downloads',
+    access: 'downloads:write',
+    body: shape.bulkAction,
+    status: 200,
+    answer: shape.bulkCounts,
   },
   getDownload: {
     method: 'GET',
@@ -139,9 +149,10 @@ export const routes = {
   retryDownload: {
     method: 'POST',
     path: '/downloads/{id}/retry',
-    summary: 'Try a failed or cancelled one again',
+    summary: 'Try a failed, cancelled or waiting one again, perhaps from a stage or with changes',
     access: 'downloads:write',
     ...withId,
+    body: shape.retryDownload.optional(),
     status: 200,
     answer: shape.download,
   },
@@ -190,6 +201,15 @@ export const routes = {
     status: 200,
     answer: z.array(shape.event),
   },
+  listAttempts: {
+    method: 'GET',
+    path: '/downloads/{id}/attempts',
+    summary: 'What was tried for a download, oldest first',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: z.array(shape.attempt),
+  },
   getPieces: {
     method: 'GET',
     path: '/downloads/{id}/pieces',
@@ -214,15 +234,16 @@ export const routes = {
     path: '/history',
     summary: 'Finished and removed downloads, newest first',
     access: 'downloads:read',
-    query: shape.listQuery,
+    query: shape.historyQuery,
     status: 200,
     answer: shape.downloadPage,
   },
   clearHistory: {
     method: 'DELETE',
     path: '/history',
-    summary: 'Forget finished and removed downloads; files stay',
+    summary: 'Forget finished and removed downloads; files and the trash stay',
     access: 'downloads:write',
+    query: shape.listQuery.pick({ state: true, q: true }),
     status: 200,
     answer: z.object({ removed: z.int() }),
   },
@@ -299,6 +320,15 @@ export const routes = {
     body: shape.settings.partial(),
     status: 200,
     answer: shape.settingsView,
+  },
+  checkStages: {
+    method: 'POST',
+    path: '/settings/stages/check',
+    summary: 'Which stages a link would climb; nothing is asked for',
+    access: 'settings:write',
+    body: z.strictObject({ url: z.string().max(8192) }),
+    status: 200,
+    answer: shape.ladder,
   },
 
   listUsers: {
@@ -406,7 +436,7 @@ export const routes = {
     summary: 'A worker tells how far it is, and hears what to give up',
     access: 'worker',
     body: fleet.reportRequest,
-    mostBodyBytes: fleet.mostReportBytes,
+    bodyLimitBytes: fleet.mostReportBytes,
     status: 200,
     answer: fleet.reportAnswer,
   },
@@ -425,7 +455,7 @@ export const routes = {
     summary: 'A worker tells how a task ended; the same again changes nothing',
     access: 'worker',
     body: fleet.finishRequest,
-    mostBodyBytes: fleet.mostFinishBytes,
+    bodyLimitBytes: fleet.mostFinishBytes,
     status: 204,
     answer: null,
   },

@@ -167,7 +167,16 @@ test('a job takes as many statements for fifty rows as for five', async (t) => {
   const proxy = await proxyPostgres(t, await server.newDatabase());
   const store = await open(t, proxy.url);
   const event = { name: 'download.started', atMs: 1, ownerId: 'anna', message: 'Begun.', data: {} } as const;
-  const attempt = { epoch: 1, kind: 'fetch', workerId: 'w1', outcome: 'fetched', startedAtMs: 1, finishedAtMs: 2 } as const;
+  const attempt = {
+    epoch: 1,
+    kind: 'fetch',
+    workerId: 'w1',
+    outcome: 'fetched',
+    stage: null,
+    message: null,
+    startedAtMs: 1,
+    finishedAtMs: 2,
+  } as const;
 
   async function statementsFor(count: number): Promise<number> {
     const ids = Array.from({ length: count }, (_, index) => `${count}-${index}`);

@@ -45,6 +45,17 @@ export function downloadRows(unit: Unit): DownloadRows {
         .executeTakeFirstOrThrow();
       return Number(row.count);
     },
+    async toStop(nowMs, limit) {
+      const db = await unit.tables('downloads');
+      const due = db.selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
+      const rows = await due.where('state', '=', 'active').where('phase', '=', 'fetch').limit(limit).execute();
+      return rows.map(toDownload);
+    },
+    async toErase(nowMs, limit) {
+      const db = await unit.tables('downloads');
+      const due = db.selectFrom('downloads').selectAll().where('eraseAtMs', '<=', nowMs);
+      return (await due.orderBy('eraseAtMs').limit(limit).execute()).map(toDownload);
+    },
     async insertMany(downloads) {
       for (const download of downloads) unit.downloads.insert(toRow(download));
     },
@@ -89,9 +100,10 @@ function historyPage(db: Db, query: DownloadQuery): Selection {
   return page.orderBy('endedAtMs', 'desc').orderBy('id', 'desc');
 }
 
-function matching(db: Db, { ownerId, states, kind, q }: DownloadQuery): Selection {
+function matching(db: Db, { ownerId, states, kind, q, isTrash }: DownloadQuery): Selection {
   let rows = db.selectFrom('downloads').selectAll().where('ownerId', '=', ownerId);
   if (states) rows = rows.where('state', 'in', [...states]);
+  if (isTrash) rows = rows.where('eraseAtMs', 'is not', null);
   if (kind !== undefined) rows = rows.where('kind', '=', kind);
   if (q !== undefined && q !== '') {
     const part = `%${q.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
@@ -111,7 +123,7 @@ function derive(row: Pick<Row, (typeof derivedFrom)[number]>): Pick<Row, 'search
   };
 }
 
-const jsonColumns = ['options', 'resolution', 'failure', 'fetched', 'delivered'] as const;
+const jsonColumns = ['options', 'resolution', 'failure', 'climb', 'fetched', 'delivered'] as const;
 
 function toRow(download: StoredDownload): Row {
   return { ...(toColumns(download) as Row), ...derive(download) };
