@@ -5,6 +5,8 @@ import type { Schema } from './schema.ts';
 
 /** The tables a job works on row by row, with the columns of their keys. */
 const keysOfHotTables = {
+  meta: ['key'],
+  destinations: ['id'],
   workers: ['id'],
   downloads: ['id'],
   attachments: ['downloadId', 'kind'],

@@ -1,35 +1,34 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { DestinationRow, DestinationRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 
-export function destinationRows(db: Kysely<Pick<Schema, 'destinations'>>): DestinationRows {
+export function destinationRows(unit: Unit): DestinationRows {
   return {
     async get(id) {
-      const row = await db.selectFrom('destinations').selectAll().where('id', '=', id).executeTakeFirst();
-      return row ? toDestination(row) : null;
+      const row = await unit.destinations.get([id]);
+      return row && toDestination(row);
     },
     async getDefault() {
+      const db = await unit.tables('destinations');
       const row = await db.selectFrom('destinations').selectAll().where('isDefault', '=', 1).executeTakeFirst();
       return row ? toDestination(row) : null;
     },
     async list() {
+      const db = await unit.tables('destinations');
       return (await db.selectFrom('destinations').selectAll().orderBy('id').execute()).map(toDestination);
     },
-    async put({ id, ...destination }) {
-      if (destination.isDefault) await db.updateTable('destinations').set({ isDefault: 0 }).execute();
-      const columns = {
-        ...destination,
-        options: JSON.stringify(destination.options),
-        isDefault: destination.isDefault ? 1 : 0,
-      };
-      await db
-        .insertInto('destinations')
-        .values({ id, ...columns })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet(columns))
-        .execute();
+    async put(destination) {
+      if (destination.isDefault) {
+        const db = await unit.tables('destinations');
+        await db.updateTable('destinations').set({ isDefault: 0 }).execute();
+        unit.destinations.forget();
+      }
+      const { options, isDefault } = destination;
+      unit.destinations.put({ ...destination, options: JSON.stringify(options), isDefault: isDefault ? 1 : 0 });
     },
     async remove(id) {
-      await db.deleteFrom('destinations').where('id', '=', id).execute();
+      unit.destinations.remove([id]);
     },
   };
 }

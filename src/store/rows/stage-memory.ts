@@ -4,7 +4,8 @@ import type { Unit } from '../unit.ts';
 export function stageMemoryRows(unit: Unit): StageMemoryRows {
   return {
     async get(kind, host) {
-      const row = await unit.stageMemory.get([kind, host]);
+      const alike = () => unit.tasks.known().flatMap((task) => (task.host === null ? [] : [[kind, task.host]]));
+      const row = await unit.stageMemory.get([kind, host], alike);
       return row && { ...row };
     },
     async put(row) {
