@@ -42,7 +42,7 @@ export async function runJob<T>(
     events: eventRows(unit),
     submissions: submissionRows(db),
     totals: totalRows(unit),
-    stageMemory: stageMemoryRows(db),
+    stageMemory: stageMemoryRows(unit),
     afterCommit,
   };
   try {

@@ -17,6 +17,7 @@ const keysOfHotTables = {
   events: ['sequence'],
   counters: ['name'],
   totals: ['ownerId'],
+  stageMemory: ['kind', 'host'],
 } as const satisfies { [Table in keyof Schema]?: readonly (keyof Schema[Table])[] };
 
 type HotTable = keyof typeof keysOfHotTables;

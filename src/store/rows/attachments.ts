@@ -4,7 +4,8 @@ import type { Unit } from '../unit.ts';
 export function attachmentRows(unit: Unit): AttachmentRows {
   return {
     async get(downloadId, kind) {
-      return (await unit.attachments.get([downloadId, kind]))?.body ?? null;
+      const alike = () => unit.downloads.known().map(({ id }) => [id, kind]);
+      return (await unit.attachments.get([downloadId, kind], alike))?.body ?? null;
     },
     async getMany(downloadIds, kind) {
       const rows = await unit.attachments.getMany(downloadIds.map((downloadId) => [downloadId, kind]));
