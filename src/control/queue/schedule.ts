@@ -83,11 +83,20 @@ async function startRound(parts: Parts, tx: Transaction, askers: Asker[], settin
   const fetching = await tx.tasks.fetching();
   // Made use of after the commit, when what is begun here is in it.
   tx.afterCommit(() => parts.crowds.see(fetching));
+  for (const asker of askers) keepToMost(asker, fetching);
   const accounts = new Set(queues.map(({ kind, ownerId }) => accountOf(kind, ownerId)));
   for (const kind of sharedKinds) accounts.add(accountOf(kind));
   const shares = await tx.shares.getMany([...accounts]);
   const fairness = new Map(sharedKinds.map((kind) => [kind, createFairness(kind, shares, users)]));
   return { parts, tx, settings, askers, queues, crowd: createCrowd(fetching, users, settings), fairness, fetching };
+}
+
+/** An admin may want fewer downloads of a worker than it has room for. */
+function keepToMost({ worker, room }: Asker, fetching: Fetching[]): void {
+  if (worker.maxFetches === null) return;
+  const own = fetching.filter(({ workerId }) => workerId === worker.id);
+  const running = own.reduce((sum, { count }) => sum + count, 0);
+  room.fetch = Math.min(room.fetch, Math.max(0, worker.maxFetches - running));
 }
 
 async function handOut(round: Round, kind: TaskKind): Promise<void> {
