@@ -101,6 +101,9 @@ const accessStatus: Record<AccessErrorCode, number> = {
   claim_locked: 403,
   already_claimed: 409,
   password_weak: 422,
+  join_key_wrong: 403,
+  join_key_used: 403,
+  join_key_expired: 403,
 };
 
 const fastifyProblems: Record<string, () => Problem> = {

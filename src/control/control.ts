@@ -184,6 +184,8 @@ export interface Control extends ControlPlane {
   changeUserLimits(id: string, change: Partial<UserLimits>): Promise<LimitedUser>;
 
   workers(): Promise<WorkerRow[]>;
+  /** Revokes its key and forgets it; what it does goes back at once. Throws `not_found`, and `refused` for one inside a server. */
+  removeWorker(id: string): Promise<void>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;
 
   /** Ends expired leases, wakes due retries, forgets old idempotency keys. Idempotent; called each second. */

@@ -11,6 +11,7 @@ import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { createFinishes } from './finish.ts';
+import { removeWorker } from './fleet.ts';
 import { clearHistory, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createCrowds } from './limits.ts';
@@ -157,6 +158,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
+    removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
 
     sweep,

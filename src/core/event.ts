@@ -21,6 +21,7 @@ export const eventNames = [
   'worker.registered',
   'worker.online',
   'worker.lost',
+  'worker.removed',
   'user.created',
   'settings.changed',
   'destination.changed',

@@ -28,6 +28,7 @@ export interface Transaction {
   readonly tokens: TokenRows;
   readonly destinations: DestinationRows;
   readonly workers: WorkerRows;
+  readonly workerKeys: WorkerKeyRows;
   readonly downloads: DownloadRows;
   readonly attachments: AttachmentRows;
   readonly tasks: TaskRows;
@@ -181,6 +182,28 @@ export interface WorkerRows {
   /** They were heard of: their beats rise by one. */
   addBeats(heard: { id: string; seenAtMs: number }[]): Promise<void>;
   remove(id: string): Promise<void>;
+}
+
+/** What proves a worker that calls over the network: first an invitation, then a key of its own. Secrets are here as SHA-256. */
+export type WorkerKeyRow = {
+  workerId: string;
+  joinHash: string;
+  /** Until then the invitation is taken. */
+  joinEndsAtMs: number;
+  /** null: nobody has used the invitation yet. */
+  keyHash: string | null;
+  createdAtMs: number;
+};
+
+export interface WorkerKeyRows {
+  get(workerId: string): Promise<WorkerKeyRow | null>;
+  byJoin(joinHash: string): Promise<WorkerKeyRow | null>;
+  byKey(keyHash: string): Promise<WorkerKeyRow | null>;
+  insert(row: WorkerKeyRow): Promise<void>;
+  setKey(workerId: string, keyHash: string): Promise<void>;
+  remove(workerId: string): Promise<void>;
+  /** Invitations that nobody used and that ended before that time. */
+  removeUnused(beforeMs: number): Promise<void>;
 }
 
 /** What the last good fetch left in a worker's scratch. */

@@ -54,6 +54,7 @@ export type Schema = {
     registeredAtMs: number;
     seenAtMs: number;
   };
+  workerKeys: { workerId: string; joinHash: string; joinEndsAtMs: number; keyHash: string | null; createdAtMs: number };
   downloads: DownloadsTable;
   /** What is only read when the work on a download begins: the list does not carry it. */
   attachments: { downloadId: string; kind: string; body: string };

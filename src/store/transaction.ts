@@ -10,6 +10,7 @@ import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/reco
 import { shareRows } from './rows/shares.ts';
 import { stageMemoryRows } from './rows/stage-memory.ts';
 import { taskRows } from './rows/tasks.ts';
+import { workerKeyRows } from './rows/worker-keys.ts';
 import { workerRows } from './rows/workers.ts';
 import type { Schema } from './schema.ts';
 
@@ -22,6 +23,7 @@ export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
     tokens: tokenRows(db),
     destinations: destinationRows(db),
     workers: workerRows(db),
+    workerKeys: workerKeyRows(db),
     downloads: downloadRows(db),
     attachments: attachmentRows(db),
     tasks: taskRows(db),

@@ -66,6 +66,29 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.equal(await store.read((tx) => tx.meta.get('key')), null);
   });
 
+  check('an invitation becomes the key of a worker, and goes with it', async (store) => {
+    const row = { workerId: 'w', joinHash: 'j', joinEndsAtMs: 10, keyHash: null, createdAtMs: 1 };
+    await store.write(async (tx) => {
+      await tx.workerKeys.insert(row);
+      await tx.workerKeys.insert({ ...row, workerId: 'unused', joinHash: 'k' });
+      await tx.workerKeys.insert({ ...row, workerId: 'young', joinHash: 'l', joinEndsAtMs: 30 });
+    });
+    assert.deepEqual(await store.read((tx) => tx.workerKeys.byJoin('j')), row);
+    await store.write(async (tx) => {
+      await tx.workerKeys.setKey('w', 'h');
+      await tx.workerKeys.removeUnused(20);
+    });
+    await store.read(async (tx) => {
+      assert.deepEqual(await tx.workerKeys.byKey('h'), { ...row, keyHash: 'h' });
+      assert.deepEqual(await tx.workerKeys.get('w'), { ...row, keyHash: 'h' });
+      assert.equal(await tx.workerKeys.byJoin('k'), null);
+      assert.equal((await tx.workerKeys.byJoin('l'))?.workerId, 'young');
+    });
+    await assert.rejects(store.write((tx) => tx.workerKeys.setKey('young', 'h')));
+    await store.write((tx) => tx.workerKeys.remove('w'));
+    assert.equal(await store.read((tx) => tx.workerKeys.byKey('h')), null);
+  });
+
   check('a transaction kept for later is refused', async (store) => {
     let kept: Transaction | undefined;
     await store.write(async (tx) => {

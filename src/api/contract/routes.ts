@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Access } from '#core/access.ts';
 import * as shape from './shapes.ts';
+import * as fleet from './worker-shapes.ts';
 
 export type Route = {
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
@@ -383,6 +384,80 @@ export const routes = {
     access: 'downloads:read',
     status: 200,
     answer: z.array(shape.worker),
+  },
+  removeWorker: {
+    method: 'DELETE',
+    path: '/workers/{id}',
+    summary: 'Revoke the key of a worker and forget it; what it does goes to others at once',
+    access: 'admin',
+    ...withId,
+    status: 204,
+    answer: null,
+  },
+  inviteWorker: {
+    method: 'POST',
+    path: '/workers/joins',
+    summary: 'Make a one-time key, with the command that makes a worker of a machine',
+    access: 'admin',
+    body: fleet.invite,
+    status: 201,
+    answer: fleet.invitation,
+  },
+  enrolWorker: {
+    method: 'POST',
+    path: '/worker/enrol',
+    summary: 'Trade a one-time key for a key of its own',
+    access: 'public',
+    body: fleet.enrol,
+    status: 200,
+    answer: fleet.enrolled,
+  },
+  registerWorker: {
+    method: 'POST',
+    path: '/worker/register',
+    summary: 'A worker starts, and holds nothing',
+    access: 'worker',
+    body: fleet.hello,
+    status: 200,
+    answer: fleet.workerSession,
+  },
+  claimTasks: {
+    method: 'POST',
+    path: '/worker/claim',
+    summary: 'A worker asks for tasks, and waits for them',
+    access: 'worker',
+    body: fleet.claimRequest,
+    status: 200,
+    answer: fleet.claims,
+  },
+  reportTasks: {
+    method: 'POST',
+    path: '/worker/report',
+    summary: 'A worker tells how far it is, and hears what to give up',
+    access: 'worker',
+    body: fleet.reportRequest,
+    bodyLimitBytes: fleet.mostReportBytes,
+    status: 200,
+    answer: fleet.reportAnswer,
+  },
+  noteTask: {
+    method: 'POST',
+    path: '/worker/note',
+    summary: 'A worker tells a step inside a task to the timeline',
+    access: 'worker',
+    body: fleet.noteRequest,
+    status: 204,
+    answer: null,
+  },
+  finishTask: {
+    method: 'POST',
+    path: '/worker/finish',
+    summary: 'A worker tells how a task ended; the same again changes nothing',
+    access: 'worker',
+    body: fleet.finishRequest,
+    bodyLimitBytes: fleet.mostFinishBytes,
+    status: 204,
+    answer: null,
   },
   getStats: { method: 'GET', path: '/stats', summary: 'Totals', access: 'downloads:read', status: 200, answer: shape.stats },
   streamEvents: {

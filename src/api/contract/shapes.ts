@@ -542,6 +542,22 @@ export const user = userLimits
   .extend({ id: z.string(), name: z.string(), role: z.enum(['admin', 'user']) })
   .meta({ id: 'User' });
 
+/** null: the worker cannot tell. */
+export const vitals = z
+  .strictObject({
+    mostFetches: z.int().min(0).max(1000).describe('Most downloads that it fetches at once.'),
+    cpuShare: z.number().min(0).max(1).nullable().describe('Of what it may use of the processors.'),
+    load: z.number().min(0).max(1_000_000).nullable().describe('Over the last minute, for each processor.'),
+    memoryTotalBytes: bytes.nullable(),
+    memoryFreeBytes: bytes.nullable(),
+    diskTotalBytes: bytes.nullable().describe('Of the disk that unfinished files lie on.'),
+    diskFreeBytes: bytes.nullable(),
+    temperatureCelsius: z.number().min(-274).max(1000).nullable(),
+    temperatureProblem: z.enum(['no_sensor', 'unreadable']).nullable().describe('Why there is no temperature.'),
+    speedBytesPerSecond: z.number().min(0),
+  })
+  .meta({ id: 'Vitals' });
+
 export const worker = z
   .object({
     id: z.string(),
