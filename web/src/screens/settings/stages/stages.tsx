@@ -104,7 +104,7 @@ export function Stages() {
                 onKeyDown={(event) => press(event, index)}
                 onClick={() => setOpen(index)}
               >
-                {t('stages.change')}
+                {t('stages.changeShort')}
               </button>
               <button
                 type="button"
