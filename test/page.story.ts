@@ -316,11 +316,7 @@ describe('the page', { timeout: 240_000 }, () => {
     await page.keyboard.press('Enter');
     const found = page.getByRole('region', { name: 'Show the stages' }).getByRole('listitem');
     await found.nth(2).waitFor();
-    assert.deepEqual(await found.allTextContents(), [
-      'As asked (5 tries)',
-      'Phone (2 tries)',
-      'Browser (2 tries)',
-    ]);
+    assert.deepEqual(await found.allTextContents(), ['As asked (5 tries)', 'Phone (2 tries)', 'Browser (2 tries)']);
     await checkAxe('stages');
     await page.setViewportSize({ width: 390, height: 800 });
     await checkAxe('stages on a phone');
