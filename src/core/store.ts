@@ -277,13 +277,16 @@ export interface DownloadRows {
  * `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON ·
  * `look`: what somebody wants to know of a link that is no download, sealed · `answer`: what a worker found.
  */
-export type AttachmentKind = 'secrets' | 'unsealed' | 'promised' | 'look' | 'answer';
+export const attachmentKinds = ['secrets', 'unsealed', 'promised', 'look', 'answer'] as const;
+export type AttachmentKind = (typeof attachmentKinds)[number];
 export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: string };
 
 /** What belongs to a download and is only read when the work on it begins. It goes with the download. */
 export interface AttachmentRows {
   /** null: there is none. */
   get(downloadId: string, kind: AttachmentKind): Promise<string | null>;
+  /** In no order; downloads without one are left out. */
+  getMany(downloadIds: string[], kind: AttachmentKind): Promise<AttachmentRow[]>;
   listOf(kind: AttachmentKind): Promise<AttachmentRow[]>;
   /** Ids of downloads that have one and were removed before that time. */
   ofRemoved(kind: AttachmentKind, beforeMs: number, limit: number): Promise<string[]>;
