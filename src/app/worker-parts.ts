@@ -1,4 +1,5 @@
 /** What every worker is made of, whether it lives in a thread of a server or in a process of its own. */
+import { join } from 'node:path';
 import { type TaskKind, taskKinds, type WorkerHello } from '#core/protocol.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
@@ -16,6 +17,8 @@ import { Scratch } from '#worker/scratch.ts';
 import { openGate } from './outlet.ts';
 
 export type WorkerSettings = {
+  /** Holds what the worker knows of itself. */
+  dataFolder: string;
   scratchFolder: string;
   netAllow: string[];
   /** null: as `Room` chooses. */
@@ -25,7 +28,7 @@ export type WorkerSettings = {
 
 /** `debug` is told every decision. `close` lets go of what the parts hold. */
 export function createWorkerParts(
-  { scratchFolder, netAllow, keepFreeBytes, preallocate }: WorkerSettings,
+  { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate }: WorkerSettings,
   debug: ((line: string) => void) | null,
 ): { parts: WorkerParts; close(): void } {
   const connections = createKeptConnections();
@@ -44,7 +47,7 @@ export function createWorkerParts(
     limits: new SharedLimits(clock),
     hostMemory: new Map<string, number>(),
     ...(debug === null ? {} : { debug }),
-    scratch: new Scratch(files, scratchFolder),
+    scratch: new Scratch(files, scratchFolder, join(dataFolder, 'scratch-of.json')),
     vitals: createVitals({ files, clock, folder: scratchFolder }),
   };
   return {

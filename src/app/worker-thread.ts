@@ -8,19 +8,17 @@ import { callThrough, type PortMessage } from './port-calls.ts';
 import { createWorkerParts, helloOf, roomFor, type WorkerSettings } from './worker-parts.ts';
 
 export type WorkerThreadData = WorkerSettings & {
-  /** Holds the worker's identity. */
-  dataFolder: string;
   /** Tell every decision. */
   isDebug: boolean;
 };
 
 if (parentPort === null) throw new Error('this file is the entry of a thread');
 const port = parentPort;
-const { dataFolder, isDebug, ...settings } = workerData as WorkerThreadData;
+const { isDebug, ...settings } = workerData as WorkerThreadData;
 const tell = (told: string, text?: string) =>
   port.postMessage({ told, ...(text !== undefined && { text }) } satisfies PortMessage);
 
-const idPath = join(dataFolder, 'worker-id');
+const idPath = join(settings.dataFolder, 'worker-id');
 const { parts, close } = createWorkerParts(settings, isDebug ? (line) => tell('debug', line) : null);
 const worker = new Worker(callThrough(port), parts, {
   hello: helloOf({ workerId: (await files.readText(idPath))?.trim() ?? null, name: hostname() }),

@@ -33,7 +33,7 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
   if (warning !== null) log(warning);
 
   const { parts, close } = createWorkerParts(
-    { scratchFolder, netAllow, keepFreeBytes, preallocate },
+    { dataFolder: data, scratchFolder, netAllow, keepFreeBytes, preallocate },
     environment.FLOTILLA_DEBUG ? log : null,
   );
   const worker = new Worker(createWorkerPlane(identity), parts, {
