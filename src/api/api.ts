@@ -7,6 +7,7 @@ import type { Enrolment } from '#control/enrolment.ts';
 import type { Users } from '#control/users.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Listings } from '#core/listing.ts';
+import type { Logger } from '#core/log.ts';
 import { routes } from './contract/routes.ts';
 import { guardDoor } from './door.ts';
 import { createEventStreams } from './events/streams.ts';
@@ -15,6 +16,7 @@ import { registerHealth } from './health.ts';
 import { openApiDocument } from './openapi.ts';
 import { notFound, Problem, sendProblem, toBody, toProblem } from './problem.ts';
 import { apiRoot, pathPattern, registerRoutes } from './register.ts';
+import { requestIdHeader, requestIdOf, tellRequests } from './requests.ts';
 import { createHandlers } from './rest/index.ts';
 import { securityHeaders } from './security-headers.ts';
 import { registerWeb } from './web.ts';
@@ -36,10 +38,7 @@ export type ApiOptions = {
   publicUrl?: string | null;
 };
 
-/** Something an operator should know of; nothing secret goes in. */
-type ApiLog = (message: string, detail?: Record<string, unknown>) => void;
-
-export type ApiParts = { control: Control; users: Users; enrolment: Enrolment; clock: Clock; log: ApiLog; options: ApiOptions };
+export type ApiParts = { control: Control; users: Users; enrolment: Enrolment; clock: Clock; log: Logger; options: ApiOptions };
 
 const bodyLimitBytes = 4 * 1024 * 1024;
 
@@ -48,6 +47,7 @@ export async function createApi({ control, users, enrolment, clock, log, options
   const { trustedProxies = [], allowedHosts = [], boundHost, version } = options;
   const app = fastify({
     logger: false,
+    genReqId: requestIdOf,
     bodyLimit: bodyLimitBytes,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     requestTimeout: 60_000,
@@ -56,17 +56,21 @@ export async function createApi({ control, users, enrolment, clock, log, options
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseMalformed,
-    frameworkErrors: (error, _, reply) => {
-      reply.headers(securityHeaders);
+    frameworkErrors: (error, request, reply) => {
+      reply.headers({ ...securityHeaders, [requestIdHeader]: request.id });
       sendProblem(reply as never, toProblem(error) ?? internal());
     },
   });
+  tellRequests(app, log);
   guardDoor(app, { boundHost, allowedHosts }, pathPattern(routes.streamEvents));
   acceptJsonOnly(app);
   app.decorateRequest('actor');
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
-    if (problem === null) log('a request failed', { error, method: request.method, route: request.routeOptions.url });
+    if (problem === null) {
+      const about = { requestId: request.id, method: request.method, route: request.routeOptions.url };
+      log.error('A request failed for a reason that nobody expected.', { ...about, error });
+    }
     return sendProblem(reply, problem ?? internal());
   });
   await app.register(fastifyCookie);
@@ -75,7 +79,7 @@ export async function createApi({ control, users, enrolment, clock, log, options
     control,
     users,
     clock,
-    onError: (error) => log('an event stream failed', { error }),
+    onError: (error) => log.error('An event stream failed.', { error }),
   });
   app.addHook('preClose', async () => streams.close());
   const handlers = createHandlers({

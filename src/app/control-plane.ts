@@ -9,6 +9,7 @@ import { createControl } from '#control/create.ts';
 import { createEnrolment } from '#control/enrolment.ts';
 import { createUsers } from '#control/users.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
+import type { Logger } from '#core/log.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sources } from '#sources/index.ts';
@@ -22,12 +23,6 @@ import { untilAskedToStop } from './stop-signals.ts';
 
 const sweepMs = 1000;
 
-export type Log = (message: string) => void;
-
-export function toStandardError(message: string): void {
-  process.stderr.write(`${new Date(clock.now()).toISOString()} ${message}\n`);
-}
-
 /** What works for the control plane in the same process. */
 export type Companion = {
   /** Gives back what runs, with its bytes kept, and ends. */
@@ -37,7 +32,7 @@ export type Companion = {
 /** Runs until it is asked to stop; resolves with the exit code. `startCompanion` is called once the API can be reached. */
 export async function runControlPlane(
   options: ServeOptions,
-  log: Log,
+  log: Logger,
   startCompanion: (control: Control) => Promise<Companion | null>,
 ): Promise<number> {
   await files.makeFolder(options.data);
@@ -59,7 +54,7 @@ export async function runControlPlane(
     users,
     enrolment: createEnrolment({ store, clock, random, secrets }),
     clock,
-    log: (message, detail) => log(detail?.error instanceof Error ? `${message}: ${detail.error.stack}` : message),
+    log,
     options: {
       version,
       boundHost: options.host,
@@ -77,14 +72,14 @@ export async function runControlPlane(
   const origin = await listen(api, options);
   const companion = await startCompanion(control);
   const sweeper = setInterval(() => {
-    control.sweep().catch((error) => log(`the sweep failed: ${toFailure(error).message}`));
+    control.sweep().catch((error) => log.error(`The regular round failed: ${toFailure(error).message}`, { error }));
   }, sweepMs);
 
   tellHowToClaim(claimCode, options.publicUrl ?? origin);
   process.stdout.write(`ready ${origin}\n`);
 
   const stopping = await untilAskedToStop();
-  log(companion === null ? 'Stopping.' : 'Stopping: running downloads are put down safely.');
+  log.info(companion === null ? 'Stopping.' : 'Stopping: running downloads are put down safely.');
   clearInterval(sweeper);
   control.drain();
   await companion?.drain();

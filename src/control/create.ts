@@ -1,6 +1,7 @@
 import { type Bus, noBus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Download } from '#core/download.ts';
+import { type Logger, noLog } from '#core/log.ts';
 import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store, StoredDownload, Transaction } from '#core/store.ts';
@@ -18,7 +19,7 @@ import { createCrowds } from './limits.ts';
 import { attemptsOf, countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
 import { submissionsOf } from './listed.ts';
 import { createLooks } from './looks.ts';
-import type { Log, Parts } from './parts.ts';
+import type { Parts } from './parts.ts';
 import { createProgress } from './progress.ts';
 import { createClaims } from './queue/claims.ts';
 import { shownReason } from './queue/stop-hours.ts';
@@ -35,7 +36,7 @@ export type ControlOptions = {
   store: Store;
   clock: Clock;
   random: Random;
-  log?: Log;
+  log?: Logger;
   /** For what only workers may know. */
   sealer: Sealer;
   /** To the other replicas; absent: there are none. */
@@ -57,7 +58,7 @@ const firstEpochKey = 'firstEpoch';
  * belongs to whoever opened it.
  */
 export async function createControl(options: ControlOptions): Promise<Control> {
-  const { store, clock, random, sealer, schemes, bus = noBus, leaseSeconds = 30, log = () => {}, timeZone = 'UTC' } = options;
+  const { store, clock, random, sealer, schemes, bus = noBus, leaseSeconds = 30, log = noLog, timeZone = 'UTC' } = options;
   const newId = createIdMaker(clock, random);
   const firstEpoch = await store.write((tx) => prepareStore(tx, options, newId));
   const lastSequence = await store.read((tx) => tx.events.lastSequence());

@@ -105,6 +105,10 @@ async function takeResult(
   const message = outcome.kind === 'failed' ? shorten(outcome.failure).message : null;
   await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, stage, message, ...times });
   await settle(parts, tx, task, outcome);
+  tx.afterCommit(() => {
+    const failure = outcome.kind === 'failed' ? outcome.failure : undefined;
+    parts.log.debug('A task ended.', { kind, outcome: outcome.kind, taskId, downloadId, workerId, epoch, failure });
+  });
   return null;
 }
 

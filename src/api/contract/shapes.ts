@@ -23,6 +23,7 @@ export const problem = z
     code: z.string().describe('Stable word for programs.'),
     detail: z.string().describe('What happened, why, and what to do.'),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    requestId: z.string().optional().describe('Finds the lines of this request in the log of the server.'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
 

@@ -6,6 +6,7 @@ import { createUsers, type Users } from '#control/users.ts';
 import { type Actor, type Scope, scopes } from '#core/access.ts';
 import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
+import { type Logger, noLog } from '#core/log.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
 import { noUserLimits, type Store } from '#core/store.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
@@ -37,6 +38,7 @@ export type Started = {
 
 export type StartOptions = Partial<ApiOptions> & {
   clock?: Clock;
+  log?: Logger;
   /** Puts something between the HTTP face and the control plane. */
   wrap?: (control: Control) => Control;
 };
@@ -47,7 +49,7 @@ const cheapCost = { memory: 64, passes: 1, parallelism: 1 };
 /** A real server on loopback: the whole HTTP face over a real control plane and store. */
 export async function startApi(
   t: TestScope,
-  { clock = systemClock, wrap = (control) => control, ...options }: StartOptions = {},
+  { clock = systemClock, log = noLog, wrap = (control) => control, ...options }: StartOptions = {},
 ): Promise<Started> {
   const store = await openSqliteStore(':memory:', { clock });
   const users = createUsers({ store, clock, random: systemRandom, secrets: createSecrets(cheapCost), bootstrapToken });
@@ -68,7 +70,13 @@ export async function startApi(
     users,
     enrolment,
     clock,
-    log: (_, detail) => failures.push(detail?.error),
+    log: {
+      ...log,
+      error(message, detail) {
+        if (detail?.error !== undefined) failures.push(detail.error);
+        log.error(message, detail);
+      },
+    },
     options: {
       version: '0.0.0',
       boundHost: '127.0.0.1',
