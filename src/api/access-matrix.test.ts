@@ -112,7 +112,8 @@ for (const name of Object.keys(routes) as RouteName[]) {
     else if (/^\/downloads\/\{id\}/.test(routes[name].path)) assert.equal(status, 404);
     // But for the one that `ask` has added, which stands as it was added.
     const [added, ...others] = await owned();
-    assert.deepEqual(others, before);
+    // A page holds so many; the oldest one may have made room for the new one.
+    assert.deepEqual(others, before.slice(0, 499));
     assert.deepEqual([added?.name, added?.removedAtMs], ['a', null]);
     // A worker may have begun with it.
     assert.ok(added?.state === 'queued' || added?.state === 'active');
