@@ -10,6 +10,7 @@ import { actOnMany } from './bulk.ts';
 import { ladderOfLink } from './climb.ts';
 import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
+import { logOf } from './download-log.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { createFinishes } from './finish.ts';
 import { removeWorker } from './fleet.ts';
@@ -138,6 +139,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
 
     timeline: (ownerId, id) => timeline(parts, ownerId, id),
     attempts: (ownerId, id) => attemptsOf(parts, ownerId, id),
+    log: (ownerId, id) => logOf(parts, ownerId, id),
     receipt: (ownerId, id) => receiptOf(parts, ownerId, id),
     progressOf: (downloadId) => parts.progress.of(downloadId),
     progressOfAll: (ownerId) => parts.progress.ofOwner(ownerId),

@@ -7,6 +7,7 @@ import type { ResolvedFile } from '#core/resolution.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { rememberStage, stageOf } from './climb.ts';
+import { keepLines, type Said } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { settleListed } from './listed.ts';
 import { settleLook } from './looks.ts';
@@ -76,8 +77,20 @@ function isStoreAway(error: unknown): boolean {
 async function takeResults(parts: Parts, tx: Transaction, requests: FinishRequest[]): Promise<(FlotillaError | null)[]> {
   const tasks = await tx.tasks.getMany(requests.map(({ taskId }) => taskId));
   await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+  const downloadIds = new Map(tasks.filter(({ ownerId }) => ownerId !== '').map(({ id, downloadId }) => [id, downloadId]));
   const refusals: (FlotillaError | null)[] = [];
-  for (const request of requests) refusals.push(await takeResult(parts, tx, request));
+  const said: Said[] = [];
+  for (const request of requests) {
+    const { taskId, epoch, workerId, lines = [] } = request;
+    const task = await tx.tasks.get(taskId);
+    // A repeat brings the same lines again.
+    const isFirst = task?.epoch === epoch && task.workerId === workerId;
+    const refusal = await takeResult(parts, tx, request);
+    refusals.push(refusal);
+    const downloadId = downloadIds.get(taskId);
+    if (isFirst && refusal === null && downloadId !== undefined) said.push({ taskId, epoch, workerId, downloadId, lines });
+  }
+  await keepLines(parts, tx, said);
   return refusals;
 }
 

@@ -1,6 +1,7 @@
 import { FlotillaError } from '#core/errors.ts';
 import type { NoteRequest, ReportAnswer, ReportRequest, TaskOrder, TaskProgress } from '#core/protocol.ts';
 import type { StoredDownload } from '#core/store.ts';
+import { keepReported } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { lostTask } from './finish.ts';
 import { limitsOf } from './limits.ts';
@@ -25,6 +26,7 @@ export async function report(parts: Parts, request: ReportRequest): Promise<Repo
   const session = await sessionOf(parts, request);
   parts.sessions.hear(workerId);
   const orders = tasks.map((progress) => takeProgress(session, progress)).filter((order) => order !== null);
+  if (request.lines !== undefined) await keepReported(parts, session, request.lines);
   await takeBackForgotten(parts, session, tasks);
   if (typeof request.spareBytes === 'number') await offerRoom(parts, workerId, request.spareBytes);
   const limits = await parts.store.read(async (tx) => limitsOf(parts, tx, workerId, await readSettings(tx)));

@@ -4,7 +4,7 @@
  */
 import type { Download, DownloadState } from './download.ts';
 import type { FlotillaEvent } from './event.ts';
-import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind } from './protocol.ts';
+import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind, TaskLine } from './protocol.ts';
 import type { Receipt } from './receipt.ts';
 import type { Climb } from './stage.ts';
 
@@ -34,6 +34,7 @@ export interface Transaction {
   readonly tasks: TaskRows;
   readonly shares: ShareRows;
   readonly attempts: AttemptRows;
+  readonly logs: LogRows;
   readonly receipts: ReceiptRows;
   readonly events: EventRows;
   readonly submissions: SubmissionRows;
@@ -263,7 +264,7 @@ export interface DownloadRows {
   toErase(nowMs: number, limit: number): Promise<StoredDownload[]>;
   insertMany(rows: StoredDownload[]): Promise<void>;
   update(id: string, change: Partial<Omit<StoredDownload, 'id' | 'ownerId' | 'createdAtMs'>>): Promise<void>;
-  /** The rows with their attachments, receipts and attempts. Events stay until they are pruned. */
+  /** The rows with their attachments, receipts, attempts and logs. Events stay until they are pruned. */
   removeMany(ids: string[]): Promise<void>;
 }
 
@@ -396,6 +397,19 @@ export interface AttemptRows {
   insert(row: AttemptRow): Promise<void>;
   /** Forgets attempts that ended before that time, of downloads that are gone. How many went. */
   prune(beforeMs: number, limit: number): Promise<number>;
+}
+
+/** A line of the log of a download. */
+export type LogLine = { atMs: number; level: TaskLine['level']; message: string };
+
+/** Some lines that a worker said about a task, one after the other. Ids rise. */
+export type LogRow = { id: string; downloadId: string; taskId: string; epoch: number; workerId: string; lines: LogLine[] };
+
+export interface LogRows {
+  /** Oldest first. */
+  ofDownload(downloadId: string): Promise<LogRow[]>;
+  /** The oldest rows of a download go as long as there are more lines of it than that. */
+  appendMany(rows: LogRow[], mostLines: number): Promise<void>;
 }
 
 export interface ReceiptRows {

@@ -44,6 +44,7 @@ export const api = {
   removeMany: (body: T.Selection) => client.deleteDownloads({ body }),
   files: (id: string) => client.listFiles({ params: { id } }),
   fileLink: (id: string, index: number) => `/api/v1/downloads/${encodeURIComponent(id)}/files/${index}/content`,
+  log: (id: string) => client.getDownloadLog({ params: { id } }),
   timeline: (id: string) => client.listDownloadEvents({ params: { id } }),
   pieces: (id: string, signal: AbortSignal) => client.getPieces({ params: { id } }, { signal }),
   receipt: (id: string) => client.getReceipt({ params: { id } }),

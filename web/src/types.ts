@@ -23,6 +23,7 @@ export type Session = z.infer<typeof shape.session>;
 export type ChangeDownload = z.infer<typeof shape.changeDownload>;
 export type ChangeSettings = Partial<z.infer<typeof shape.settings>>;
 export type Settings = z.infer<typeof shape.settingsView>;
+export type LogEntry = z.infer<typeof shape.logEntry>;
 export type TimelineEvent = z.infer<typeof shape.event>;
 export type Timetable = NonNullable<Settings['timetable']>;
 export type Token = z.infer<typeof shape.token>;

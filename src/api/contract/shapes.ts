@@ -338,6 +338,20 @@ export const event = z
   })
   .meta({ id: 'Event' });
 
+export const logLevel = z.enum(['debug', 'info', 'warn', 'error']);
+
+export const logEntry = z
+  .object({
+    atMs: timeMs,
+    level: logLevel,
+    source: z.enum(['timeline', 'attempt', 'worker']).describe('What happened to it, how a task ended, or what a worker said.'),
+    message: z.string(),
+    worker: z.object({ id: z.string(), name: z.string() }).nullable(),
+    taskId: z.string().nullable(),
+    epoch: z.int().nullable(),
+  })
+  .meta({ id: 'LogEntry' });
+
 export const pieces = z
   .object({
     sizeBytes: bytes.nullable(),

@@ -66,10 +66,11 @@ export function downloadRows(unit: Unit): DownloadRows {
       unit.downloads.update([id], columns);
     },
     async removeMany(ids) {
-      const db = await unit.tables('downloads', 'receipts', 'attempts', 'attachments');
+      const db = await unit.tables('downloads', 'receipts', 'attempts', 'attachments', 'logs');
       for (const chunk of chunksOf(ids, 500)) {
         await db.deleteFrom('receipts').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attempts').where('downloadId', 'in', chunk).execute();
+        await db.deleteFrom('logs').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attachments').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('downloads').where('id', 'in', chunk).execute();
       }

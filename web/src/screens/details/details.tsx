@@ -9,6 +9,7 @@ import { useKeys } from '../../ui/use-keys.ts';
 import { useT } from '../../words/words.ts';
 import { Commands } from './commands.tsx';
 import { Files } from './files.tsx';
+import { Log } from './log.tsx';
 import { Overview } from './overview.tsx';
 import { Pieces } from './pieces.tsx';
 import { Timeline } from './timeline.tsx';
@@ -77,6 +78,7 @@ export function Details({ id, tab, onTab, before, tools, isPage = false }: Props
               {name === 'pieces' && <Pieces row={row} />}
               {name === 'timeline' && <Timeline row={row} />}
               {name === 'files' && <Files row={row} />}
+              {name === 'log' && <Log row={row} />}
             </>
           )}
         </Tabs.Panel>
