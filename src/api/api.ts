@@ -8,11 +8,13 @@ import type { Users } from '#control/users.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Listings } from '#core/listing.ts';
 import type { Logger } from '#core/log.ts';
+import { type Meter, noMeter } from '#lib/meter.ts';
 import { routes } from './contract/routes.ts';
 import { guardDoor } from './door.ts';
 import { createEventStreams } from './events/streams.ts';
 import type { Desk, DestinationDesk } from './handlers.ts';
 import { registerHealth } from './health.ts';
+import { registerMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { notFound, Problem, sendProblem, toBody, toProblem } from './problem.ts';
 import { apiRoot, pathPattern, registerRoutes } from './register.ts';
@@ -34,16 +36,34 @@ export type ApiOptions = {
   openContent: Desk['openContent'];
   destinations: DestinationDesk;
   listings: Listings;
+  /** `/metrics` answers everybody. */
+  metricsPublic?: boolean;
   /** Origin under which workers reach this server; null: as whoever asks reached it. */
   publicUrl?: string | null;
 };
 
-export type ApiParts = { control: Control; users: Users; enrolment: Enrolment; clock: Clock; log: Logger; options: ApiOptions };
+export type ApiParts = {
+  control: Control;
+  users: Users;
+  enrolment: Enrolment;
+  clock: Clock;
+  log: Logger;
+  meter?: Meter;
+  options: ApiOptions;
+};
 
 const bodyLimitBytes = 4 * 1024 * 1024;
 
 /** Makes the server; the caller listens and closes. Closing ends the event streams, so that it does not wait for them. */
-export async function createApi({ control, users, enrolment, clock, log, options }: ApiParts): Promise<FastifyInstance> {
+export async function createApi({
+  control,
+  users,
+  enrolment,
+  clock,
+  log,
+  meter = noMeter,
+  options,
+}: ApiParts): Promise<FastifyInstance> {
   const { trustedProxies = [], allowedHosts = [], boundHost, version } = options;
   const app = fastify({
     logger: false,
@@ -62,6 +82,7 @@ export async function createApi({ control, users, enrolment, clock, log, options
     },
   });
   tellRequests(app, log);
+  registerMetrics(app, { users, enrolment }, meter, options.metricsPublic ?? false);
   guardDoor(app, { boundHost, allowedHosts }, pathPattern(routes.streamEvents));
   acceptJsonOnly(app);
   app.decorateRequest('actor');
@@ -96,6 +117,7 @@ export async function createApi({ control, users, enrolment, clock, log, options
   });
   registerRoutes(app, { users, enrolment }, handlers);
   registerHealth(app, control, clock);
+  meter.gauge('flotilla_event_streams', 'Readers of live events at this replica.', () => streams.count());
 
   const document = JSON.stringify(openApiDocument(version));
   app.get(`${apiRoot}/openapi.json`, async (_, reply) => {

@@ -12,8 +12,11 @@ import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
+import { createMeter } from '#lib/meter.ts';
 import { sources } from '#sources/index.ts';
+import { meterStore } from '#store/metered.ts';
 import { metalink } from '#wire/metalink.ts';
+import { meterProcess } from '#wire/process-figures.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
@@ -36,12 +39,15 @@ export async function runControlPlane(
   startCompanion: (control: Control) => Promise<Companion | null>,
 ): Promise<number> {
   await files.makeFolder(options.data);
-  const store = await openStore(options, clock, log.warn);
+  const meter = createMeter();
+  meterProcess(meter, { version });
+  const store = meterStore(await openStore(options, clock, log.warn), meter, clock);
   const control = await createControl({
     store,
     clock,
     random,
     log,
+    meter,
     sealer: await openSealer(files, options.secretKeyFile),
     schemes: sources.flatMap(({ schemes }) => schemes),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
@@ -55,6 +61,7 @@ export async function runControlPlane(
     enrolment: createEnrolment({ store, clock, random, secrets }),
     clock,
     log,
+    meter,
     options: {
       version,
       boundHost: options.host,
@@ -65,6 +72,7 @@ export async function runControlPlane(
       openContent,
       destinations: desk,
       listings: metalink,
+      metricsPublic: options.metricsPublic,
     },
   });
   // Before anybody can call: it also makes the owner of what the bootstrap token adds.

@@ -179,6 +179,7 @@ function addServerFlags(command: Command): Command {
       '--secret-key-file <file>',
       'key for secrets in the database (FLOTILLA_SECRET_KEY_FILE, secret.key in the data folder)',
     )
+    .option('--metrics-public', 'show /metrics to everybody (FLOTILLA_METRICS_PUBLIC)')
     .option('--allowed-hosts <names>', 'further names under which people reach this server (FLOTILLA_ALLOWED_HOSTS)')
     .option('--trusted-proxies <ranges>', 'proxies whose X-Forwarded headers count (FLOTILLA_TRUSTED_PROXIES)');
 }

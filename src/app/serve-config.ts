@@ -25,6 +25,7 @@ export const serveOptions = z.strictObject({
   allowedHosts: listOf('Further names under which people reach this server.'),
   trustedProxies: listOf('Addresses of proxies whose X-Forwarded headers count.'),
   netAllow: listOf('Refused ranges of addresses that downloads may connect to all the same.'),
+  metricsPublic: onOff('Show /metrics to everybody, not only to admins with a token.'),
   ...logOptions,
   bootstrapToken: z.string().min(16).nullable().default(null).describe('Accepted as the API token of an admin.'),
 });

@@ -5,6 +5,7 @@ import { type Logger, noLog } from '#core/log.ts';
 import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store, StoredDownload, Transaction } from '#core/store.ts';
+import { type Meter, noMeter } from '#lib/meter.ts';
 import { act, cancel, change, pause, remove, resume, retry } from './actions.ts';
 import { actOnMany } from './bulk.ts';
 import { ladderOfLink } from './climb.ts';
@@ -12,6 +13,7 @@ import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { logOf } from './download-log.ts';
 import { createEventHub, eventsAfter } from './events.ts';
+import { gaugeControl, openFigures } from './figures.ts';
 import { createFinishes } from './finish.ts';
 import { removeWorker } from './fleet.ts';
 import { clearHistory, restore } from './history.ts';
@@ -38,6 +40,8 @@ export type ControlOptions = {
   clock: Clock;
   random: Random;
   log?: Logger;
+  /** Where the work is counted. */
+  meter?: Meter;
   /** For what only workers may know. */
   sealer: Sealer;
   /** To the other replicas; absent: there are none. */
@@ -59,7 +63,18 @@ const firstEpochKey = 'firstEpoch';
  * belongs to whoever opened it.
  */
 export async function createControl(options: ControlOptions): Promise<Control> {
-  const { store, clock, random, sealer, schemes, bus = noBus, leaseSeconds = 30, log = noLog, timeZone = 'UTC' } = options;
+  const {
+    store,
+    clock,
+    random,
+    sealer,
+    schemes,
+    bus = noBus,
+    leaseSeconds = 30,
+    log = noLog,
+    meter = noMeter,
+    timeZone = 'UTC',
+  } = options;
   const newId = createIdMaker(clock, random);
   const firstEpoch = await store.write((tx) => prepareStore(tx, options, newId));
   const lastSequence = await store.read((tx) => tx.events.lastSequence());
@@ -71,6 +86,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     clock,
     random,
     log,
+    figures: openFigures(meter),
     sealer,
     bus,
     newId,
@@ -96,6 +112,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     isStopped: false,
     isDraining: false,
   };
+  gaugeControl(meter, parts);
   const toDownload = (stored: StoredDownload) => viewOf(parts, stored);
   const finish = createFinishes(() => parts);
   const stopListening = listenToOthers(parts);

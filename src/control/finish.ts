@@ -63,7 +63,13 @@ export function createFinishes(parts: () => Parts): (request: FinishRequest) => 
 
   return (request) =>
     new Promise((resolve, reject) => {
-      const settle = (refusal: FlotillaError | null) => (refusal === null ? resolve() : reject(refusal));
+      const { clock, figures } = parts();
+      const askedAtMs = clock.mono();
+      const settle = (refusal: FlotillaError | null) => {
+        figures.finishSeconds.observe((clock.mono() - askedAtMs) / 1000);
+        if (refusal === null) resolve();
+        else reject(refusal);
+      };
       waiting.push({ request, settle, fail: reject });
       void takeAll();
     });
@@ -120,6 +126,8 @@ async function takeResult(
   await settle(parts, tx, task, outcome);
   tx.afterCommit(() => {
     const failure = outcome.kind === 'failed' ? outcome.failure : undefined;
+    parts.figures.ended.add(1, { kind, outcome: outcome.kind });
+    if (outcome.kind === 'fetched') parts.figures.fetchedBytes.add(outcome.facts.fetchedBytes);
     parts.log.debug('A task ended.', { kind, outcome: outcome.kind, taskId, downloadId, workerId, epoch, failure });
   });
   return null;
@@ -255,6 +263,7 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
   );
   await tx.attachments.remove(download.id);
   await tx.receipts.put(receipt);
+  tx.afterCommit(() => parts.figures.deliveredBytes.add(receipt.sizeBytes));
   await tx.totals.add(download.ownerId, { completedTotal: 1, fetchedBytesTotal: receipt.facts.fetchedBytes });
   await dropTask(parts, tx, task);
 }

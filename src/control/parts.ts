@@ -5,6 +5,7 @@ import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store } from '#core/store.ts';
 import type { EventHub } from './events.ts';
+import type { Figures } from './figures.ts';
 import type { Crowds } from './limits.ts';
 import type { Looks } from './looks.ts';
 import type { Progress } from './progress.ts';
@@ -17,6 +18,7 @@ export type Parts = {
   clock: Clock;
   random: Random;
   log: Logger;
+  figures: Figures;
   sealer: Sealer;
   /** To the other replicas. */
   bus: Bus;

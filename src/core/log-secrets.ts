@@ -45,5 +45,5 @@ export function cleanText(text: string): string {
   return short
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)([^\s/@:]*):[^\s/@]*@/gi, `$1$2:${hidden}@`)
     .replace(/\b(Bearer|Basic|Digest)\s+[A-Za-z0-9+/=._~-]{6,}/g, `$1 ${hidden}`)
-    .replace(/\bfl_[A-Za-z0-9]{20,}/g, `fl_${hidden}`);
+    .replace(/\b(f[a-z]_)[A-Za-z0-9_-]{16,}/g, `$1${hidden}`);
 }

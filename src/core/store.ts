@@ -256,6 +256,8 @@ export interface DownloadRows {
   page(query: DownloadQuery): Promise<StoredDownload[]>;
   /** Of those not removed. */
   countByState(ownerId: string): Promise<Record<DownloadState, number>>;
+  /** Of all owners. Takes time in proportion to the rows. */
+  countAll(): Promise<Record<DownloadState, number>>;
   /** Unfinished ones that go to the destination. */
   countUnfinishedTo(destinationId: string): Promise<number>;
   /** Those that are fetched although their `stopAtMs` has come. */
@@ -344,6 +346,8 @@ export interface TaskRows {
   /** Downloads that are fetched now, counted. */
   fetching(): Promise<Fetching[]>;
   leasedCounts(): Promise<{ workerId: string; count: number }[]>;
+  /** Takes time in proportion to the rows. */
+  countAll(): Promise<{ kind: TaskKind; status: TaskStatus; count: number }[]>;
   /** Hosts that ready tasks were held for. */
   heldHosts(): Promise<string[]>;
   /** As `heads`, of each queue in which tasks are held for that host. */

@@ -669,6 +669,21 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.deepEqual([await idsOf('a'), await idsOf('b')], [[], ['2']]);
   });
 
+  check('downloads and tasks of all owners are counted by what they are', async (store) => {
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([
+        download('a', { state: 'queued' }),
+        download('b', { state: 'queued', ownerId: 'bert' }),
+        download('c', { state: 'failed', removedAtMs: 1 }),
+      ]);
+      await tx.tasks.insertMany([task('1', { status: 'ready' }), task('2', { status: 'leased', downloadId: 'b' })]);
+      const counts = await tx.downloads.countAll();
+      assert.deepEqual([counts.queued, counts.failed], [2, 0]);
+      const counted = await tx.tasks.countAll();
+      assert.deepEqual(counted.map(({ status, count }) => `${status} ${count}`).sort(), ['leased 1', 'ready 1']);
+    });
+  });
+
   check('totals only grow', async (store) => {
     await store.write(async (tx) => {
       assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 0, completedTotal: 0, failedTotal: 0 });

@@ -9,6 +9,8 @@ import { FlotillaError } from '#core/errors.ts';
 import { type Logger, noLog } from '#core/log.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
 import { noUserLimits, type Store } from '#core/store.ts';
+import { createMeter } from '#lib/meter.ts';
+import { meterStore } from '#store/metered.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { releaseAfter, type Scope as TestScope } from '#testing/temp.ts';
 import { metalink } from '#wire/metalink.ts';
@@ -51,13 +53,15 @@ export async function startApi(
   t: TestScope,
   { clock = systemClock, log = noLog, wrap = (control) => control, ...options }: StartOptions = {},
 ): Promise<Started> {
-  const store = await openSqliteStore(':memory:', { clock });
+  const meter = createMeter();
+  const store = meterStore(await openSqliteStore(':memory:', { clock }), meter, clock);
   const users = createUsers({ store, clock, random: systemRandom, secrets: createSecrets(cheapCost), bootstrapToken });
   const enrolment = createEnrolment({ store, clock, random: systemRandom, secrets: createSecrets(cheapCost) });
   const control = await createControl({
     store,
     clock,
     random: systemRandom,
+    meter,
     sealer: createSealer(new Uint8Array(32).fill(7)),
     schemes: ['http:', 'https:'],
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: '/downloads' } },
@@ -70,6 +74,7 @@ export async function startApi(
     users,
     enrolment,
     clock,
+    meter,
     log: {
       ...log,
       error(message, detail) {

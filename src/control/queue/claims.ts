@@ -51,11 +51,14 @@ export function createClaims(parts: () => Parts): Claims {
   }
 
   async function serveSome(hungry: Ask[]): Promise<void> {
+    const { clock, figures } = parts();
+    const begunAtMs = clock.mono();
     try {
       const served = await serveAsks(
         parts(),
         hungry.map(({ request }) => request),
       );
+      figures.claimSeconds.observe((clock.mono() - begunAtMs) / 1000);
       hungry.forEach((ask, index) => {
         const claims = served[index] ?? [];
         ask.isServed = false;

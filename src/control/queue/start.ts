@@ -41,6 +41,7 @@ export async function startTask(
   const { id: taskId, kind, downloadId } = task;
   tx.afterCommit(() => {
     parts.sessions.begin(toHeld({ ...task, ...leased }, limitBytesPerSecond));
+    parts.figures.claimed.add(1, { kind });
     parts.log.debug('A task was given to a worker.', { kind, taskId, downloadId, workerId: worker.id, epoch });
   });
   return [{ taskId: task.id, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
