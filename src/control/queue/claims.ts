@@ -72,8 +72,10 @@ export function createClaims(parts: () => Parts): Claims {
 
   return {
     ask(request, signal) {
-      const { clock, isDraining } = parts();
+      const { clock, isDraining, sessions } = parts();
       if (signal.aborted || isDraining) return Promise.resolve([]);
+      // Only now: whoever waits for a while may be gone when there is work.
+      sessions.hear(request.workerId);
       return new Promise((resolve, reject) => {
         let timer: Timer | null = null;
         const end = () => {

@@ -40,7 +40,6 @@ export async function serveAsks(parts: Parts, requests: ClaimRequest[]): Promise
     await tx.shares.putMany([...round.fairness.values()].flatMap((one) => one.changed()));
     return { found, settings };
   });
-  for (const { workerId } of requests) parts.sessions.hear(workerId);
   return Promise.all(requests.map((request) => withLimits(parts, served.settings, served.found.get(request))));
 }
 
