@@ -112,6 +112,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   getFileContent: { id: addCompleted },
   listDownloadEvents: { id: add },
   listAttempts: { id: addCompleted },
+  getDownloadLog: { id: addCompleted, query: '?level=debug' },
   getPieces: { id: addRunning },
   getReceipt: { id: addCompleted },
   listHistory: { query: '?limit=5' },

@@ -124,6 +124,17 @@ export type WorkerRow = {
 /** `pause`: it takes nothing new · `drain`: it gives back what it has, too. */
 export type WorkerChange = Partial<Pick<WorkerRow, 'name' | 'labels' | 'wanted' | 'maxFetches'>>;
 
+/** A line of the log of a download. `timeline`: what happened to it · `attempt`: how a task ended · `worker`: what one said. */
+export type LogEntry = {
+  atMs: number;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  source: 'timeline' | 'attempt' | 'worker';
+  message: string;
+  worker: { id: string; name: string } | null;
+  taskId: string | null;
+  epoch: number | null;
+};
+
 /**
  * Everything the faces ask of the control plane; workers use the `ControlPlane` part.
  * Every call about a download names its owner; a foreign or unknown id is `null` or throws `not_found`, alike.
@@ -162,6 +173,8 @@ export interface Control extends ControlPlane {
   timeline(ownerId: string, id: string): Promise<FlotillaEvent[]>;
   /** Oldest first. */
   attempts(ownerId: string, id: string): Promise<Attempt[]>;
+  /** Timeline, tries and what workers said, oldest first; of very many the newest. */
+  log(ownerId: string, id: string): Promise<LogEntry[]>;
   receipt(ownerId: string, id: string): Promise<Receipt | null>;
   /** The running task's latest report, from memory; null when nothing runs. */
   progressOf(downloadId: string): TaskProgress | null;

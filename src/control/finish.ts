@@ -7,6 +7,7 @@ import type { ResolvedFile } from '#core/resolution.ts';
 import { noUserLimits, type StoredDownload, type TaskRow, type Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { rememberStage, stageOf } from './climb.ts';
+import { keepLines, type Said } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { settleListed } from './listed.ts';
 import { settleLook } from './looks.ts';
@@ -69,7 +70,13 @@ export function createFinishes(parts: () => Parts): (request: FinishRequest) => 
 
   return (request) =>
     new Promise((resolve, reject) => {
-      const settle = (refusal: FlotillaError | null) => (refusal === null ? resolve() : reject(refusal));
+      const { clock, figures } = parts();
+      const askedAtMs = clock.mono();
+      const settle = (refusal: FlotillaError | null) => {
+        figures.finishSeconds.observe((clock.mono() - askedAtMs) / 1000);
+        if (refusal === null) resolve();
+        else reject(refusal);
+      };
       waiting.push({ request, settle, fail: reject });
       void takeAll();
     });
@@ -82,11 +89,23 @@ function isStoreAway(error: unknown): boolean {
 /** Results in their order; for each null, or why it is not taken: nothing was changed then. */
 async function takeResults(parts: Parts, tx: Transaction, requests: FinishRequest[]): Promise<(FlotillaError | null)[]> {
   const tasks = await tx.tasks.getMany(requests.map(({ taskId }) => taskId));
-  const downloadIds = tasks.map(({ downloadId }) => downloadId);
-  await tx.downloads.getMany(downloadIds);
-  await tx.tasks.ofDownloads(downloadIds);
+  const ids = tasks.map(({ downloadId }) => downloadId);
+  await tx.downloads.getMany(ids);
+  await tx.tasks.ofDownloads(ids);
+  const downloadIds = new Map(tasks.filter(({ ownerId }) => ownerId !== '').map(({ id, downloadId }) => [id, downloadId]));
   const refusals: (FlotillaError | null)[] = [];
-  for (const request of requests) refusals.push(await takeResult(parts, tx, request));
+  const said: Said[] = [];
+  for (const request of requests) {
+    const { taskId, epoch, workerId, lines = [] } = request;
+    const task = await tx.tasks.get(taskId);
+    // A repeat brings the same lines again.
+    const isFirst = task?.epoch === epoch && task.workerId === workerId;
+    const refusal = await takeResult(parts, tx, request);
+    refusals.push(refusal);
+    const downloadId = downloadIds.get(taskId);
+    if (isFirst && refusal === null && downloadId !== undefined) said.push({ taskId, epoch, workerId, downloadId, lines });
+  }
+  await keepLines(parts, tx, said);
   return refusals;
 }
 
@@ -114,6 +133,12 @@ async function takeResult(
   const message = outcome.kind === 'failed' ? shorten(outcome.failure).message : null;
   await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, stage, message, ...times });
   await settle(parts, tx, task, outcome);
+  tx.afterCommit(() => {
+    const failure = outcome.kind === 'failed' ? outcome.failure : undefined;
+    parts.figures.ended.add(1, { kind, outcome: outcome.kind });
+    if (outcome.kind === 'fetched') parts.figures.fetchedBytes.add(outcome.facts.fetchedBytes);
+    parts.log.debug('A task ended.', { kind, outcome: outcome.kind, taskId, downloadId, workerId, epoch, failure });
+  });
   return null;
 }
 
@@ -249,6 +274,7 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
   );
   await tx.attachments.remove(download.id);
   await tx.receipts.put(receipt);
+  tx.afterCommit(() => parts.figures.deliveredBytes.add(receipt.sizeBytes));
   await tx.totals.add(download.ownerId, { completedTotal: 1, fetchedBytesTotal: receipt.facts.fetchedBytes });
   await dropTask(parts, tx, task);
 }

@@ -93,6 +93,15 @@ export type Schema = {
     startedAtMs: number;
     finishedAtMs: number;
   };
+  logs: {
+    id: string;
+    downloadId: string;
+    taskId: string;
+    epoch: number;
+    workerId: string;
+    lineCount: number;
+    body: string;
+  };
   receipts: { downloadId: string; completedAtMs: number; body: string };
   events: {
     sequence: number;

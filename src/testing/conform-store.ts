@@ -651,6 +651,44 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     });
   });
 
+  check('what workers said is kept with a download, the newest of it, and goes with it', async (store) => {
+    const said = (id: string, downloadId: string, count: number) => {
+      const lines = Array.from({ length: count }, (_, index) => ({
+        atMs: index,
+        level: 'debug' as const,
+        message: `${id} ${index}`,
+      }));
+      return { id, downloadId, taskId: 't', epoch: 2 ** 40, workerId: 'w', lines };
+    };
+    const idsOf = async (downloadId: string) => (await store.read((tx) => tx.logs.ofDownload(downloadId))).map((row) => row.id);
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([download('a'), download('b')]);
+      await tx.logs.appendMany([said('1', 'a', 4), said('2', 'b', 9), said('3', 'a', 4)], 10);
+    });
+    const [first] = await store.read((tx) => tx.logs.ofDownload('a'));
+    assert.deepEqual(first, said('1', 'a', 4));
+    assert.deepEqual(await idsOf('a'), ['1', '3']);
+    await store.write((tx) => tx.logs.appendMany([said('4', 'a', 4)], 10));
+    assert.deepEqual([await idsOf('a'), await idsOf('b')], [['3', '4'], ['2']]);
+    await store.write((tx) => tx.downloads.removeMany(['a']));
+    assert.deepEqual([await idsOf('a'), await idsOf('b')], [[], ['2']]);
+  });
+
+  check('downloads and tasks of all owners are counted by what they are', async (store) => {
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([
+        download('a', { state: 'queued' }),
+        download('b', { state: 'queued', ownerId: 'bert' }),
+        download('c', { state: 'failed', removedAtMs: 1 }),
+      ]);
+      await tx.tasks.insertMany([task('1', { status: 'ready' }), task('2', { status: 'leased', downloadId: 'b' })]);
+      const counts = await tx.downloads.countAll();
+      assert.deepEqual([counts.queued, counts.failed], [2, 0]);
+      const counted = await tx.tasks.countAll();
+      assert.deepEqual(counted.map(({ status, count }) => `${status} ${count}`).sort(), ['leased 1', 'ready 1']);
+    });
+  });
+
   check('totals only grow', async (store) => {
     await store.write(async (tx) => {
       assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 0, completedTotal: 0, failedTotal: 0 });

@@ -23,6 +23,7 @@ export const problem = z
     code: z.string().describe('Stable word for programs.'),
     detail: z.string().describe('What happened, why, and what to do.'),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    requestId: z.string().optional().describe('Finds the lines of this request in the log of the server.'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
 
@@ -336,6 +337,20 @@ export const event = z
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'Event' });
+
+export const logLevel = z.enum(['debug', 'info', 'warn', 'error']);
+
+export const logEntry = z
+  .object({
+    atMs: timeMs,
+    level: logLevel,
+    source: z.enum(['timeline', 'attempt', 'worker']).describe('What happened to it, how a task ended, or what a worker said.'),
+    message: z.string(),
+    worker: z.object({ id: z.string(), name: z.string() }).nullable(),
+    taskId: z.string().nullable(),
+    epoch: z.int().nullable(),
+  })
+  .meta({ id: 'LogEntry' });
 
 export const pieces = z
   .object({

@@ -17,6 +17,8 @@ const maxStreamsOfOwner = 100;
 export type EventStreams = {
   /** Answers the call with a stream; null begins with what happens from now on. Resolves when the reader is up to date. */
   open(call: Call, lastEventId: number | null): Promise<void>;
+  /** How many readers there are. */
+  count(): number;
   close(): void;
 };
 
@@ -66,6 +68,7 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
   }
 
   return {
+    count: () => readers.size,
     async open({ actor, ownerId, reply }, lastEventId) {
       if (isClosed) throw new Problem(503, 'shutting_down', 'This server is shutting down. Try again in a moment.');
       const count = [...readers].filter((reader) => reader.ownerId === ownerId).length;

@@ -51,6 +51,8 @@ export function createClaims(parts: () => Parts): Claims {
   }
 
   async function serveSome(): Promise<void> {
+    const { clock, figures } = parts();
+    const begunAtMs = clock.mono();
     let hungry: Ask[] = [];
     try {
       const served = await serveAsks(parts(), () => {
@@ -58,6 +60,7 @@ export function createClaims(parts: () => Parts): Claims {
         if (hungry.length === 0) hungry = takeHungry();
         return hungry.map(({ request }) => request);
       });
+      figures.claimSeconds.observe((clock.mono() - begunAtMs) / 1000);
       hungry.forEach((ask, index) => {
         const claims = served[index] ?? [];
         ask.isServed = false;

@@ -31,9 +31,17 @@ export function downloadRows(unit: Unit): DownloadRows {
         .where('removedAtMs', 'is', null)
         .groupBy('state')
         .execute();
-      const counts = Object.fromEntries(downloadStates.map((state) => [state, 0])) as Record<DownloadState, number>;
-      for (const row of rows) counts[row.state as DownloadState] = Number(row.count);
-      return counts;
+      return toCounts(rows);
+    },
+    async countAll() {
+      const db = await unit.tables('downloads');
+      const some = db.selectFrom('downloads').where('removedAtMs', 'is', null);
+      return toCounts(
+        await some
+          .select((e) => ['state', e.fn.countAll<number>().as('count')])
+          .groupBy('state')
+          .execute(),
+      );
     },
     async countUnfinishedTo(destinationId) {
       const db = await unit.tables('downloads');
@@ -68,16 +76,23 @@ export function downloadRows(unit: Unit): DownloadRows {
       unit.downloads.update([id], columns);
     },
     async removeMany(ids) {
-      const db = await unit.tables('downloads', 'receipts', 'attempts', 'attachments');
+      const db = await unit.tables('downloads', 'receipts', 'attempts', 'attachments', 'logs');
       for (const chunk of chunksOf(ids, 500)) {
         await db.deleteFrom('receipts').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attempts').where('downloadId', 'in', chunk).execute();
+        await db.deleteFrom('logs').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attachments').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('downloads').where('id', 'in', chunk).execute();
       }
       for (const table of [unit.downloads, unit.receipts, unit.attempts, unit.attachments]) table.forget();
     },
   };
+}
+
+function toCounts(rows: { state: string; count: number }[]): Record<DownloadState, number> {
+  const counts = Object.fromEntries(downloadStates.map((state) => [state, 0])) as Record<DownloadState, number>;
+  for (const { state, count } of rows) counts[state as DownloadState] = Number(count);
+  return counts;
 }
 
 type Db = Kysely<Pick<Schema, 'downloads'>>;

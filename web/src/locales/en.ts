@@ -320,6 +320,18 @@ export const messages = {
   'limits.slow': 'In limited hours (MiB/s)',
   'limits.slowHelp': 'For the hours below that are limited.',
 
+  'log.copied': 'Copied',
+  'log.copy': 'Copy',
+  'log.empty': 'Nothing was said yet.',
+  'log.filter': 'Only lines with',
+  'log.follow': 'It grows while the download runs; what workers say comes within half a minute.',
+  'log.level': 'Show',
+  'log.level.debug': 'Everything',
+  'log.level.error': 'Failures',
+  'log.level.info': 'No details',
+  'log.level.warn': 'Warnings and failures',
+  'log.none': 'No line has this.',
+
   'login.name': 'Name',
   'login.password': 'Password',
   'login.submit': 'Log in',
@@ -497,6 +509,7 @@ export const messages = {
 
   'tab.attempts': 'Attempts',
   'tab.files': 'Files',
+  'tab.log': 'Log',
   'tab.overview': 'Overview',
   'tab.pieces': 'Pieces',
   'tab.timeline': 'Timeline',

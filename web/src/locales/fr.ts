@@ -327,6 +327,18 @@ export const messages: Record<keyof typeof english, string> = {
   'limits.slow': 'Aux heures limitées (Mio/s)',
   'limits.slowHelp': 'Pour les heures limitées ci-dessous.',
 
+  'log.copied': 'Copié',
+  'log.copy': 'Copier',
+  'log.empty': 'Rien n’a encore été dit.',
+  'log.filter': 'Seulement les lignes avec',
+  'log.follow': 'Il s’allonge pendant le téléchargement ; ce que disent les agents arrive en moins de trente secondes.',
+  'log.level': 'Montrer',
+  'log.level.debug': 'Tout',
+  'log.level.error': 'Les échecs',
+  'log.level.info': 'Sans les détails',
+  'log.level.warn': 'Avertissements et échecs',
+  'log.none': 'Aucune ligne ne contient cela.',
+
   'login.name': 'Nom',
   'login.password': 'Mot de passe',
   'login.submit': 'Se connecter',
@@ -507,6 +519,7 @@ export const messages: Record<keyof typeof english, string> = {
 
   'tab.attempts': 'Essais',
   'tab.files': 'Fichiers',
+  'tab.log': 'Journal',
   'tab.overview': 'Aperçu',
   'tab.pieces': 'Morceaux',
   'tab.timeline': 'Chronologie',

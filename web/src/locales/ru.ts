@@ -326,6 +326,18 @@ export const messages: Record<keyof typeof english, string> = {
   'limits.slow': 'В ограниченные часы (МиБ/с)',
   'limits.slowHelp': 'Для ограниченных часов ниже.',
 
+  'log.copied': 'Скопировано',
+  'log.copy': 'Скопировать',
+  'log.empty': 'Пока ничего не сказано.',
+  'log.filter': 'Только строки, где есть',
+  'log.follow': 'Он растёт, пока идёт загрузка; слова исполнителей приходят в течение полминуты.',
+  'log.level': 'Показывать',
+  'log.level.debug': 'Всё',
+  'log.level.error': 'Неудачи',
+  'log.level.info': 'Без подробностей',
+  'log.level.warn': 'Предупреждения и неудачи',
+  'log.none': 'Таких строк нет.',
+
   'login.name': 'Имя',
   'login.password': 'Пароль',
   'login.submit': 'Войти',
@@ -507,6 +519,7 @@ export const messages: Record<keyof typeof english, string> = {
 
   'tab.attempts': 'Попытки',
   'tab.files': 'Файлы',
+  'tab.log': 'Журнал',
   'tab.overview': 'Обзор',
   'tab.pieces': 'Части',
   'tab.timeline': 'Ход событий',
