@@ -24,7 +24,7 @@ export async function report(parts: Parts, request: ReportRequest): Promise<Repo
   const { workerId, tasks, holding } = request;
   const session = await sessionOf(parts, request);
   parts.sessions.hear(workerId);
-  const orders = tasks.map((progress) => takeProgress(session, progress)).filter((order) => order !== null);
+  const orders = tasks.map((progress) => takeProgress(parts, session, progress)).filter((order) => order !== null);
   await takeBackForgotten(parts, session, tasks);
   if (typeof request.spareBytes === 'number') await offerRoom(parts, workerId, request.spareBytes);
   const limits = await parts.store.read(async (tx) => limitsOf(parts, tx, workerId, await readSettings(tx)));
@@ -59,12 +59,14 @@ async function readSession(parts: Parts, workerId: string): Promise<Session> {
   );
 }
 
-function takeProgress(session: Session, progress: TaskProgress): TaskOrder | null {
+function takeProgress(parts: Parts, session: Session, progress: TaskProgress): TaskOrder | null {
   const { taskId, epoch } = progress;
   const held = session.held.get(taskId);
   if (held?.epoch !== epoch) return { taskId, epoch, order: 'lost' };
   held.progress = progress;
+  held.reportedAtMonoMs = parts.clock.mono();
   held.unnamedSinceMonoMs = null;
+  parts.progress.took(held);
   return held.order === null ? null : { taskId, epoch, order: held.order };
 }
 

@@ -43,9 +43,9 @@ export function createProgressFeed(control: Control, clock: Clock, onError: (err
     if (!isRunning && !watched.wasRunning && !hasNews) return;
     watched.wasRunning = isRunning;
     const data: z.input<typeof progressFrame> = {
-      downloads: running.map(({ downloadId, progress }) => viewProgress(downloadId, progress)),
+      downloads: running.map(viewProgress),
       counts: watched.counts,
-      speedBytesPerSecond: running.reduce((sum, { progress }) => sum + progress.speedBytesPerSecond, 0),
+      speedBytesPerSecond: running.reduce((sum, { speedBytesPerSecond }) => sum + speedBytesPerSecond, 0),
     };
     const frame = formatFrame({ event: 'progress', data });
     for (const listener of watched.listeners) listener(frame);
