@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import fastifyCookie from '@fastify/cookie';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Control } from '#control/control.ts';
+import type { Enrolment } from '#control/enrolment.ts';
 import type { Users } from '#control/users.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Listings } from '#core/listing.ts';
@@ -31,17 +32,19 @@ export type ApiOptions = {
   openContent: Desk['openContent'];
   destinations: DestinationDesk;
   listings: Listings;
+  /** Origin under which workers reach this server; null: as whoever asks reached it. */
+  publicUrl?: string | null;
 };
 
 /** Something an operator should know of; nothing secret goes in. */
 type ApiLog = (message: string, detail?: Record<string, unknown>) => void;
 
-export type ApiParts = { control: Control; users: Users; clock: Clock; log: ApiLog; options: ApiOptions };
+export type ApiParts = { control: Control; users: Users; enrolment: Enrolment; clock: Clock; log: ApiLog; options: ApiOptions };
 
 const bodyLimitBytes = 4 * 1024 * 1024;
 
 /** Makes the server; the caller listens and closes. Closing ends the event streams, so that it does not wait for them. */
-export async function createApi({ control, users, clock, log, options }: ApiParts): Promise<FastifyInstance> {
+export async function createApi({ control, users, enrolment, clock, log, options }: ApiParts): Promise<FastifyInstance> {
   const { trustedProxies = [], allowedHosts = [], boundHost, version } = options;
   const app = fastify({
     logger: false,
@@ -78,6 +81,8 @@ export async function createApi({ control, users, clock, log, options }: ApiPart
   const handlers = createHandlers({
     control,
     users,
+    enrolment,
+    publicUrl: options.publicUrl ?? null,
     clock,
     version,
     destinations: options.destinations,
@@ -85,7 +90,7 @@ export async function createApi({ control, users, clock, log, options }: ApiPart
     openContent: options.openContent,
     streamEvents: (call, lastEventId) => streams.open(call, lastEventId),
   });
-  registerRoutes(app, users, handlers);
+  registerRoutes(app, { users, enrolment }, handlers);
   registerHealth(app, control, clock);
 
   const document = JSON.stringify(openApiDocument(version));

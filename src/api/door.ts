@@ -1,5 +1,6 @@
 /** What every request passes before anything reads it: Host first, then Origin, then who it is. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Enrolment } from '#control/enrolment.ts';
 import type { Users } from '#control/users.ts';
 import { type Access, type Actor, anonymous, can } from '#core/access.ts';
 import { createHostCheck, type HostRule, hostOfHeader, hostOfOrigin } from './hosts.ts';
@@ -24,12 +25,16 @@ export function guardDoor(app: FastifyInstance, rule: HostRule, eventPath: strin
   });
 }
 
+/** Who can be asked who somebody is. */
+export type Registers = { users: Users; enrolment: Enrolment };
+
 /** Who asks. A bearer token that is wrong makes nobody of them, even beside a good cookie. */
-export async function actorOf(users: Users, request: FastifyRequest): Promise<Actor> {
+export async function actorOf({ users, enrolment }: Registers, request: FastifyRequest): Promise<Actor> {
   const authorization = request.headers.authorization;
   if (authorization !== undefined) {
     const token = /^Bearer (.*)$/i.exec(authorization)?.[1]?.trim();
-    return token === undefined ? anonymous : users.actorOfToken(token);
+    if (token === undefined) return anonymous;
+    return token.startsWith('fw_') ? enrolment.actorOfKey(token) : users.actorOfToken(token);
   }
   const secret = readSessionCookie(request);
   return secret === undefined ? anonymous : users.actorOfSession(secret);
@@ -39,9 +44,14 @@ export async function actorOf(users: Users, request: FastifyRequest): Promise<Ac
 export function requireAccess(actor: Actor, access: Access): void {
   if (can(actor, access)) return;
   if (actor.kind === 'anonymous') {
-    const detail = 'Log in first, or send an API token as Authorization: Bearer.';
+    const detail =
+      access === 'worker'
+        ? 'This key of a worker is not known here, or it was revoked. Let the machine join again.'
+        : 'Log in first, or send an API token as Authorization: Bearer.';
     throw new Problem(401, 'not_signed_in', detail, { headers: { 'www-authenticate': 'Bearer' } });
   }
+  if (access === 'worker') throw new Problem(403, 'not_allowed', 'Only workers may do this, each for itself.');
+  if (actor.kind === 'worker') throw new Problem(403, 'not_allowed', 'The key of a worker is good for its work alone.');
   const what = actor.kind === 'token' ? `This API token lacks the scope ${access}` : `Your role lacks the right ${access}`;
   throw new Problem(403, 'not_allowed', `${what}. An admin can give it.`);
 }

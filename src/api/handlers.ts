@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Control, StoredDestination } from '#control/control.ts';
+import type { Enrolment } from '#control/enrolment.ts';
 import type { Users } from '#control/users.ts';
 import type { Actor } from '#core/access.ts';
 import type { Clock } from '#core/clock.ts';
@@ -24,6 +25,9 @@ export type DestinationDesk = {
 export type Desk = {
   control: Control;
   users: Users;
+  enrolment: Enrolment;
+  /** Where workers and people reach this server; null: as whoever asks reached it. */
+  publicUrl: string | null;
   clock: Clock;
   destinations: DestinationDesk;
   /** Reads documents that list files. */

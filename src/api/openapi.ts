@@ -26,6 +26,7 @@ export function openApiDocument(version: string): Json {
       securitySchemes: {
         session: { type: 'apiKey', in: 'cookie', name: 'flotilla_session', description: 'Set by logging in.' },
         token: { type: 'http', scheme: 'bearer', description: 'An API token with the scope that `x-access` names.' },
+        workerKey: { type: 'http', scheme: 'bearer', description: 'The key of the worker that the body names.' },
       },
       responses: {
         Problem: { description: 'RFC 9457 problem details', content: { 'application/problem+json': problemSchema } },
@@ -42,16 +43,25 @@ function operation(operationId: string, route: Route): Json {
     operationId,
     summary: route.summary,
     'x-access': route.access,
-    security: route.access === 'public' ? [] : [{ session: [] }, { token: [] }],
+    security: security(route),
     parameters: [
       ...parameters('path', route.params),
       ...parameters('query', route.query),
       ...parameters('header', route.headers),
       ...(route.answer === 'file' ? rangeParameters : []),
     ],
-    ...(route.body && { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body) } } } }),
+    ...(route.body && { requestBody: requestBody(route.body) }),
     responses: { ...answers(route), default: problemRef },
   };
+}
+
+function security({ access }: Route): Json[] {
+  if (access === 'public') return [];
+  return access === 'worker' ? [{ workerKey: [] }] : [{ session: [] }, { token: [] }];
+}
+
+function requestBody(body: z.ZodType): Json {
+  return { required: !body.safeParse(undefined).success, content: { 'application/json': { schema: schemaOf(body) } } };
 }
 
 const rangeParameters = ['range', 'if-range', 'if-none-match'].map((name) => {

@@ -101,10 +101,18 @@ const accessStatus: Record<AccessErrorCode, number> = {
   claim_locked: 403,
   already_claimed: 409,
   password_weak: 422,
+  join_key_wrong: 403,
+  join_key_used: 403,
+  join_key_expired: 403,
 };
 
 const fastifyProblems: Record<string, () => Problem> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: () => new Problem(413, 'body_too_large', 'The body is larger than 4 MiB. Send it in parts.'),
+  FST_ERR_CTP_BODY_TOO_LARGE: () =>
+    new Problem(
+      413,
+      'body_too_large',
+      'The body is larger than this request may be: 4 MiB, or 32 MiB for many links. Send it in parts.',
+    ),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
     new Problem(415, 'content_type_unsupported', 'Bodies are JSON. Send Content-Type: application/json.'),
 };

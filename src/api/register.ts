@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { Users } from '#control/users.ts';
 import { type Route, type RouteName, routes } from './contract/routes.ts';
-import { actorOf, requireAccess } from './door.ts';
+import { actorOf, type Registers, requireAccess } from './door.ts';
 import type { Call, Handlers } from './handlers.ts';
 import { Problem } from './problem.ts';
 
@@ -12,9 +11,9 @@ export const apiRoot = '/api/v1';
 type AnyHandler = (input: Record<'params' | 'query' | 'body' | 'headers', unknown>, call: Call) => Promise<unknown>;
 
 /** Puts every route of the contract on the instance: rights, then parsing, then the handler, then the promised shape. */
-export function registerRoutes(app: FastifyInstance, users: Users, handlers: Handlers): void {
+export function registerRoutes(app: FastifyInstance, registers: Registers, handlers: Handlers): void {
   for (const name of Object.keys(routes) as RouteName[]) {
-    registerRoute(app, users, routes[name], handlers[name] as AnyHandler);
+    registerRoute(app, registers, routes[name], handlers[name] as AnyHandler);
   }
 }
 
@@ -23,15 +22,16 @@ export function pathPattern(route: Pick<Route, 'path'>): string {
   return apiRoot + route.path.replace(/\{(\w+)\}/g, ':$1');
 }
 
-function registerRoute(app: FastifyInstance, users: Users, route: Route, handler: AnyHandler): void {
+function registerRoute(app: FastifyInstance, registers: Registers, route: Route, handler: AnyHandler): void {
   app.route({
     // A stream has no end, so there is nothing to ask about it.
     method: route.method === 'GET' && route.answer !== 'stream' ? ['GET', 'HEAD'] : route.method,
     exposeHeadRoute: false,
     url: pathPattern(route),
+    ...(route.bodyLimitBytes !== undefined && { bodyLimit: route.bodyLimitBytes }),
     // Before the body is read: a stranger sends us no 4 MiB.
     onRequest: async (request) => {
-      request.actor = await actorOf(users, request);
+      request.actor = await actorOf(registers, request);
       requireAccess(request.actor, route.access);
     },
     handler: async (request, reply) => {

@@ -36,14 +36,18 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     checksum: options.checksum ?? null,
     connections: options.connections ?? null,
     limitBytesPerSecond: options.limitBytesPerSecond ?? null,
+    startAtMs: options.startAtMs ?? null,
+    hours: options.hours ?? null,
     labels: options.labels ?? [],
     priority: stored.priority,
     attempt: stored.attempt,
+    stage: stored.stage,
     failure,
     createdAtMs: stored.createdAtMs,
     startedAtMs: stored.startedAtMs,
     finishedAtMs: stored.finishedAtMs,
     removedAtMs: stored.removedAtMs,
+    eraseAtMs: stored.eraseAtMs,
   };
 }
 

@@ -4,7 +4,7 @@ import type { ControlPlane } from '#core/protocol.ts';
 import { answerCalls, type PortMessage } from './port-calls.ts';
 import type { WorkerThreadData } from './worker-thread.ts';
 
-export type EmbeddedWorker = {
+type EmbeddedWorker = {
   /** Gives back what runs, with its bytes kept, and ends. */
   drain(): Promise<void>;
 };

@@ -87,23 +87,37 @@ export async function runProgram(args: string[]): Promise<number> {
     exitCode = await runProbe(link, options);
   });
 
-  program
+  const serve = program
     .command('serve')
     .description('everything in one process: control plane, API, web page and a worker, on an embedded database')
-    .option('--data <folder>', 'database and unfinished files (FLOTILLA_DATA)')
-    .addOption(new Option('--port <port>', 'port of page and API (FLOTILLA_PORT, 3568)').argParser(wholeNumber(0, 65535)))
-    .option('--host <address>', 'address to listen on (FLOTILLA_HOST, 127.0.0.1)')
-    .option('--downloads <folder>', 'where finished files go, at the first start (FLOTILLA_DOWNLOADS)')
-    .option('--scratch <folder>', 'unfinished files, on any disk (FLOTILLA_SCRATCH, in the data folder)')
-    .option('--preallocate', 'take the whole room of a file before its first byte (FLOTILLA_PREALLOCATE)')
-    .option('--keep-free <size>', 'room left on the disk of unfinished files (FLOTILLA_KEEP_FREE, 64M, at most 1 %)')
-    .option('--net-allow <ranges>', 'refused address ranges that downloads may reach all the same (FLOTILLA_NET_ALLOW)')
-    .option('--allowed-hosts <names>', 'further names under which people reach this server (FLOTILLA_ALLOWED_HOSTS)')
-    .option('--trusted-proxies <ranges>', 'proxies whose X-Forwarded headers count (FLOTILLA_TRUSTED_PROXIES)')
-    .action(async (options) => {
-      const { runServe } = await import('./serve.ts');
-      exitCode = await runServe(options);
-    });
+    .option('--data <folder>', 'database and unfinished files (FLOTILLA_DATA)');
+  addWorkFlags(addServerFlags(serve)).action(async (options) => {
+    const { runServe } = await import('./serve.ts');
+    exitCode = await runServe(options);
+  });
+
+  const server = program
+    .command('server')
+    .description('control plane, API and web page, for workers on other machines')
+    .option('--data <folder>', 'database and key (FLOTILLA_DATA)');
+  addServerFlags(server).action(async (options) => {
+    const { runServer } = await import('./server.ts');
+    exitCode = await runServer(options);
+  });
+
+  const worker = program
+    .command('worker')
+    .description('fetch for a server on another machine; copy the command from "Add worker" on its page')
+    .option('--join <url>', 'address of the server; the first start needs it (FLOTILLA_JOIN)')
+    .option('--key <key>', 'one-time key; the first start needs it (FLOTILLA_KEY)')
+    .option('--name <name>', 'what it is called, when it joins (FLOTILLA_NAME, the name of the machine)')
+    .option('--labels <labels>', 'what it is good for, when it joins: geo:fr,vpn (FLOTILLA_LABELS)')
+    .addOption(new Option('-j, --jobs <count>', 'most downloads at once (FLOTILLA_JOBS, 16)').argParser(wholeNumber(1, 1000)))
+    .option('--data <folder>', 'its key, and unfinished files (FLOTILLA_DATA)');
+  addWorkFlags(worker).action(async (options) => {
+    const { runWorker } = await import('./worker.ts');
+    exitCode = await runWorker(options);
+  });
 
   try {
     if (args.length === 0) {
@@ -118,6 +132,30 @@ export async function runProgram(args: string[]): Promise<number> {
     process.stderr.write(`flotilla: ${error.message}\n`);
     return exitCodeOf(error.code);
   }
+}
+
+/** What every server takes. */
+function addServerFlags(command: Command): Command {
+  return command
+    .addOption(new Option('--port <port>', 'port of page and API (FLOTILLA_PORT, 3568)').argParser(wholeNumber(0, 65535)))
+    .option('--host <address>', 'address to listen on (FLOTILLA_HOST, 127.0.0.1)')
+    .option('--public-url <url>', 'where people and workers reach this server (FLOTILLA_PUBLIC_URL)')
+    .option('--downloads <folder>', 'where finished files go, at the first start (FLOTILLA_DOWNLOADS)')
+    .option(
+      '--secret-key-file <file>',
+      'key for secrets in the database (FLOTILLA_SECRET_KEY_FILE, secret.key in the data folder)',
+    )
+    .option('--allowed-hosts <names>', 'further names under which people reach this server (FLOTILLA_ALLOWED_HOSTS)')
+    .option('--trusted-proxies <ranges>', 'proxies whose X-Forwarded headers count (FLOTILLA_TRUSTED_PROXIES)');
+}
+
+/** What everything takes that fetches for a server. */
+function addWorkFlags(command: Command): Command {
+  return command
+    .option('--scratch <folder>', 'unfinished files, on any disk (FLOTILLA_SCRATCH, in the data folder)')
+    .option('--preallocate', 'take the whole room of a file before its first byte (FLOTILLA_PREALLOCATE)')
+    .option('--keep-free <size>', 'room left on the disk of unfinished files (FLOTILLA_KEEP_FREE, 64M, at most 1 %)')
+    .option('--net-allow <ranges>', 'refused address ranges that downloads may reach all the same (FLOTILLA_NET_ALLOW)');
 }
 
 /** How links are asked for: the same for every command that asks. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { serveConfig } from './serve-config.ts';
+import { workerConfig } from './worker-config.ts';
 
 /** The environment that names a configuration file with this text. */
 function withFile(t: Scope, text: string, more: Record<string, string> = {}) {
@@ -68,6 +70,30 @@ for (const [text, env, sentence] of refusals) {
     assert.throws(() => serveConfig({}, withFile(t, text, env)), { code: 'link_invalid', message: sentence });
   });
 }
+
+test('one file may have the options of servers and of workers', (t) => {
+  const env = withFile(t, 'port: 4000\njobs: 3\nlabels: [geo:fr, vpn]\njoin: https://flotilla.example/\nkeepFree: 1G\n');
+  assert.equal(serveConfig({}, env).port, 4000);
+  const { jobs, labels, join: origin, keepFree, name, data } = workerConfig({ data: '/data' }, env);
+  assert.deepEqual([jobs, labels, origin, keepFree], [3, ['geo:fr', 'vpn'], 'https://flotilla.example', 1024 ** 3]);
+  assert.deepEqual([name, data], [hostname(), '/data']);
+  assert.throws(() => workerConfig({}, withFile(t, 'prot: 1\n')), /unknown option prot/);
+  assert.throws(() => workerConfig({ join: 'flotilla.example' }, withFile(t, '')), /join: It must be an address such as/);
+});
+
+test('a worker keeps its things beside those of a server, never in them', (t) => {
+  const env = withFile(t, '', { XDG_DATA_HOME: '/home/anna/data' });
+  assert.equal(workerConfig({}, env).data, '/home/anna/data/flotilla-worker');
+  assert.equal(workerConfig({}, { ...env, FLOTILLA_DATA: '/data' }).scratch, '/data/scratch');
+});
+
+test('what people and workers reach the server at is an origin', (t) => {
+  assert.equal(
+    serveConfig({ publicUrl: 'https://flotilla.example/page' }, withFile(t, '')).publicUrl,
+    'https://flotilla.example',
+  );
+  assert.equal(serveConfig({}, withFile(t, '')).publicUrl, null);
+});
 
 test('a configuration file that was named must be there', () => {
   assert.throws(() => serveConfig({}, { FLOTILLA_CONFIG: '/nowhere/flotilla.yaml' }), /cannot be read/);

@@ -1,147 +1,16 @@
-/** `flotilla serve`: control plane, API, web page and a worker in one process, on the embedded database. */
-import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
-import { createApi } from '#api/api.ts';
-import type { Desk, DestinationDesk } from '#api/handlers.ts';
-import { createControl } from '#control/create.ts';
-import { createUsers } from '#control/users.ts';
-import { FlotillaError, toFailure } from '#core/errors.ts';
-import { version } from '#core/version.ts';
-import { destinationOf } from '#destinations/index.ts';
-import { sources } from '#sources/index.ts';
-import { openSqliteStore } from '#store/sqlite/sqlite.ts';
-import { metalink } from '#wire/metalink.ts';
-import { openSealer } from '#wire/sealer.ts';
-import { createSecrets } from '#wire/secrets.ts';
-import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
+/** `flotilla serve`: control plane, API, web page and a worker in one process. */
 import { environment } from './config.ts';
+import { toStandardError as log, runControlPlane } from './control-plane.ts';
 import { startEmbeddedWorker } from './embedded-worker.ts';
 import { openGate } from './outlet.ts';
-import { type ServeOptions, serveConfig } from './serve-config.ts';
-
-const sweepMs = 1000;
-/** A drain that takes longer is cut: what was not flushed is fetched again. */
-const drainMs = 20_000;
+import { serveConfig } from './serve-config.ts';
 
 export async function runServe(flags: Record<string, unknown>): Promise<number> {
   const options = serveConfig(flags, environment);
-  const log = (message: string) => process.stderr.write(`${new Date(clock.now()).toISOString()} ${message}\n`);
-
-  // The worker makes its own in its thread; a range that is none is told of here, before anything is opened.
-  openGate(options.netAllow);
-  await files.makeFolder(options.data);
-  const store = await openSqliteStore(join(options.data, 'flotilla.db'), { clock });
-  const control = await createControl({
-    store,
-    clock,
-    random,
-    log,
-    sealer: await openSealer(files, join(options.data, 'secret.key')),
-    schemes: sources.flatMap(({ schemes }) => schemes),
-    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-    defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
-  });
-  const users = createUsers({ store, clock, random, secrets: createSecrets(), bootstrapToken: options.bootstrapToken });
-  const api = await createApi({
-    control,
-    users,
-    clock,
-    log: (message, detail) => log(detail?.error instanceof Error ? `${message}: ${detail.error.stack}` : message),
-    options: {
-      version,
-      boundHost: options.host,
-      allowedHosts: options.allowedHosts,
-      trustedProxies: options.trustedProxies,
-      webRoot: join(import.meta.dirname, '../../web/dist'),
-      openContent,
-      destinations: desk,
-      listings: metalink,
-    },
-  });
-  // Before anybody can call: it also makes the owner of what the bootstrap token adds.
-  const claimCode = await users.openClaim();
-  const origin = await listen(api, options);
   const { data: dataFolder, scratch: scratchFolder, netAllow, keepFree: keepFreeBytes, preallocate } = options;
-  const worker = await startEmbeddedWorker(
-    control,
-    { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, isDebug: Boolean(environment.FLOTILLA_DEBUG) },
-    log,
-  );
-  const sweeper = setInterval(() => {
-    control.sweep().catch((error) => log(`the sweep failed: ${toFailure(error).message}`));
-  }, sweepMs);
-
-  tellHowToClaim(claimCode, origin);
-  process.stdout.write(`ready ${origin}\n`);
-
-  await untilAskedToStop();
-  log('Stopping: running downloads are put down safely.');
-  const cut = setTimeout(() => process.exit(1), drainMs);
-  clearInterval(sweeper);
-  control.drain();
-  await worker.drain();
-  await api.close();
-  await control.close();
-  await store.close();
-  clearTimeout(cut);
-  return 0;
+  // The worker makes its own in its thread; a range that is none is told of here, before anything is opened.
+  openGate(netAllow);
+  const isDebug = Boolean(environment.FLOTILLA_DEBUG);
+  const settings = { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, isDebug };
+  return runControlPlane(options, log, (control) => startEmbeddedWorker(control, settings, log));
 }
-
-async function listen(api: FastifyInstance, { host, port }: ServeOptions): Promise<string> {
-  try {
-    const address = new URL(await api.listen({ host, port }));
-    // 0.0.0.0 is where we listen, not where anybody can go.
-    if (address.hostname === '0.0.0.0' || address.hostname === '[::]') address.hostname = 'localhost';
-    return address.origin;
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'EADDRINUSE') {
-      throw new FlotillaError(
-        'not_writable',
-        `Port ${port} is in use. Is Flotilla running already? Choose another with --port.`,
-        { cause },
-      );
-    }
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
-      throw new FlotillaError(
-        'not_writable',
-        `Flotilla may not listen on ${host} port ${port}. Choose others with --host and --port.`,
-        { cause },
-      );
-    }
-    throw cause;
-  }
-}
-
-/** The code is in the fragment of the link, so that it reaches no log of a proxy. */
-function tellHowToClaim(code: string | null, origin: string): void {
-  if (code === null) return;
-  process.stderr.write(
-    `Nobody owns this Flotilla yet. Open this link within 30 minutes to make it yours:\n\n  ${origin}/#claim=${code}\n\n`,
-  );
-}
-
-function untilAskedToStop(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-  });
-}
-
-/** What the API asks of destinations. */
-const desk: DestinationDesk = {
-  check(kind, given) {
-    const parsed = destinationOf(kind).options.safeParse(given);
-    if (parsed.success) return parsed.data as Record<string, unknown>;
-    const [issue] = parsed.error.issues;
-    throw new FlotillaError('link_invalid', `The destination makes no sense: ${issue?.path.join('.')} ${issue?.message}`);
-  },
-  test: (kind, given) => destinationOf(kind).test(desk.check(kind, given)),
-  freeBytes: ({ kind, options }) => destinationOf(kind).freeBytes(options),
-};
-
-const openContent: Desk['openContent'] = async (_downloadId, _index, { location, sizeBytes, provenSha256 }) => {
-  if (!existsSync(location)) return null;
-  return { name: basename(location), path: location, sizeBytes, sha256: provenSha256 };
-};

@@ -171,14 +171,14 @@ test('every action may be done twice, and is refused with a sentence where it ma
     await assert.rejects(control[action]('bert', id), { code: 'not_found' });
     await assert.rejects(control[action](owner, 'unknown'), { code: 'not_found' });
   }
-  await control.remove(owner, id, { files: false });
-  await control.remove(owner, id, { files: false });
+  await control.remove(owner, id, { files: 'keep' });
+  await control.remove(owner, id, { files: 'keep' });
   await assert.rejects(control.retry(owner, id), { code: 'refused', message: /Restore it first/ });
 });
 
 test('removing cancels what runs and takes it off the list', async (t) => {
   const { control, worker, id, claim, under } = await startFetch(t);
-  await control.remove(owner, id, { files: false });
+  await control.remove(owner, id, { files: 'keep' });
   assert.equal((await control.list(owner, { of: 'list', limit: 10 })).items.length, 0);
   assert.equal((await control.countsOf(owner)).all, 0);
   const [shown] = (await control.list(owner, { of: 'history', limit: 10 })).items;

@@ -2,27 +2,34 @@ import { type DownloadOptions, isFinished, isWaitingForRetry } from '#core/downl
 import { FlotillaError } from '#core/errors.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
 import type { StoredDownload, Transaction } from '#core/store.ts';
-import { changeState } from './change.ts';
-import type { Wishes } from './control.ts';
+import { changeState, type Fields, type Happening } from './change.ts';
+import { climbTo, ladderFor } from './climb.ts';
+import type { Removal, RetryWishes, Wishes } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { positionOf } from './ids.ts';
 import { requireDownload } from './list.ts';
 import type { Parts } from './parts.ts';
-import { addEraseTask, callBackTask, ensureTask, makeReady, moveTask } from './queue/tasks.ts';
+import { keepToHours } from './queue/hours.ts';
+import { addEraseTask, callBackTask, dropTask, ensureTask, makeReady, moveTask } from './queue/tasks.ts';
 import { partSecrets, recallWish, sealSecrets, secretsGone, withoutSecrets } from './secrets-at-rest.ts';
+import { readSettings } from './settings.ts';
 import { readLink } from './submit.ts';
+import { endOfTrash, eraseFiles } from './trash.ts';
 
 /** What a person may do with one download. Each is harmless when done twice, and throws `refused` when it makes no sense. */
-type Action = (parts: Parts, tx: Transaction, download: StoredDownload) => Promise<StoredDownload>;
+export type Action = (parts: Parts, tx: Transaction, download: StoredDownload) => Promise<StoredDownload>;
 
 /** Runs an action on the owner's download, if it is still on the list. */
 export function act(parts: Parts, ownerId: string, id: string, action: Action): Promise<StoredDownload> {
   return parts.store.write(async (tx) => {
-    const download = await requireDownload(tx, ownerId, id);
-    if (download.removedAtMs !== null) throw new FlotillaError('refused', 'This download was removed. Restore it first.');
-    return action(parts, tx, download);
+    return action(parts, tx, requireListed(await requireDownload(tx, ownerId, id)));
   });
+}
+
+export function requireListed(download: StoredDownload): StoredDownload {
+  if (download.removedAtMs === null) return download;
+  throw new FlotillaError('refused', 'This download was removed. Restore it first.');
 }
 
 /** It stands still at once; a worker that is at it stops with its next report and keeps the bytes. */
@@ -52,32 +59,72 @@ export const resume: Action = async (parts, tx, download) => {
     { name: 'download.resumed', message: 'Resumed.' },
   );
   await ensureTask(parts, tx, resumed);
-  return resumed;
+  return requireDownload(tx, resumed.ownerId, resumed.id);
 };
 
-/** A new attempt of a failed or cancelled one; one that waits for its next try is tried now. */
-export const retry: Action = async (parts, tx, download) => {
-  if (download.state === 'active') return download;
-  if (download.state === 'queued') return hurry(parts, tx, download);
-  const retried = await changeState(
-    parts,
-    tx,
-    download,
-    'retried',
-    {
+/**
+ * A new attempt of a failed or cancelled one; one that waits for its next try is tried now. With a stage or changes one that
+ * runs is stopped for it too, and keeps its bytes.
+ */
+export function retry({ from, ...wishes }: RetryWishes = {}): Action {
+  return async (parts, tx, download) => {
+    const isChanged = [wishes.name, wishes.destinationId, ...Object.values(wishes.options ?? {})].some(
+      (wish) => wish !== undefined,
+    );
+    const isLive = download.state === 'queued' || download.state === 'active';
+    if (isLive && !isChanged && from === undefined) return download.state === 'active' ? download : hurry(parts, tx, download);
+    if (from !== undefined) await requireStage(tx, download, from);
+    const changed = isChanged ? await change(wishes)(parts, tx, download) : download;
+    const happening = {
+      name: 'download.queued',
+      message: `Tried again on request${from === undefined ? '' : `, from stage ${from}`}${isChanged ? ', with changes' : ''}.`,
+    } as const;
+    const fields: Fields = {
       reason: 'slot',
-      attempt: download.attempt + 1,
+      attempt: changed.attempt + 1,
+      climb: from === undefined ? null : climbTo((await readSettings(tx)).stages, from, []),
       tries: 0,
       failure: null,
-      queuedAtMs: parts.clock.now(),
-      startedAtMs: null,
-      ...freshStart(download),
-    },
-    { name: 'download.queued', message: 'Tried again on request.' },
-  );
-  await ensureTask(parts, tx, retried);
-  return retried;
-};
+      ...freshStart(changed),
+    };
+    if (!isLive) {
+      const anew = { ...fields, queuedAtMs: parts.clock.now(), startedAtMs: null };
+      const retried = await changeState(parts, tx, changed, 'retried', anew, happening);
+      await ensureTask(parts, tx, retried);
+      return requireDownload(tx, retried.ownerId, retried.id);
+    }
+    const queued = await putBack(parts, tx, changed, fields, happening);
+    await callBackTask(parts, tx, queued.id, 'stop');
+    await ensureTask(parts, tx, queued);
+    return requireDownload(tx, queued.ownerId, queued.id);
+  };
+}
+
+/** Queued it stays queued; nothing else may run for it then. */
+async function putBack(
+  parts: Parts,
+  tx: Transaction,
+  download: StoredDownload,
+  fields: Fields,
+  happening: Happening,
+): Promise<StoredDownload> {
+  if (download.state === 'active') {
+    const doneBytes = reportedBytes(parts, download);
+    return changeState(parts, tx, download, 'put_back', { ...fields, doneBytes }, happening);
+  }
+  const changes = { ...fields, retryAtMs: null };
+  const queued = { ...download, ...changes };
+  await tx.downloads.update(download.id, changes);
+  await recordEvents(parts, tx, [downloadEvent(parts, queued, happening.name, happening.message)]);
+  return queued;
+}
+
+async function requireStage(tx: Transaction, download: StoredDownload, from: string): Promise<void> {
+  const ladder = ladderFor(await readSettings(tx), download);
+  if (ladder.some(({ name }) => name === from)) return;
+  const names = ladder.map(({ name }) => name).join(', ');
+  throw new FlotillaError('refused', `There is no stage ${from} for this link. It climbs ${names}.`);
+}
 
 export const cancel: Action = async (parts, tx, download) => {
   if (download.state === 'cancelled') return download;
@@ -97,27 +144,42 @@ export const cancel: Action = async (parts, tx, download) => {
   return cancelled;
 };
 
-/** Takes it off the list; unlike the others it may come a second time, to have the files erased as well. */
+/**
+ * Takes it off the list; unlike the others it may come a second time, to have the files put into the trash, or erased at once.
+ */
 export async function remove(
   parts: Parts,
   tx: Transaction,
   download: StoredDownload,
-  options: { files: boolean },
+  { files }: Removal,
 ): Promise<StoredDownload> {
   const ended = isFinished(download.state) ? download : await cancel(parts, tx, download);
-  const files = options.files && ended.state === 'completed' && !ended.isErased ? ended.delivered : null;
-  const isErased = ended.isErased || files !== null;
-  const removedAtMs = ended.removedAtMs ?? parts.clock.now();
-  const removed = { ...ended, isErased, removedAtMs };
-  await tx.downloads.update(ended.id, { isErased, removedAtMs });
-  if (files !== null) await addEraseTask(parts, tx, ended, { files, destinationId: ended.destinationId });
-  if (files !== null || download.removedAtMs === null) {
-    const message = files === null ? 'Removed from the list.' : 'Removed from the list, and its files are erased.';
-    await recordEvents(parts, tx, [downloadEvent(parts, removed, 'download.removed', message, { files: files !== null })]);
+  const hasFiles = ended.state === 'completed' && ended.delivered !== null && !ended.isErased;
+  const eraseAtMs = hasFiles && files === 'trash' ? (ended.eraseAtMs ?? (await endOfTrashNow(parts, tx))) : ended.eraseAtMs;
+  const isNow = hasFiles && (files === 'now' || (files === 'trash' && eraseAtMs === parts.clock.now()));
+  const removed = { ...ended, eraseAtMs, removedAtMs: ended.removedAtMs ?? parts.clock.now() };
+  await tx.downloads.update(ended.id, { eraseAtMs, removedAtMs: removed.removedAtMs });
+  const now = isNow ? await eraseFiles(parts, tx, removed) : removed;
+  const isChanged = download.removedAtMs === null || isNow || eraseAtMs !== download.eraseAtMs;
+  if (isChanged) {
+    const data = { files: isNow || eraseAtMs !== null, eraseAtMs: now.eraseAtMs };
+    await recordEvents(parts, tx, [downloadEvent(parts, now, 'download.removed', tellRemoval(now), data)]);
   }
-  return removed;
+  return now;
 }
 
+async function endOfTrashNow(parts: Parts, tx: Transaction): Promise<number> {
+  return endOfTrash(parts, (await readSettings(tx)).trashDays);
+}
+
+function tellRemoval({ isErased, eraseAtMs }: StoredDownload): string {
+  if (isErased) return 'Removed from the list, and its files are erased.';
+  if (eraseAtMs === null) return 'Removed from the list.';
+  const date = new Date(eraseAtMs).toISOString().slice(0, 10);
+  return `Removed from the list. Its files are in the trash and are erased on ${date} unless it is restored.`;
+}
+
+/** What was asked for, asked differently. In `options`, null takes a wish back. */
 export function change(wishes: Wishes): Action {
   return async (parts, tx, download) => {
     refuseWhenTooLate(download, wishes);
@@ -135,8 +197,19 @@ export function change(wishes: Wishes): Action {
     await recordEvents(parts, tx, [
       downloadEvent(parts, changed, 'download.changed', 'Changed.', { name, destinationId, changed: Object.keys(wishes) }),
     ]);
-    return changed;
+    const isMoved = wishes.options?.startAtMs !== undefined || wishes.options?.hours !== undefined;
+    return isMoved ? reschedule(parts, tx, changed) : changed;
   };
+}
+
+/** It has another time to start at, or other hours. A try that waits for its own time goes on waiting for it. */
+async function reschedule(parts: Parts, tx: Transaction, download: StoredDownload): Promise<StoredDownload> {
+  if (download.state !== 'queued' || isWaitingForRetry(download.reason)) return keepToHours(parts, tx, download);
+  const task = await tx.tasks.ofDownload(download.id);
+  if (task === null || task.status === 'leased' || task.kind === 'deliver') return download;
+  await dropTask(parts, tx, task);
+  await ensureTask(parts, tx, download);
+  return requireDownload(tx, download.ownerId, download.id);
 }
 
 function refuseWhenTooLate({ state, phase, fetched }: StoredDownload, { name, destinationId, options }: Wishes): void {

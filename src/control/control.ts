@@ -8,7 +8,8 @@ import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
-import type { UserLimits, UserRole } from '#core/store.ts';
+import type { Rung, Stage } from '#core/stage.ts';
+import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
 import type { LiveFigures } from './progress.ts';
 
@@ -34,6 +35,29 @@ export type Wishes = {
 /** What is wished of every file that a document lists. */
 export type ListedWishes = Omit<Submission, 'link' | 'promised'>;
 
+/** `from`: the stage to go on from. */
+export type RetryWishes = Wishes & { from?: string };
+
+/** What becomes of delivered files: they stay, are erased when the days of the trash are over, or at once. */
+export type Removal = { files: 'keep' | 'trash' | 'now' };
+
+/** What is done to many. */
+export type Deed = { action: 'pause' | 'resume' | 'retry' | 'cancel' | 'restore' } | ({ action: 'remove' } & Removal);
+
+/** The ones named, or all that match; `isTrash`: of what is in the trash. */
+export type Which = { ids: string[] } | { filter?: string; q?: string; kind?: string; isTrash?: boolean };
+
+/** `problem`: why it was not done to this one. */
+export type BulkResult = { id: string; problem: string | null };
+
+/** One finished try of a task. */
+export type Attempt = Pick<AttemptRow, 'kind' | 'stage' | 'outcome' | 'message' | 'startedAtMs' | 'finishedAtMs'> & {
+  worker: { id: string; name: string };
+};
+
+/** The stages that a link would climb, in order, and the one that it would begin with because of its host. */
+export type Ladder = { kind: string; host: string; stages: Rung[]; remembered: { stage: string; atMs: number } | null };
+
 export type Counts = { all: number; active: number; queued: number; finished: number; failed: number };
 
 export type ListRequest = {
@@ -44,6 +68,8 @@ export type ListRequest = {
   limit: number;
   /** `history`: finished and removed ones, newest end first. `list`: everything not removed, newest first. */
   of: 'list' | 'history';
+  /** Only what is in the trash. */
+  isTrash?: boolean;
 };
 
 export type DownloadPage = { items: Download[]; nextCursor: string | null; counts: Counts };
@@ -70,6 +96,12 @@ export type Settings = {
   limitedBytesPerSecond: number;
   /** As people may see them. The first one that fits a host counts for it. */
   proxies: ProxyRule[];
+  /** How long the files of what was removed with them are kept; 0: not at all. */
+  trashDays: number;
+  /** How long finished downloads are in the history; null: for ever. */
+  keepHistoryDays: number | null;
+  /** As people may see them. Those that fit a link are climbed in this order. */
+  stages: Stage[];
 };
 
 export type LimitedUser = { id: string; name: string; role: UserRole } & UserLimits;
@@ -109,19 +141,20 @@ export interface Control extends ControlPlane {
   change(ownerId: string, id: string, change: Wishes): Promise<Download>;
   pause(ownerId: string, id: string): Promise<Download>;
   resume(ownerId: string, id: string): Promise<Download>;
-  retry(ownerId: string, id: string): Promise<Download>;
+  /** From the first stage of its ladder unless it is told another. Throws `refused` for a stage that is none of them. */
+  retry(ownerId: string, id: string, how?: RetryWishes): Promise<Download>;
   cancel(ownerId: string, id: string): Promise<Download>;
-  /** Cancels it if it runs, takes it off the list; with `files` what was delivered is erased by a worker. */
-  remove(ownerId: string, id: string, options: { files: boolean }): Promise<void>;
+  /** Cancels it if it runs, takes it off the list. */
+  remove(ownerId: string, id: string, how: Removal): Promise<void>;
   restore(ownerId: string, id: string): Promise<Download>;
-  removeMany(
-    ownerId: string,
-    which: { ids: string[] } | { filter?: string; q?: string },
-    options: { files: boolean },
-  ): Promise<{ id: string; problem: string | null }[]>;
-  clearHistory(ownerId: string): Promise<number>;
+  /** In pieces; one that refuses leaves the others alone. */
+  actOnMany(ownerId: string, deed: Deed, which: Which): Promise<BulkResult[]>;
+  /** Forgets what matches, but for the trash. How many went. */
+  clearHistory(ownerId: string, which?: { filter?: string; q?: string }): Promise<number>;
 
   timeline(ownerId: string, id: string): Promise<FlotillaEvent[]>;
+  /** Oldest first. */
+  attempts(ownerId: string, id: string): Promise<Attempt[]>;
   receipt(ownerId: string, id: string): Promise<Receipt | null>;
   /** The running task's latest report, from memory; null when nothing runs. */
   progressOf(downloadId: string): LiveFigures | null;
@@ -149,6 +182,8 @@ export interface Control extends ControlPlane {
   /** Throws when it is the default one or unfinished downloads go there. */
   removeDestination(id: string): Promise<void>;
   settings(): Promise<Settings>;
+  /** Which stages a link would climb. Throws `link_invalid` or `scheme_unknown`. */
+  ladderOf(link: string): Promise<Ladder>;
   /** The time zone that the timetable is read in. */
   readonly timeZone: string;
   changeSettings(change: Partial<Settings>): Promise<Settings>;
@@ -157,6 +192,8 @@ export interface Control extends ControlPlane {
   changeUserLimits(id: string, change: Partial<UserLimits>): Promise<LimitedUser>;
 
   workers(): Promise<WorkerRow[]>;
+  /** Revokes its key and forgets it; what it does goes back at once. Throws `not_found`, and `refused` for one inside a server. */
+  removeWorker(id: string): Promise<void>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;
 
   /** Ends expired leases, wakes due retries, forgets old idempotency keys. Idempotent; called each second. */

@@ -5,14 +5,17 @@ import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store, StoredDownload, Transaction } from '#core/store.ts';
 import { act, cancel, change, pause, remove, resume, retry } from './actions.ts';
+import { actOnMany } from './bulk.ts';
+import { ladderOfLink } from './climb.ts';
 import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { createFinishes } from './finish.ts';
-import { clearHistory, removeMany, restore } from './history.ts';
+import { removeWorker } from './fleet.ts';
+import { clearHistory, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createCrowds } from './limits.ts';
-import { countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
+import { attemptsOf, countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
 import { submissionsOf } from './listed.ts';
 import { createLooks } from './looks.ts';
 import type { Log, Parts } from './parts.ts';
@@ -124,15 +127,16 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     change: (ownerId, id, wishes) => one(act(parts, ownerId, id, change(wishes))),
     pause: (ownerId, id) => one(act(parts, ownerId, id, pause)),
     resume: (ownerId, id) => one(act(parts, ownerId, id, resume)),
-    retry: (ownerId, id) => one(act(parts, ownerId, id, retry)),
+    retry: (ownerId, id, how) => one(act(parts, ownerId, id, retry(how))),
     cancel: (ownerId, id) => one(act(parts, ownerId, id, cancel)),
     remove: (ownerId, id, what) =>
       store.write(async (tx) => void (await remove(parts, tx, await requireDownload(tx, ownerId, id), what))),
-    restore: (ownerId, id) => one(restore(parts, ownerId, id)),
-    removeMany: (ownerId, which, what) => removeMany(parts, ownerId, which, what),
-    clearHistory: (ownerId) => clearHistory(parts, ownerId),
+    restore: (ownerId, id) => one(store.write(async (tx) => restore(parts, tx, await requireDownload(tx, ownerId, id)))),
+    actOnMany: (ownerId, deed, which) => actOnMany(parts, ownerId, deed, which),
+    clearHistory: (ownerId, which) => clearHistory(parts, ownerId, which),
 
     timeline: (ownerId, id) => timeline(parts, ownerId, id),
+    attempts: (ownerId, id) => attemptsOf(parts, ownerId, id),
     receipt: (ownerId, id) => receiptOf(parts, ownerId, id),
     progressOf: (downloadId) => parts.progress.of(downloadId),
     progressOfAll: (ownerId) => parts.progress.ofOwner(ownerId),
@@ -156,12 +160,14 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     putDestination: (destination) => putDestination(parts, destination),
     removeDestination: (id) => removeDestination(parts, id),
     settings: () => store.read(readSettings),
+    ladderOf: (link) => ladderOfLink(parts, link),
     timeZone,
     changeSettings: (wanted) => changeSettings(parts, wanted),
     users: () => listUsers(parts),
     changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
+    removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
 
     sweep,
@@ -229,16 +235,18 @@ function listenToOthers(parts: Parts): () => void {
 /** What people may see of it. */
 function viewOf(parts: Parts, stored: StoredDownload): Download {
   const {
+    climb,
     position: _,
     homeWorkerId: _h,
     tries: _t,
     bestBytes: _b,
     queuedAtMs: _q,
+    stopAtMs: _a,
     fetched: _f,
     delivered: _d,
     isErased: _e,
     secrets: _s,
     ...download
   } = stored;
-  return { ...download, reason: shownReason(parts, stored) };
+  return { ...download, stage: climb?.stage ?? null, reason: shownReason(parts, stored) };
 }

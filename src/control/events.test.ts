@@ -83,7 +83,7 @@ test('events of forgotten downloads go after a week, and who missed them has to 
   const under = await startControl(t);
   const gone = await under.add();
   const kept = await under.add();
-  await under.control.remove(owner, gone, { files: false });
+  await under.control.remove(owner, gone, { files: 'keep' });
   await under.control.clearHistory(owner);
   await under.pass(6 * dayMs);
   assert.equal((await under.control.eventsAfter(owner, 0, 100))?.length, 5);

@@ -17,7 +17,7 @@ test('every finish may be sent twice and counts once (Q2)', async (t) => {
     assert.deepEqual(await under.control.get(owner, id), before, kind);
     assert.equal(await under.control.lastSequence(), sequence, kind);
   }
-  await under.control.remove(owner, id, { files: true });
+  await under.control.remove(owner, id, { files: 'now' });
   const erase = await worker.take('erase');
   await worker.succeed(erase);
   await worker.succeed(erase);
@@ -161,7 +161,7 @@ test('a failed erase is tried again, and given up when it can never work', async
   const worker = await startWorker(under);
   const id = await under.add();
   for (const kind of ['probe', 'fetch', 'deliver'] as const) await worker.succeed(await worker.take(kind));
-  await under.control.remove(owner, id, { files: true });
+  await under.control.remove(owner, id, { files: 'now' });
   await worker.finish(await worker.take('erase'), { kind: 'failed', failure: failure(), doneBytes: 0 });
   assert.deepEqual(await worker.claim(), []);
   await under.pass(5 * 60_000);

@@ -6,6 +6,7 @@ import type { Receipt } from '#core/receipt.ts';
 import type { ResolvedFile } from '#core/resolution.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
+import { rememberStage, stageOf } from './climb.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { settleListed } from './listed.ts';
 import { settleLook } from './looks.ts';
@@ -100,7 +101,9 @@ async function takeResult(
   const { kind, downloadId } = task;
   const nowMs = parts.clock.now();
   const times = { startedAtMs: task.leasedAtMs ?? nowMs, finishedAtMs: nowMs };
-  await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, ...times });
+  const stage = kind === 'probe' || kind === 'fetch' ? stageOf(await tx.downloads.get(downloadId)) : null;
+  const message = outcome.kind === 'failed' ? shorten(outcome.failure).message : null;
+  await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, stage, message, ...times });
   await settle(parts, tx, task, outcome);
   return null;
 }
@@ -208,6 +211,7 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
     ...happenings,
     ...(promises.length > 0 ? [verified] : []),
   );
+  await rememberStage(parts, tx, now);
   await dropTask(parts, tx, task);
   await addTask(parts, tx, await newTask(parts, tx, now, 'deliver'));
 }

@@ -12,8 +12,8 @@ test('removing with files has a worker erase them, once', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);
   const id = await complete(under, worker);
-  await under.control.remove(owner, id, { files: true });
-  await under.control.remove(owner, id, { files: true });
+  await under.control.remove(owner, id, { files: 'now' });
+  await under.control.remove(owner, id, { files: 'now' });
   const erase = await worker.take('erase');
   assert.ok(erase.kind === 'erase');
   assert.equal(erase.files[0]?.location, '/downloads/file.iso');
@@ -28,9 +28,9 @@ test('removing without files leaves them, and they can be erased later', async (
   const under = await startControl(t);
   const worker = await startWorker(under);
   const id = await complete(under, worker);
-  await under.control.remove(owner, id, { files: false });
+  await under.control.remove(owner, id, { files: 'keep' });
   assert.deepEqual(await worker.claim(), []);
-  await under.control.remove(owner, id, { files: true });
+  await under.control.remove(owner, id, { files: 'now' });
   await worker.take('erase');
 });
 
@@ -38,7 +38,7 @@ test('undoing a removal before a worker began to erase keeps the files', async (
   const under = await startControl(t);
   const worker = await startWorker(under);
   const id = await complete(under, worker);
-  await under.control.remove(owner, id, { files: true });
+  await under.control.remove(owner, id, { files: 'now' });
   assert.equal((await under.control.restore(owner, id)).state, 'completed');
   assert.deepEqual(await worker.claim(), []);
   assert.equal((await under.control.countsOf(owner)).finished, 1);
@@ -49,7 +49,11 @@ test('many are removed by id, and unknown or foreign ones say so', async (t) => 
   const under = await startControl(t);
   const mine = await under.add();
   const foreign = (await under.control.submit('bert', { link: 'https://example.org/b', options: {} })).id;
-  const results = await under.control.removeMany(owner, { ids: [mine, foreign, 'unknown', mine] }, { files: false });
+  const results = await under.control.actOnMany(
+    owner,
+    { action: 'remove', files: 'keep' },
+    { ids: [mine, foreign, 'unknown', mine] },
+  );
   assert.deepEqual(
     results.map(({ id, problem }) => [id, problem === null]),
     [
@@ -68,11 +72,13 @@ test('all that match a query are removed, in pieces, and the rest stays', async 
     options: {},
   }));
   await under.control.submitMany(owner, submissions);
-  const results = await under.control.removeMany(owner, { filter: 'queued', q: 'even' }, { files: false });
+  const results = await under.control.actOnMany(owner, { action: 'remove', files: 'keep' }, { filter: 'queued', q: 'even' });
   assert.equal(results.length, 175);
   assert.ok(results.every((result) => result.problem === null));
   assert.equal((await under.control.countsOf(owner)).all, 175);
-  await assert.rejects(under.control.removeMany(owner, { filter: 'strange' }, { files: false }), { code: 'refused' });
+  await assert.rejects(under.control.actOnMany(owner, { action: 'remove', files: 'keep' }, { filter: 'strange' }), {
+    code: 'refused',
+  });
 });
 
 test('clearing the history forgets finished and removed ones, and files stay', async (t) => {
@@ -80,7 +86,7 @@ test('clearing the history forgets finished and removed ones, and files stay', a
   const worker = await startWorker(under);
   const completed = await complete(under, worker);
   const removed = await under.add();
-  await under.control.remove(owner, removed, { files: false });
+  await under.control.remove(owner, removed, { files: 'keep' });
   const running = await under.add();
   const foreign = (await under.control.submit('bert', { link: 'https://example.org/b', options: {} })).id;
   await under.control.cancel('bert', foreign);
@@ -101,7 +107,7 @@ test('files that are to be erased are erased although the download is forgotten'
   const under = await startControl(t);
   const worker = await startWorker(under);
   const id = await complete(under, worker);
-  await under.control.remove(owner, id, { files: true });
+  await under.control.remove(owner, id, { files: 'now' });
   assert.equal(await under.control.clearHistory(owner), 1);
   await worker.succeed(await worker.take('erase'));
 });

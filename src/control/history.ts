@@ -1,67 +1,25 @@
 import { isFinished } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { StoredDownload, Transaction } from '#core/store.ts';
-import { remove } from './actions.ts';
 import { downloadEvent, recordEvents } from './events.ts';
-import { findDownload, requireDownload, statesOf } from './list.ts';
+import { findDownload, statesOf } from './list.ts';
 import type { Parts } from './parts.ts';
 import { dropTask } from './queue/tasks.ts';
+import { readSettings } from './settings.ts';
 
 /** Rows one transaction handles, so that others get their turn in between. */
 const chunkSize = 100;
+const dayMs = 24 * 60 * 60_000;
 
-export type Removed = { id: string; problem: string | null };
-
-/** Removes the ones named, or all that match, in pieces. One that cannot be removed leaves the others alone. */
-export async function removeMany(
-  parts: Parts,
-  ownerId: string,
-  which: { ids: string[] } | { filter?: string; q?: string },
-  options: { files: boolean },
-): Promise<Removed[]> {
-  const results: Removed[] = [];
-  if ('ids' in which) {
-    const ids = [...new Set(which.ids)];
-    for (let index = 0; index < ids.length; index += chunkSize) {
-      results.push(...(await removeChunk(parts, ownerId, ids.slice(index, index + chunkSize), options)));
-    }
-    return results;
-  }
-  const { q } = which;
-  const states = statesOf(which.filter);
-  for (let after: { id: string; endedAtMs: number } | undefined; ; ) {
-    const page = await parts.store.read((tx) => tx.downloads.page({ ownerId, of: 'list', states, q, after, limit: chunkSize }));
-    const last = page.at(-1);
-    if (last === undefined) return results;
-    after = { id: last.id, endedAtMs: 0 };
-    const ids = page.map((download) => download.id);
-    results.push(...(await removeChunk(parts, ownerId, ids, options)));
-  }
-}
-
-function removeChunk(parts: Parts, ownerId: string, ids: string[], options: { files: boolean }): Promise<Removed[]> {
-  return parts.store.write(async (tx) => {
-    const results: Removed[] = [];
-    for (const id of ids) {
-      const download = await findDownload(tx, ownerId, id);
-      if (download !== null) await remove(parts, tx, download, options);
-      results.push({ id, problem: download === null ? 'There is no such download. It may have been removed.' : null });
-    }
-    return results;
-  });
-}
-
-/** Back to the list as it ended. Throws `refused` when its files are erased, or are just now. */
-export function restore(parts: Parts, ownerId: string, id: string): Promise<StoredDownload> {
-  return parts.store.write(async (tx) => {
-    const download = await requireDownload(tx, ownerId, id);
-    if (download.removedAtMs === null) return download;
-    if (download.isErased) await callOffErasing(parts, tx, download);
-    const restored = { ...download, removedAtMs: null, isErased: false };
-    await tx.downloads.update(id, { removedAtMs: null, isErased: false });
-    await recordEvents(parts, tx, [downloadEvent(parts, restored, 'download.restored', 'Back on the list.')]);
-    return restored;
-  });
+/** Back to the list as it ended, out of the trash too. Throws `refused` when its files are erased, or are just now. */
+export async function restore(parts: Parts, tx: Transaction, download: StoredDownload): Promise<StoredDownload> {
+  if (download.removedAtMs === null) return download;
+  if (download.isErased) await callOffErasing(parts, tx, download);
+  const changes = { removedAtMs: null, isErased: false, eraseAtMs: null };
+  const restored = { ...download, ...changes };
+  await tx.downloads.update(download.id, changes);
+  await recordEvents(parts, tx, [downloadEvent(parts, restored, 'download.restored', 'Back on the list.')]);
+  return restored;
 }
 
 /** Files that no worker has begun to erase stay. */
@@ -73,11 +31,19 @@ async function callOffErasing(parts: Parts, tx: Transaction, download: StoredDow
   await dropTask(parts, tx, task);
 }
 
-/** Forgets finished and removed ones; delivered files stay where they are. How many went. */
-export async function clearHistory(parts: Parts, ownerId: string): Promise<number> {
+/** Which of the history: those that match, and that ended before a time. */
+export type HistoryQuery = { filter?: string; q?: string; beforeMs?: number };
+
+/**
+ * Forgets finished and removed ones; delivered files stay where they are, and what is in the trash stays there. How many went.
+ * Throws `refused` for a filter that is none.
+ */
+export async function clearHistory(parts: Parts, ownerId: string, { filter, q, beforeMs }: HistoryQuery = {}): Promise<number> {
+  const states = statesOf(filter);
   let count = 0;
-  for (let after: { id: string; endedAtMs: number } | undefined; ; ) {
-    const page = await parts.store.read((tx) => tx.downloads.page({ ownerId, of: 'history', after, limit: chunkSize }));
+  for (let after = beforeMs === undefined ? undefined : { id: '', endedAtMs: beforeMs }; ; ) {
+    const query = { ownerId, of: 'history', states, q, after, limit: chunkSize } as const;
+    const page = await parts.store.read((tx) => tx.downloads.page(query));
     const last = page.at(-1);
     if (last === undefined) return count;
     after = { id: last.id, endedAtMs: last.removedAtMs ?? last.finishedAtMs ?? 0 };
@@ -89,6 +55,17 @@ export async function clearHistory(parts: Parts, ownerId: string): Promise<numbe
   }
 }
 
+/** Forgets what ended longer ago than the settings say. */
+export async function forgetOldHistory(parts: Parts): Promise<void> {
+  const { keepDays, ownerIds } = await parts.store.read(async (tx) => {
+    const { keepHistoryDays } = await readSettings(tx);
+    return { keepDays: keepHistoryDays, ownerIds: keepHistoryDays === null ? [] : (await tx.users.list()).map(({ id }) => id) };
+  });
+  if (keepDays === null) return;
+  const beforeMs = parts.clock.now() - keepDays * dayMs;
+  for (const ownerId of ownerIds) await clearHistory(parts, ownerId, { beforeMs });
+}
+
 function forget(parts: Parts, ownerId: string, ids: string[]): Promise<number> {
   return parts.store.write(async (tx) => {
     const gone: StoredDownload[] = [];
@@ -96,7 +73,7 @@ function forget(parts: Parts, ownerId: string, ids: string[]): Promise<number> {
       const download = await findDownload(tx, ownerId, id);
       // Looked at again: it may have been retried since. One that a worker still lets go of is forgotten the next time.
       if (download === null || !(isFinished(download.state) || download.removedAtMs !== null)) continue;
-      if ((await tx.tasks.ofDownload(id)) === null) gone.push(download);
+      if (download.eraseAtMs === null && (await tx.tasks.ofDownload(id)) === null) gone.push(download);
     }
     await tx.downloads.removeMany(gone.map((download) => download.id));
     await recordEvents(

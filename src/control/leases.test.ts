@@ -232,7 +232,7 @@ test('scratch of a failed download stays for another try, unless its bytes were 
     const failure = { code, message: 'No.', retry: 'never' as const, retryAfterMs: null };
     await worker.finish(await worker.take('fetch'), { kind: 'failed', failure, doneBytes: 500 });
     assert.equal((await worker.report([], [id])).discard.length, expected, code);
-    await under.control.remove(owner, id, { files: false });
+    await under.control.remove(owner, id, { files: 'keep' });
     assert.deepEqual((await worker.report([], [id])).discard, [id]);
   }
 });
@@ -243,7 +243,7 @@ test('a running download that is removed can be taken up again where it was, for
   const id = await under.add();
   await worker.succeed(await worker.take('probe'));
   const claim = await worker.take('fetch');
-  await under.control.remove(owner, id, { files: false });
+  await under.control.remove(owner, id, { files: 'keep' });
   await worker.finish(claim, { kind: 'given_back', doneBytes: 500 });
   assert.deepEqual((await worker.report([], [id])).discard, [], 'the removal may be a slip');
   await under.clock.advance(20_000);

@@ -3,7 +3,7 @@ import { FlotillaError } from '#core/errors.ts';
 import type { FlotillaEvent } from '#core/event.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { StoredDownload, Totals, Transaction } from '#core/store.ts';
-import type { Counts, ListRequest } from './control.ts';
+import type { Attempt, Counts, ListRequest } from './control.ts';
 import type { Parts } from './parts.ts';
 
 /** The owner's download. A foreign id and an unknown one are the same `not_found`. */
@@ -21,12 +21,12 @@ export async function findDownload(tx: Transaction, ownerId: string, id: string)
 export type StoredPage = { items: StoredDownload[]; nextCursor: string | null; counts: Counts };
 
 export function listDownloads(parts: Parts, ownerId: string, request: ListRequest): Promise<StoredPage> {
-  const { kind, q, of, limit } = request;
+  const { kind, q, of, limit, isTrash } = request;
   const states = statesOf(request.filter);
   const after = request.cursor === undefined ? undefined : readCursor(request.cursor);
   return parts.store.read(async (tx) => {
     // One more than asked tells whether there is a next page.
-    const rows = await tx.downloads.page({ ownerId, of, limit: limit + 1, states, kind, q, after });
+    const rows = await tx.downloads.page({ ownerId, of, limit: limit + 1, states, kind, q, isTrash, after });
     const items = rows.slice(0, limit);
     const last = items.at(-1);
     const nextCursor = rows.length > limit && last ? writeCursor(last) : null;
@@ -53,6 +53,19 @@ export function timeline(parts: Parts, ownerId: string, id: string): Promise<Flo
   return parts.store.read(async (tx) => {
     await requireDownload(tx, ownerId, id);
     return tx.events.ofDownload(id);
+  });
+}
+
+/** What was tried for a download, oldest first. Throws `not_found`. */
+export function attemptsOf(parts: Parts, ownerId: string, id: string): Promise<Attempt[]> {
+  return parts.store.read(async (tx) => {
+    await requireDownload(tx, ownerId, id);
+    const names = new Map((await tx.workers.list()).map((worker) => [worker.id, worker.name]));
+    const rows = await tx.attempts.listOf(id);
+    return rows.map(({ kind, stage, outcome, message, workerId, startedAtMs, finishedAtMs }) => {
+      const worker = { id: workerId, name: names.get(workerId) ?? workerId };
+      return { kind, stage, outcome, message, worker, startedAtMs, finishedAtMs };
+    });
   });
 }
 

@@ -62,7 +62,7 @@ export async function settleListed(
     tx,
     download,
     'resolved',
-    { reason: 'slot', link, options, name, secrets, sizeBytes, tries: 0, failure: null },
+    { reason: 'slot', link, options, name, secrets, sizeBytes, climb: null, tries: 0, failure: null },
     {
       name: 'download.resolved',
       message: `The link led to a Metalink document ${which}: ${name}.`,

@@ -28,7 +28,14 @@ const leaseMs = 30_000;
 const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('add' as const), paused: fc.boolean() }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom(...actions), which: fc.nat(3) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), which: fc.nat(3), files: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('remove' as const),
+      which: fc.nat(3),
+      files: fc.constantFrom('keep' as const, 'trash' as const, 'now' as const),
+    }),
+  },
   {
     weight: 8,
     arbitrary: fc.record({ do: fc.constant('claim' as const), worker: fc.nat(1), count: fc.integer({ min: 1, max: 3 }) }),

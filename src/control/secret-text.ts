@@ -5,7 +5,9 @@ import type { Secrets } from '#core/secrets.ts';
 /** Crockford's base32: no I, L, O and U, so that a code can be read out loud. */
 const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const tokenPrefix = 'fl_';
+/** What a secret is for can be seen from its first letters. */
+const prefixes = { token: 'fl_', join: 'fj_', worker: 'fw_' } as const;
+type Purpose = keyof typeof prefixes;
 /** 62^43 is more than 2^256. */
 const tokenLength = 43;
 const checksumLength = 6;
@@ -31,20 +33,19 @@ export function newSessionSecret(random: Random): string {
   return toBase62(random.bytes(32), tokenLength);
 }
 
-/** `fl_`, 256 bits and a checksum: scanners for leaked secrets find it, and a mistyped one never reaches the store. */
-export function newTokenSecret(random: Random, secrets: Secrets): string {
-  const body = toBase62(random.bytes(32), tokenLength);
-  return tokenPrefix + body + checksumOf(body, secrets);
+/** A prefix, 256 bits and a checksum: scanners for leaked secrets find it, and a mistyped one never reaches the store. */
+export function newKey(purpose: Purpose, random: Random, secrets: Secrets): string {
+  const body = prefixes[purpose] + toBase62(random.bytes(32), tokenLength);
+  return body + checksumOf(body, secrets);
 }
 
-export function isTokenSecret(text: string, secrets: Secrets): boolean {
-  if (!/^fl_[0-9A-Za-z]{49}$/.test(text)) return false;
-  const body = text.slice(tokenPrefix.length, tokenPrefix.length + tokenLength);
-  return text.slice(-checksumLength) === checksumOf(body, secrets);
+export function isKey(purpose: Purpose, text: string, secrets: Secrets): boolean {
+  if (!text.startsWith(prefixes[purpose]) || !/^f._[0-9A-Za-z]{49}$/.test(text)) return false;
+  return text.slice(-checksumLength) === checksumOf(text.slice(0, -checksumLength), secrets);
 }
 
 function checksumOf(body: string, secrets: Secrets): string {
-  const digest = Uint8Array.fromHex(secrets.sha256(tokenPrefix + body));
+  const digest = Uint8Array.fromHex(secrets.sha256(body));
   return toBase62(digest.subarray(0, 4), checksumLength);
 }
 

@@ -70,7 +70,7 @@ test('a failed one still has them when it is tried again, also after a restart',
 
 test('what is removed keeps them as long as it can be brought back, then they are forgotten', async (t) => {
   const { under, id, sealed } = await startSecret(t);
-  await under.control.remove(owner, id, { files: false });
+  await under.control.remove(owner, id, { files: 'keep' });
   await under.pass(10_000);
   assert.notEqual(await sealed(), null);
   await under.pass(60_000);

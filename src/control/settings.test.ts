@@ -55,6 +55,9 @@ test('settings have defaults, change one by one, are told and outlive a restart'
     timetable: null,
     limitedBytesPerSecond: 1024 * 1024,
     proxies: [],
+    trashDays: 7,
+    keepHistoryDays: null,
+    stages: [],
   });
   assert.deepEqual(await under.control.changeSettings({ maxTries: 2 }), { ...defaults, maxTries: 2 });
   await under.restart();

@@ -2,6 +2,7 @@ import type { Transaction } from '#core/store.ts';
 import type { Settings } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import { keepProxies } from './kept-proxies.ts';
+import { keepStages } from './kept-stages.ts';
 import type { Parts } from './parts.ts';
 
 const defaultSettings: Settings = {
@@ -13,6 +14,9 @@ const defaultSettings: Settings = {
   timetable: null,
   limitedBytesPerSecond: 1024 * 1024,
   proxies: [],
+  trashDays: 7,
+  keepHistoryDays: null,
+  stages: [],
 };
 
 const key = 'settings';
@@ -29,6 +33,7 @@ export function changeSettings(parts: Parts, change: Partial<Settings>): Promise
     const before = await readSettings(tx);
     const settings = { ...before, ...change };
     if (change.proxies !== undefined) settings.proxies = await keepProxies(parts, tx, change.proxies, before.proxies);
+    if (change.stages !== undefined) settings.stages = await keepStages(parts, tx, change.stages, before.stages);
     await tx.meta.put(key, JSON.stringify(settings));
     if (labelsOf(settings) !== labelsOf(before)) await tx.meta.put(requeueKey, '');
     await recordEvents(parts, tx, [systemEvent(parts, 'settings.changed', 'Settings were changed.', settings)]);

@@ -16,6 +16,7 @@ import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { positionOf } from './ids.ts';
 import type { Parts } from './parts.ts';
+import { notBefore } from './queue/start-time.ts';
 import { newTask } from './queue/tasks.ts';
 import { partSecrets, sealSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
@@ -111,6 +112,7 @@ export function makeDownload(
   const { link: shownLink, options, secrets } = partSecrets({ link: link.href, options: whole });
   const nowMs = parts.clock.now();
   const isPaused = submission.paused === true;
+  const startAtMs = isPaused ? null : notBefore({ options }, nowMs, parts.timeZone);
   const download: StoredDownload = {
     id,
     ownerId,
@@ -119,8 +121,8 @@ export function makeDownload(
     name: options.name ?? nameFromLink(link),
     state: (isPaused ? nextState('queued', 'paused') : null) ?? 'queued',
     phase: null,
-    reason: isPaused ? null : 'slot',
-    retryAtMs: null,
+    reason: isPaused ? null : startAtMs === null ? 'slot' : 'schedule',
+    retryAtMs: startAtMs,
     options,
     destinationId,
     resolution: null,
@@ -133,14 +135,17 @@ export function makeDownload(
     finishedAtMs: null,
     removedAtMs: null,
     priority: 0,
-    position: positionOf(id),
+    climb: null,
     tries: 0,
     bestBytes: 0,
     queuedAtMs: nowMs,
+    stopAtMs: null,
+    position: positionOf(id),
     homeWorkerId: null,
     fetched: null,
     delivered: null,
     isErased: false,
+    eraseAtMs: null,
     secrets: secrets === null ? 'none' : 'sealed',
   };
   const attachments: AttachmentRow[] = secrets === null ? [] : [sealSecrets(parts, id, secrets)];

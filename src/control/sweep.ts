@@ -2,10 +2,12 @@ import { noBus } from '#core/bus.ts';
 import type { TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
+import { forgetOldHistory } from './history.ts';
 import { forgetOldLooks } from './looks.ts';
 import type { Parts } from './parts.ts';
 import { wakeDueTasks } from './queue/due.ts';
 import { letGo } from './queue/holding.ts';
+import { stopOutOfHours } from './queue/hours.ts';
 import { requeueSome } from './queue/requeue.ts';
 import { createStopHours } from './queue/stop-hours.ts';
 import { dropTask, ensureTask } from './queue/tasks.ts';
@@ -15,6 +17,7 @@ import { forgetSecrets } from './secrets-at-rest.ts';
 import type { Held } from './sessions.ts';
 import { createSilence, type Silence } from './silence.ts';
 import { submissionLifetimeMs } from './submit.ts';
+import { emptyDueTrash } from './trash.ts';
 
 /** How often the database hears how far a running download is. */
 export const saveEveryMs = 15_000;
@@ -41,12 +44,14 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
     { everyMs: 0, run: () => tellLostWorkers(parts, silence) },
     { everyMs: 0, run: () => wakeDueTasks(parts) },
     { everyMs: 0, run: stopHours },
+    { everyMs: 0, run: () => stopOutOfHours(parts) },
     { everyMs: 0, run: () => letGo(parts) },
     { everyMs: 0, run: () => requeueSome(parts) },
     { everyMs: 0, run: () => lookAround(parts) },
     { everyMs: 0, run: () => saveProgress(parts, false) },
     { everyMs: tidyEveryMs, run: () => fetchAgainWhatIsOutOfReach(parts) },
     { everyMs: tidyEveryMs, run: () => tidy(parts) },
+    { everyMs: tidyEveryMs, run: () => emptyDueTrash(parts) },
     {
       everyMs: tidyEveryMs,
       run: async () => {
@@ -54,6 +59,7 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
       },
     },
     { everyMs: forgetEveryMs, run: () => forgetOldThings(parts) },
+    { everyMs: forgetEveryMs, run: () => forgetOldHistory(parts) },
   ];
   const ranAtMonoMs = new Map<Step, number>();
 

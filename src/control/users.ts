@@ -6,7 +6,7 @@ import type { Secrets } from '#core/secrets.ts';
 import { noUserLimits, type SessionRow, type Store, type TokenRow, type Transaction, type UserRow } from '#core/store.ts';
 import { createGuesses, guesserOf } from './guesses.ts';
 import { checkPassword } from './passwords.ts';
-import { isTokenSecret, newClaimCode, newSessionSecret, newTokenSecret, readClaimCode } from './secret-text.ts';
+import { isKey, newClaimCode, newKey, newSessionSecret, readClaimCode } from './secret-text.ts';
 
 /** Who asks, for limits and for the list of sessions. */
 type Caller = { address: string; userAgent: string | null };
@@ -235,7 +235,7 @@ export function createUsers({ store, clock, random, secrets, bootstrapToken = nu
         if (admin === null) return anonymous;
         return { kind: 'bootstrap', userId: admin.id, role: 'admin', scopes: ['admin'], credentialId: null };
       }
-      if (!isTokenSecret(secret, secrets)) return anonymous;
+      if (!isKey('token', secret, secrets)) return anonymous;
       const hash = secrets.sha256(secret);
       const now = clock.now();
       const found = await store.read(async (tx) => {
@@ -272,7 +272,7 @@ export function createUsers({ store, clock, random, secrets, bootstrapToken = nu
     },
 
     async addToken(userId, { name, scopes, expiresInDays = tokenLifetimeDays }) {
-      const secret = newTokenSecret(random, secrets);
+      const secret = newKey('token', random, secrets);
       const now = clock.now();
       const row: TokenRow = {
         id: newId(clock, random),

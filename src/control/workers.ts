@@ -14,7 +14,9 @@ export async function register(parts: Parts, hello: WorkerHello): Promise<Worker
     const known = hello.workerId === null ? null : await tx.workers.get(hello.workerId);
     // An id we do not know comes from a database before this one; the scratch under it is still that worker's.
     const id = hello.workerId !== null && isId(hello.workerId) ? hello.workerId : parts.newId();
-    const { name, version, kinds, schemes, labels = known?.labels ?? [] } = hello;
+    const { version, kinds, schemes } = hello;
+    // What it is called and what it is good for is people's business once it is here.
+    const { name, labels = [] } = known ?? hello;
     const nowMs = parts.clock.now();
     await tx.workers.put({
       ...(known ?? { id, registeredAtMs: nowMs, wanted: 'work', beat: 0 }),
@@ -24,7 +26,7 @@ export async function register(parts: Parts, hello: WorkerHello): Promise<Worker
       seenAtMs: nowMs,
     });
     for (const task of await tx.tasks.leasedBy(id)) {
-      await releaseTask(parts, tx, task, `Worker ${hello.name} was started anew. It goes on as soon as there is room.`, null);
+      await releaseTask(parts, tx, task, `Worker ${name} was started anew. It goes on as soon as there is room.`, null);
     }
     const event = known === null ? 'worker.registered' : 'worker.online';
     const message = known === null ? `Worker ${name} joined.` : `Worker ${name} is back.`;

@@ -4,19 +4,24 @@
 export const scopes = ['downloads:read', 'downloads:write', 'files:read', 'settings:read', 'settings:write', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
-/** What an action asks for. `public` is answered to strangers. */
-export type Access = 'public' | Scope;
+/** What an action asks for. `public` is answered to strangers, `worker` to machines of the fleet and to nobody else. */
+export type Access = 'public' | 'worker' | Scope;
 
 export type Actor = {
-  kind: 'session' | 'token' | 'bootstrap' | 'anonymous';
-  /** null: nobody. */
+  kind: 'session' | 'token' | 'bootstrap' | 'worker' | 'anonymous';
+  /** null: nobody, or no person. */
   userId: string | null;
   role: 'admin' | 'user' | null;
   /** Limits a token; the others act with all of their role's rights. */
   scopes: readonly Scope[];
-  /** What was shown to prove it, so that a revoked one is told apart; null: nothing can be revoked. */
+  /** What was shown to prove it, so that a revoked one is told apart; a worker's own id. null: nothing can be revoked. */
   credentialId: string | null;
 };
+
+/** The machine that showed the key of this worker. */
+export function workerActor(workerId: string): Actor {
+  return { kind: 'worker', userId: null, role: null, scopes: [], credentialId: workerId };
+}
 
 export const anonymous: Actor = { kind: 'anonymous', userId: null, role: null, scopes: [], credentialId: null };
 
@@ -30,6 +35,7 @@ const userMay: ReadonlySet<Access> = new Set<Access>(['downloads:read', 'downloa
 export function can(actor: Actor, action: Access, resource?: { ownerId: string }): boolean {
   if (resource !== undefined && resource.ownerId !== actor.userId) return false;
   if (action === 'public') return true;
+  if (action === 'worker' || actor.kind === 'worker') return action === 'worker' && actor.kind === 'worker';
   if (actor.userId === null) return false;
   if (actor.role !== 'admin' && !userMay.has(action)) return false;
   return actor.kind !== 'token' || actor.scopes.includes('admin') || actor.scopes.includes(action);
@@ -42,7 +48,10 @@ export type AccessErrorCode =
   | 'claim_code_expired'
   | 'claim_locked'
   | 'already_claimed'
-  | 'password_weak';
+  | 'password_weak'
+  | 'join_key_wrong'
+  | 'join_key_used'
+  | 'join_key_expired';
 
 /** A door that stays closed; `message` is a sentence for the person before it. */
 export class AccessError extends Error {

@@ -1,4 +1,5 @@
 import type { Failure } from './errors.ts';
+import type { StartTimes } from './hours.ts';
 import type { RequestOptions } from './request.ts';
 import type { Digest, Resolution } from './resolution.ts';
 
@@ -31,7 +32,7 @@ export const statesOfFilter: Record<ListFilter, readonly DownloadState[]> = {
 };
 
 /** What the person asked for; absent is "not given". */
-export type DownloadOptions = {
+export type DownloadOptions = StartTimes & {
   name?: string;
   /** Other links to the same bytes. */
   mirrors?: string[];
@@ -61,7 +62,7 @@ export type Download = {
   state: DownloadState;
   phase: Phase | null;
   reason: QueueReason | null;
-  /** With reason `retry` or `space`: when it is tried again. */
+  /** With reason `retry` or `space`: when it is tried again. With `schedule`: when it starts, if that is its own time. */
   retryAtMs: number | null;
   options: DownloadOptions;
   destinationId: string;
@@ -70,6 +71,8 @@ export type Download = {
   doneBytes: number;
   /** Rises with each try, whether the machine or a person asked for it. */
   attempt: number;
+  /** Where it stands on its ladder; null: there is only one stage, or nothing was tried yet. */
+  stage: string | null;
   /** Of its owner's downloads the higher ones go first. */
   priority: number;
   failure: Failure | null;
@@ -77,6 +80,8 @@ export type Download = {
   startedAtMs: number | null;
   finishedAtMs: number | null;
   removedAtMs: number | null;
+  /** It is in the trash, and its files are erased then. */
+  eraseAtMs: number | null;
 };
 
 /** What may happen to a download. */

@@ -33,6 +33,7 @@ const defaultRetry = {
 } as const satisfies Record<string, Retry>;
 
 export type ErrorCode = keyof typeof defaultRetry;
+export const errorCodes = Object.keys(defaultRetry) as ErrorCode[];
 
 export type FailureOptions = { retry?: Retry; retryAfterMs?: number | null; cause?: unknown };
 

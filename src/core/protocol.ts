@@ -1,5 +1,5 @@
 /**
- * Where worker and control plane meet. In one process these are function calls, later HTTPS with the same shapes.
+ * Where worker and control plane meet. In one process these are function calls, in a fleet HTTPS with the same shapes.
  * Every call about a task carries its epoch; a stale one throws `task_lost` and changes nothing.
  */
 import type { DownloadOptions, Phase } from './download.ts';
@@ -21,11 +21,17 @@ export type WorkerHello = {
   kinds: TaskKind[];
   /** Schemes its sources take, with the colon. */
   schemes: string[];
-  /** What downloads may ask of it; absent: as it was before, or as an admin gave it. */
+  /** What downloads may ask of it, when it is new; after that people decide on the page. */
   labels?: string[];
 };
 
-export type WorkerSession = { workerId: string; leaseSeconds: number; reportEverySeconds: number };
+export type WorkerSession = {
+  workerId: string;
+  leaseSeconds: number;
+  reportEverySeconds: number;
+  /** Names the database: what another one knows of is not there to be thrown away. */
+  instance?: string;
+};
 
 export type ClaimRequest = {
   workerId: string;
@@ -127,6 +133,28 @@ export type ReportRequest = {
   holding: string[];
   /** Bytes that a further download may bring to its scratch; null or absent when it cannot tell. */
   spareBytes?: number | null;
+  /** Now and then. */
+  vitals?: Vitals;
+};
+
+/** How the machine of a worker is. null: it cannot tell. */
+export type Vitals = {
+  /** Most downloads that it fetches at once. */
+  mostFetches: number;
+  /** Of what the worker may use of the processors, 0 to 1. */
+  cpuShare: number | null;
+  /** Processes that run or want to, over the last minute, for each processor. */
+  load: number | null;
+  memoryTotalBytes: number | null;
+  memoryFreeBytes: number | null;
+  /** Of the disk that unfinished files lie on. */
+  diskTotalBytes: number | null;
+  diskFreeBytes: number | null;
+  /** The hottest sensor. */
+  temperatureCelsius: number | null;
+  /** Why there is no temperature. */
+  temperatureProblem: 'no_sensor' | 'unreadable' | null;
+  speedBytesPerSecond: number;
 };
 
 /** `stop`: give the task up and keep the bytes (paused, drained) · `drop`: give it up, the bytes may go · `lost`: another has it. */

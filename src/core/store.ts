@@ -6,6 +6,7 @@ import type { Download, DownloadState } from './download.ts';
 import type { FlotillaEvent } from './event.ts';
 import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind } from './protocol.ts';
 import type { Receipt } from './receipt.ts';
+import type { Climb } from './stage.ts';
 
 export interface Store {
   /**
@@ -27,6 +28,7 @@ export interface Transaction {
   readonly tokens: TokenRows;
   readonly destinations: DestinationRows;
   readonly workers: WorkerRows;
+  readonly workerKeys: WorkerKeyRows;
   readonly downloads: DownloadRows;
   readonly attachments: AttachmentRows;
   readonly tasks: TaskRows;
@@ -36,6 +38,7 @@ export interface Transaction {
   readonly events: EventRows;
   readonly submissions: SubmissionRows;
   readonly totals: TotalRows;
+  readonly stageMemory: StageMemoryRows;
   /** Called once after the commit, in the order of commits, before the promise of `write` resolves. It must not throw. */
   afterCommit(run: () => void): void;
 }
@@ -181,18 +184,44 @@ export interface WorkerRows {
   remove(id: string): Promise<void>;
 }
 
+/** What proves a worker that calls over the network: first an invitation, then a key of its own. Secrets are here as SHA-256. */
+export type WorkerKeyRow = {
+  workerId: string;
+  joinHash: string;
+  /** Until then the invitation is taken. */
+  joinEndsAtMs: number;
+  /** null: nobody has used the invitation yet. */
+  keyHash: string | null;
+  createdAtMs: number;
+};
+
+export interface WorkerKeyRows {
+  get(workerId: string): Promise<WorkerKeyRow | null>;
+  byJoin(joinHash: string): Promise<WorkerKeyRow | null>;
+  byKey(keyHash: string): Promise<WorkerKeyRow | null>;
+  insert(row: WorkerKeyRow): Promise<void>;
+  setKey(workerId: string, keyHash: string): Promise<void>;
+  remove(workerId: string): Promise<void>;
+  /** Invitations that nobody used and that ended before that time. */
+  removeUnused(beforeMs: number): Promise<void>;
+}
+
 /** What the last good fetch left in a worker's scratch. */
 export type FetchedFacts = { workerId: string; atMs: number; files: FetchedFile[]; facts: FetchFacts };
 
 /** A download with what only the control plane needs to know. */
-export type StoredDownload = Download & {
-  /** Passing faults in a row; a person's retry and real progress begin again at 0. */
+export type StoredDownload = Omit<Download, 'stage'> & {
+  /** null: on the first stage of its ladder. */
+  climb: Climb | null;
+  /** Passing faults in a row on its stage; a person's retry and real progress begin again at 0. */
   tries: number;
   /** Most bytes any try has reached: less than this is no progress. */
   bestBytes: number;
   /** Its place among its owner's downloads of the same priority: the smaller goes first. */
   position: number;
   queuedAtMs: number;
+  /** When the hours that it is fetched in are over; null: it has none, or is not fetched. */
+  stopAtMs: number | null;
   /** The worker in whose scratch its unfinished bytes are. */
   homeWorkerId: string | null;
   fetched: FetchedFacts | null;
@@ -212,6 +241,8 @@ export type DownloadQuery = {
   q?: string;
   /** `list`: not removed, by id, newest first. `history`: finished or removed, by their end, newest first. */
   of: 'list' | 'history';
+  /** Only what is in the trash. */
+  isTrash?: boolean;
   /** The last one of the page before. */
   after?: { id: string; endedAtMs: number };
   limit: number;
@@ -226,6 +257,10 @@ export interface DownloadRows {
   countByState(ownerId: string): Promise<Record<DownloadState, number>>;
   /** Unfinished ones that go to the destination. */
   countUnfinishedTo(destinationId: string): Promise<number>;
+  /** Those that are fetched although their `stopAtMs` has come. */
+  toStop(nowMs: number, limit: number): Promise<StoredDownload[]>;
+  /** Those in the trash whose `eraseAtMs` has come. */
+  toErase(nowMs: number, limit: number): Promise<StoredDownload[]>;
   insertMany(rows: StoredDownload[]): Promise<void>;
   update(id: string, change: Partial<Omit<StoredDownload, 'id' | 'ownerId' | 'createdAtMs'>>): Promise<void>;
   /** The rows with their attachments, receipts and attempts. Events stay until they are pruned. */
@@ -345,6 +380,10 @@ export type AttemptRow = {
   kind: TaskKind;
   workerId: string;
   outcome: string;
+  /** The stage that it was asked for with; null: a task that asks no server, or a try from before there were stages. */
+  stage: string | null;
+  /** The sentence of its failure. */
+  message: string | null;
   startedAtMs: number;
   finishedAtMs: number;
 };
@@ -405,4 +444,16 @@ export type Totals = { fetchedBytesTotal: number; completedTotal: number; failed
 export interface TotalRows {
   get(ownerId: string): Promise<Totals>;
   add(ownerId: string, change: Partial<Totals>): Promise<void>;
+}
+
+/** The stage that a host let in after it had refused an earlier one. */
+export type StageMemory = { kind: string; host: string; stage: string; atMs: number };
+
+export interface StageMemoryRows {
+  get(kind: string, host: string): Promise<StageMemory | null>;
+  /** Adds or replaces. */
+  put(row: StageMemory): Promise<void>;
+  remove(kind: string, host: string): Promise<void>;
+  /** How many were older. */
+  removeBefore(atMs: number): Promise<number>;
 }

@@ -54,6 +54,7 @@ export type Schema = {
     registeredAtMs: number;
     seenAtMs: number;
   };
+  workerKeys: { workerId: string; joinHash: string; joinEndsAtMs: number; keyHash: string | null; createdAtMs: number };
   downloads: DownloadsTable;
   /** What is only read when the work on a download begins: the list does not carry it. */
   attachments: { downloadId: string; kind: string; body: string };
@@ -87,6 +88,8 @@ export type Schema = {
     kind: string;
     workerId: string;
     outcome: string;
+    stage: string | null;
+    message: string | null;
     startedAtMs: number;
     finishedAtMs: number;
   };
@@ -101,6 +104,7 @@ export type Schema = {
     data: string;
   };
   submissions: { ownerId: string; key: string; results: string; createdAtMs: number };
+  stageMemory: { kind: string; host: string; stage: string; atMs: number };
   totals: { ownerId: string; fetchedBytesTotal: number; completedTotal: number; failedTotal: number };
 };
 
@@ -130,14 +134,17 @@ type DownloadsTable = {
   /** When it left the list of live ones: removed, else finished. The history is sorted by it. */
   endedAtMs: number | null;
   priority: number;
+  climb: string | null;
   tries: number;
   bestBytes: number;
   position: number;
   queuedAtMs: number;
+  stopAtMs: number | null;
   homeWorkerId: string | null;
   fetched: string | null;
   delivered: string | null;
   isErased: number;
+  eraseAtMs: number | null;
   secrets: string;
 };
 

@@ -8,7 +8,9 @@ import { eventRows } from './rows/events.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
 import { shareRows } from './rows/shares.ts';
+import { stageMemoryRows } from './rows/stage-memory.ts';
 import { taskRows } from './rows/tasks.ts';
+import { workerKeyRows } from './rows/worker-keys.ts';
 import { workerRows } from './rows/workers.ts';
 import type { Schema } from './schema.ts';
 
@@ -21,6 +23,7 @@ export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
     tokens: tokenRows(db),
     destinations: destinationRows(db),
     workers: workerRows(db),
+    workerKeys: workerKeyRows(db),
     downloads: downloadRows(db),
     attachments: attachmentRows(db),
     tasks: taskRows(db),
@@ -30,5 +33,6 @@ export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
     events: eventRows(db),
     submissions: submissionRows(db),
     totals: totalRows(db),
+    stageMemory: stageMemoryRows(db),
   };
 }

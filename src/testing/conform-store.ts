@@ -66,6 +66,29 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.equal(await store.read((tx) => tx.meta.get('key')), null);
   });
 
+  check('an invitation becomes the key of a worker, and goes with it', async (store) => {
+    const row = { workerId: 'w', joinHash: 'j', joinEndsAtMs: 10, keyHash: null, createdAtMs: 1 };
+    await store.write(async (tx) => {
+      await tx.workerKeys.insert(row);
+      await tx.workerKeys.insert({ ...row, workerId: 'unused', joinHash: 'k' });
+      await tx.workerKeys.insert({ ...row, workerId: 'young', joinHash: 'l', joinEndsAtMs: 30 });
+    });
+    assert.deepEqual(await store.read((tx) => tx.workerKeys.byJoin('j')), row);
+    await store.write(async (tx) => {
+      await tx.workerKeys.setKey('w', 'h');
+      await tx.workerKeys.removeUnused(20);
+    });
+    await store.read(async (tx) => {
+      assert.deepEqual(await tx.workerKeys.byKey('h'), { ...row, keyHash: 'h' });
+      assert.deepEqual(await tx.workerKeys.get('w'), { ...row, keyHash: 'h' });
+      assert.equal(await tx.workerKeys.byJoin('k'), null);
+      assert.equal((await tx.workerKeys.byJoin('l'))?.workerId, 'young');
+    });
+    await assert.rejects(store.write((tx) => tx.workerKeys.setKey('young', 'h')));
+    await store.write((tx) => tx.workerKeys.remove('w'));
+    assert.equal(await store.read((tx) => tx.workerKeys.byKey('h')), null);
+  });
+
   check('a transaction kept for later is refused', async (store) => {
     let kept: Transaction | undefined;
     await store.write(async (tx) => {
@@ -441,7 +464,16 @@ export function conformStore({ name, open }: StoreUnderTest): void {
   });
 
   check('an attempt is written once and goes with its download', async (store) => {
-    const attempt = { taskId: 't1', epoch: 1, downloadId: 'a', kind: 'fetch', workerId: 'w1', outcome: 'fetched' } as const;
+    const attempt = {
+      taskId: 't1',
+      epoch: 1,
+      downloadId: 'a',
+      kind: 'fetch',
+      workerId: 'w1',
+      outcome: 'fetched',
+      stage: 'As asked',
+      message: null,
+    } as const;
     const row = { ...attempt, startedAtMs: 1, finishedAtMs: 2 };
     await store.write((tx) => tx.attempts.insert(row));
     await assert.rejects(store.write((tx) => tx.attempts.insert(row)));
@@ -455,7 +487,15 @@ export function conformStore({ name, open }: StoreUnderTest): void {
   });
 
   check('attempts of downloads that are gone are forgotten by age', async (store) => {
-    const attempt = { epoch: 1, kind: 'erase', workerId: 'w1', outcome: 'erased', startedAtMs: 1 } as const;
+    const attempt = {
+      epoch: 1,
+      kind: 'erase',
+      workerId: 'w1',
+      outcome: 'erased',
+      stage: null,
+      message: null,
+      startedAtMs: 1,
+    } as const;
     await store.write(async (tx) => {
       await tx.downloads.insertMany([download('a')]);
       await tx.attempts.insert({ ...attempt, taskId: 't1', downloadId: 'a', finishedAtMs: 1 });
@@ -560,6 +600,66 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 2 ** 40 + 1, completedTotal: 1, failedTotal: 2 });
     });
   });
+
+  check('only what is fetched beyond its hours is to stop', async (store) => {
+    await store.write(async (tx) => {
+      const fetching = { state: 'active', phase: 'fetch', stopAtMs: 10 } as const;
+      await tx.downloads.insertMany([
+        download('a', fetching),
+        download('b', { ...fetching, stopAtMs: 11 }),
+        download('c', { ...fetching, phase: 'deliver' }),
+        download('d', { stopAtMs: 5 }),
+        download('e', { ...fetching, stopAtMs: null }),
+      ]);
+      assert.deepEqual(
+        (await tx.downloads.toStop(10, 5)).map(({ id }) => id),
+        ['a'],
+      );
+      assert.equal((await tx.downloads.toStop(11, 1)).length, 1);
+      await tx.downloads.update('a', { stopAtMs: 12 });
+      assert.equal((await tx.downloads.toStop(10, 5)).length, 0);
+    });
+  });
+
+  check('the trash is a part of the history, and gives up what is due, the oldest first', async (store) => {
+    await store.write(async (tx) => {
+      const removed = { state: 'completed', finishedAtMs: 1, removedAtMs: 2 } as const;
+      await tx.downloads.insertMany([
+        download('a', { ...removed, eraseAtMs: 20 }),
+        download('b', { ...removed, eraseAtMs: 10 }),
+        download('c', removed),
+        download('d', { ...removed, eraseAtMs: 21 }),
+      ]);
+      const page = await tx.downloads.page({ ownerId: 'anna', of: 'history', isTrash: true, limit: 9 });
+      assert.deepEqual(
+        page.map(({ id }) => id),
+        ['d', 'b', 'a'],
+      );
+      const due = await tx.downloads.toErase(20, 9);
+      assert.deepEqual(
+        due.map(({ id }) => id),
+        ['b', 'a'],
+      );
+      assert.equal((await tx.downloads.toErase(20, 1)).length, 1);
+      await tx.downloads.update('b', { eraseAtMs: null, isErased: true });
+      assert.equal((await tx.downloads.toErase(20, 9)).length, 1);
+    });
+  });
+
+  check('what worked for a host is remembered by kind and host, replaced, and forgotten by age', async (store) => {
+    await store.write(async (tx) => {
+      const row = { kind: 'http', host: 'a.example', stage: 'Browser', atMs: 2 ** 41 };
+      await tx.stageMemory.put(row);
+      await tx.stageMemory.put({ ...row, kind: 'ftp', stage: 'Slow', atMs: 5 });
+      await tx.stageMemory.put({ ...row, stage: 'Phone' });
+      assert.deepEqual(await tx.stageMemory.get('http', 'a.example'), { ...row, stage: 'Phone' });
+      assert.equal(await tx.stageMemory.get('http', 'b.example'), null);
+      assert.equal(await tx.stageMemory.removeBefore(6), 1);
+      assert.equal(await tx.stageMemory.get('ftp', 'a.example'), null);
+      await tx.stageMemory.remove('http', 'a.example');
+      assert.equal(await tx.stageMemory.get('http', 'a.example'), null);
+    });
+  });
 }
 
 async function putPair(tx: Transaction, value: number): Promise<void> {
@@ -594,14 +694,17 @@ function download(id: string, change: Partial<StoredDownload> = {}): StoredDownl
     finishedAtMs: null,
     removedAtMs: null,
     priority: 0,
+    climb: null,
     tries: 0,
     bestBytes: 0,
     position: 0,
     queuedAtMs: 1,
+    stopAtMs: null,
     homeWorkerId: null,
     fetched: null,
     delivered: null,
     isErased: false,
+    eraseAtMs: null,
     secrets: 'none',
     ...change,
   };

@@ -3,7 +3,7 @@ import type { Destination } from '#core/destination.ts';
 import type { Digester } from '#core/digester.ts';
 import type { Files } from '#core/files.ts';
 import type { Listings } from '#core/listing.ts';
-import type { Claim, ConnectionProgress, MirrorStretches, Outcome } from '#core/protocol.ts';
+import type { Claim, ConnectionProgress, MirrorStretches, Outcome, Vitals } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { Source, SourceContext } from '#core/source.ts';
 import type { RangeSet } from '#lib/ranges.ts';
@@ -37,9 +37,14 @@ export type WorkerParts = {
   scratch: Scratch;
   limits: SharedLimits;
   hostMemory: HostMemory;
+  /** How the machine is; absent: nobody looks. */
+  vitals?(): Promise<MachineVitals>;
   /** Told every decision of the transfer core, when somebody looks for a reason. */
   debug?(line: string): void;
 };
+
+/** What the machine tells; the worker knows the rest. */
+export type MachineVitals = Omit<Vitals, 'mostFetches' | 'speedBytesPerSecond'>;
 
 /** How far a running task is. */
 export type TaskState = {

@@ -1,14 +1,44 @@
 import { join } from 'node:path';
 import type { Files } from '#core/files.ts';
 
+const keepStrangersMs = 24 * 60 * 60_000;
+
+/** Downloads of another database, and when this one took its place. */
+type Strangers = { ids: string[]; sinceMs: number };
+type Adopted = Strangers & { instance: string };
+
 /** The worker's own folder for unfinished files: one folder a download, files by number. Names from outside never get here. */
 export class Scratch {
   readonly #files: Files;
   readonly root: string;
+  #strangers: Strangers = { ids: [], sinceMs: 0 };
 
   constructor(files: Files, root: string) {
     this.#files = files;
     this.root = root;
+  }
+
+  /**
+   * Works for that database from now on. What lies here from the time of another one is kept for a day: it may only be away
+   * for a while, or somebody may still bring it back.
+   */
+  async adopt(instance: string, nowMs: number): Promise<void> {
+    const path = join(this.root, 'instance.json');
+    const text = await this.#files.readText(path);
+    const known: Adopted | null = text === null ? null : JSON.parse(text);
+    if (known?.instance === instance) {
+      this.#strangers = known;
+      return;
+    }
+    const ids = known === null ? [] : await this.holding();
+    this.#strangers = { ids, sinceMs: nowMs };
+    await this.#files.writeText(path, JSON.stringify({ instance, ids, sinceMs: nowMs } satisfies Adopted));
+  }
+
+  /** May it be thrown away because the control plane knows no use for it? */
+  mayDiscard(downloadId: string, nowMs: number): boolean {
+    const { ids, sinceMs } = this.#strangers;
+    return !ids.includes(downloadId) || Math.abs(nowMs - sinceMs) >= keepStrangersMs;
   }
 
   /** The unfinished file; its folder is made. */

@@ -133,8 +133,7 @@ export const runFetch: RunTask<'fetch'> = async (
   show(() => {
     const progress = fetch.progress();
     const whole = progress.sizeBytes !== null && progress.doneBytes === progress.sizeBytes;
-    const stretches = progress.stretches.map(({ mirror, ranges }, _, all) => ({ mirror, ranges: thinOut(ranges, all.length) }));
-    return { phase: whole ? 'verify' : 'fetch', ...progress, ranges: thinOut(progress.ranges), stretches };
+    return { phase: whole ? 'verify' : 'fetch', ...progress };
   });
   const result = await fetch.run(AbortSignal.any([signal, share.full])).finally(() => {
     share.release();
@@ -165,17 +164,6 @@ function resolutionOf(kind: string, link: URL, wantedName: string | undefined, {
   const name = safeName(wantedName ?? facts.suggestedName ?? '', nameFromLink(link));
   const { resumable, finalUrl, validator, mediaType, digests } = facts;
   return { kind, name, files: [{ path: name, sizeBytes }], resumable, finalUrl, validator, mediaType, digests };
-}
-
-/** The protocol carries at most 4096 ranges; a picture of more is told coarser, never larger. */
-function thinOut(ranges: [number, number][], shares = 1): [number, number][] {
-  const most = Math.floor(4096 / shares);
-  return ranges.length <= most
-    ? ranges
-    : ranges
-        .toSorted((a, b) => b[1] - b[0] - (a[1] - a[0]))
-        .slice(0, most)
-        .toSorted((a, b) => a[0] - b[0]);
 }
 
 export const runDeliver: RunTask<'deliver'> = async ({ downloadId, files, destination }, { parts, signal, show }) => {

@@ -1,9 +1,19 @@
 /** A worker: claims tasks, does them, reports once a second, and stops by itself when nobody answers any more. */
 import { sleep } from '#core/clock.ts';
-import { FlotillaError, toFailure } from '#core/errors.ts';
-import type { Claim, ControlPlane, Outcome, TaskKind, TaskProgress, WorkerHello, WorkerSession } from '#core/protocol.ts';
+import { type ErrorCode, type Failure, FlotillaError, toFailure } from '#core/errors.ts';
+import type {
+  Claim,
+  ControlPlane,
+  Outcome,
+  TaskKind,
+  TaskProgress,
+  Vitals,
+  WorkerHello,
+  WorkerSession,
+} from '#core/protocol.ts';
 import { backoffMs } from '#lib/backoff.ts';
 import { idleState, type TaskContext, type TaskState, type WorkerParts } from './parts.ts';
+import { withinReport } from './progress.ts';
 import { runDeliver, runErase, runFetch, runProbe } from './tasks.ts';
 
 export type WorkerOptions = {
@@ -14,14 +24,28 @@ export type WorkerOptions = {
   onTrouble(message: string): void;
 };
 
-/** Why a running task was stopped from outside. */
-type Stop = 'stop' | 'drop' | 'lost';
+/** Why a running task was stopped from outside. `silent`: nobody answers, so another may be given it. */
+type Stop = 'stop' | 'drop' | 'lost' | 'silent';
 
 type Running = { claim: Claim; control: AbortController; stop: Stop | null; state: () => TaskState; ended: Promise<void> };
 
 const claimWaitMs = 20_000;
+/** An empty answer that comes sooner is of a control plane that stops: asking again at once would only be noise. */
+const soonMs = 250;
 /** A worker that gets no answer for this part of its lease stops: after the lease another may have the task. */
 const silentShare = 0.6;
+const watchEveryMs = 500;
+const vitalsEveryMs = 5000;
+/** A worker that ends waits so long for its results to be taken. The lease tells the rest. */
+const farewellMs = 10_000;
+/**
+ * Somebody says that nobody serves: no port is open, or a proxy has no server behind it. Then nobody gives our tasks away
+ * either, as long as all of the control plane is behind that address, and a fetch that goes on is bytes saved. Were it
+ * otherwise the fetch would be for nothing, and no harm: epochs refuse its result.
+ */
+const outOfService: readonly ErrorCode[] = ['connection_refused', 'busy'];
+/** What others see, and so would see twice. */
+const publicKinds: readonly TaskKind[] = ['deliver', 'erase'];
 
 export class Worker {
   readonly #control: ControlPlane;
@@ -30,11 +54,16 @@ export class Worker {
   readonly #running = new Map<string, Running>();
   readonly #stopping = new AbortController();
   #session: WorkerSession | null = null;
+  /** When the last report that was answered was sent: the lease is at least as young. */
   #answeredAtMs = 0;
+  /** When the last sign came that nobody serves, or an answer. */
+  #heardAtMs = 0;
+  #vitalsAtMs = Number.NEGATIVE_INFINITY;
   #reportSoon: () => void = () => {};
   #onRoom: (kind: TaskKind) => void = () => {};
   #loops: Promise<void> | null = null;
   #draining = new AbortController();
+  readonly #refusal = Promise.withResolvers<Failure>();
 
   constructor(control: ControlPlane, parts: WorkerParts, options: WorkerOptions) {
     this.#control = control;
@@ -45,19 +74,37 @@ export class Worker {
   /** Registers and begins to work. Resolves with the worker's id, which is to be kept beside the scratch. */
   async start(): Promise<string> {
     await this.#parts.files.makeFolder(this.#parts.scratch.root);
-    this.#session = await this.#control.register(this.#options.hello);
-    this.#answeredAtMs = this.#parts.clock.mono();
-    this.#loops = Promise.all([this.#claimLoop(), this.#reportLoop()]).then(() => {});
-    return this.#session.workerId;
+    const { workerId } = await this.#register(this.#options.hello);
+    this.#loops = Promise.all([this.#claimLoop(), this.#reportLoop(), this.#watchLoop()]).then(() => {});
+    return workerId;
+  }
+
+  /** Resolves when the control plane will not have this worker any more. It has stopped then, and keeps its scratch. */
+  get refused(): Promise<Failure> {
+    return this.#refusal.promise;
   }
 
   /** Takes no more work, gives back what runs with its bytes kept, and ends. */
   async drain(): Promise<void> {
     this.#draining.abort(new Error('draining'));
     for (const running of this.#running.values()) this.#halt(running, 'stop');
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    const ended = Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    const patience = new AbortController();
+    await Promise.race([ended, sleep(this.#parts.clock, farewellMs, patience.signal).catch(() => {})]);
+    patience.abort();
     this.#stopping.abort(new Error('stopped'));
+    await ended;
     await this.#loops;
+  }
+
+  async #register(hello: WorkerHello): Promise<WorkerSession> {
+    const askedAtMs = this.#parts.clock.mono();
+    const session = await this.#control.register(hello);
+    this.#session = session;
+    this.#answeredAtMs = askedAtMs;
+    this.#heardAtMs = askedAtMs;
+    if (session.instance !== undefined) await this.#parts.scratch.adopt(session.instance, this.#parts.clock.now());
+    return session;
   }
 
   async #claimLoop(): Promise<void> {
@@ -74,7 +121,11 @@ export class Worker {
         if (room[kind] === 0) outdated.abort(new Error('there is more room now'));
       };
       const request = { workerId: this.#workerId, room, waitMs: claimWaitMs };
-      for (const claim of await this.#control.claim(request, AbortSignal.any([signal, outdated.signal]))) this.#begin(claim);
+      const askedAtMs = this.#parts.clock.mono();
+      const claims = await this.#control.claim(request, AbortSignal.any([signal, outdated.signal]));
+      for (const claim of claims) this.#begin(claim);
+      const isHasty = this.#parts.clock.mono() - askedAtMs < soonMs;
+      if (claims.length === 0 && isHasty && !outdated.signal.aborted) await sleep(this.#parts.clock, soonMs, signal);
     });
   }
 
@@ -88,8 +139,16 @@ export class Worker {
     const { signal } = this.#stopping;
     await this.#forever(signal, async () => {
       await this.#untilNextReport(signal);
-      this.#stopWhenSilent();
       await this.#report();
+    });
+  }
+
+  /** Beside the reports: one of them may hang as long as a lease lasts. */
+  #watchLoop(): Promise<void> {
+    const { signal } = this.#stopping;
+    return this.#forever(signal, async () => {
+      await sleep(this.#parts.clock, watchEveryMs, signal);
+      this.#stopWhenSilent();
     });
   }
 
@@ -104,13 +163,14 @@ export class Worker {
     const tasks = [...this.#running.values()].map(({ claim, state }): TaskProgress => {
       return { taskId: claim.taskId, epoch: claim.epoch, ...state() };
     });
-    const answer = await this.#control.report({
-      workerId: this.#workerId,
-      tasks,
-      holding: await this.#parts.scratch.holding(),
-      spareBytes: await this.#parts.room.spareBytes(this.#parts.scratch.root).catch(() => null),
-    });
-    this.#answeredAtMs = this.#parts.clock.mono();
+    const vitals = await this.#vitals(tasks);
+    const holding = await this.#parts.scratch.holding();
+    const spareBytes = await this.#parts.room.spareBytes(this.#parts.scratch.root).catch(() => null);
+    const request = { workerId: this.#workerId, ...withinReport({ tasks, holding }), spareBytes, ...(vitals && { vitals }) };
+    const askedAtMs = this.#parts.clock.mono();
+    const answer = await this.#control.report(request);
+    this.#answeredAtMs = askedAtMs;
+    this.#heardAtMs = askedAtMs;
     this.#parts.limits.apply(answer.limits);
     for (const { taskId, epoch, order } of answer.orders) {
       const running = this.#running.get(taskId);
@@ -118,14 +178,30 @@ export class Worker {
     }
     for (const downloadId of answer.discard) {
       const busy = [...this.#running.values()].some(({ claim }) => claim.downloadId === downloadId && claim.kind !== 'erase');
-      if (!busy) await this.#parts.scratch.discard(downloadId);
+      if (!busy && this.#parts.scratch.mayDiscard(downloadId, this.#parts.clock.now())) {
+        await this.#parts.scratch.discard(downloadId);
+      }
     }
   }
 
+  /** undefined: they were told a moment ago. */
+  async #vitals(tasks: TaskProgress[]): Promise<Vitals | undefined> {
+    const nowMs = this.#parts.clock.mono();
+    if (this.#parts.vitals === undefined || nowMs - this.#vitalsAtMs < vitalsEveryMs) return undefined;
+    this.#vitalsAtMs = nowMs;
+    const speedBytesPerSecond = tasks.reduce((sum, { speedBytesPerSecond: speed }) => sum + speed, 0);
+    return { ...(await this.#parts.vitals()), mostFetches: this.#options.room.fetch, speedBytesPerSecond };
+  }
+
+  /** By the monotonic clock: what day it is here and there does not matter. */
   #stopWhenSilent(): void {
-    const silentMs = this.#parts.clock.mono() - this.#answeredAtMs;
-    if (silentMs < (this.#session as WorkerSession).leaseSeconds * 1000 * silentShare) return;
-    for (const running of this.#running.values()) this.#halt(running, 'lost');
+    const nowMs = this.#parts.clock.mono();
+    const patienceMs = (this.#session as WorkerSession).leaseSeconds * 1000 * silentShare;
+    if (nowMs - this.#answeredAtMs < patienceMs) return;
+    const isCutOff = nowMs - this.#heardAtMs >= patienceMs;
+    for (const running of this.#running.values()) {
+      if (isCutOff || publicKinds.includes(running.claim.kind)) this.#halt(running, 'silent');
+    }
   }
 
   #halt(running: Running, stop: Stop): void {
@@ -155,26 +231,45 @@ export class Worker {
   async #work(running: Running): Promise<void> {
     const { claim } = running;
     const outcome = await this.#outcomeOf(running);
-    if (running.stop === 'lost') return;
+    if (running.stop !== 'lost') await this.#tellEnd(claim, outcome);
+  }
+
+  /** Repeats until it is answered: what was done matters too much to be dropped because the control plane is away. */
+  async #tellEnd(claim: Claim, outcome: Outcome): Promise<void> {
+    const { signal } = this.#stopping;
     const request = { workerId: this.#workerId, taskId: claim.taskId, epoch: claim.epoch, outcome };
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await this.#control.finish(request);
         // The download is proven elsewhere now: its scratch need not wait for the next report.
         if (outcome.kind === 'delivered') this.#reportSoon();
         return;
       } catch (error) {
-        const { code, message } = toFailure(error);
-        if (code === 'task_lost') {
-          await this.#undo(claim, outcome);
-          return;
-        }
-        // The outcome matters too much to be dropped because the control plane is away for a moment.
-        this.#options.onTrouble(`The end of a task could not be reported: ${message}`);
-        if (this.#stopping.signal.aborted || attempt === 20) return;
-        await sleep(this.#parts.clock, backoffMs(attempt, 500, 10_000, 0.5));
+        const failure = toFailure(error);
+        if (failure.code === 'task_lost') return this.#undo(claim, outcome);
+        this.#options.onTrouble(`The end of a task could not be reported: ${failure.message}`);
+        if (this.#isRefusal(failure)) return;
+        if (failure.code === 'protocol_error') return this.#tellRefused(claim, outcome, failure);
+        await sleep(this.#parts.clock, backoffMs(attempt, 500, 5000, 0.5), signal).catch(() => {});
       }
     }
+  }
+
+  /** The control plane does not understand the result, and never will: that is told instead of it. */
+  async #tellRefused(claim: Claim, outcome: Outcome, { message }: Failure): Promise<void> {
+    if (outcome.kind === 'failed') return;
+    const failure = toFailure(new Error(`the server did not take the result of this task: ${message}`));
+    await this.#tellEnd(claim, { kind: 'failed', failure, doneBytes: 0 });
+  }
+
+  /** The control plane will not have us any more: everything stops, and nothing of it is told. */
+  #isRefusal(failure: Failure): boolean {
+    if (failure.code !== 'auth_required') return false;
+    for (const running of this.#running.values()) this.#halt(running, 'lost');
+    this.#draining.abort(new Error('refused'));
+    this.#stopping.abort(new Error('refused'));
+    this.#refusal.resolve(failure);
+    return true;
   }
 
   async #outcomeOf(running: Running): Promise<Outcome> {
@@ -194,7 +289,7 @@ export class Worker {
       return await runTask(claim, context);
     } catch (error) {
       const { doneBytes } = running.state();
-      if (running.stop !== null) return { kind: 'given_back', doneBytes };
+      if (running.stop !== null) return { kind: 'given_back', doneBytes, isLeaving: this.#draining.signal.aborted };
       const failure = toFailure(error);
       if (failure.code === 'internal')
         this.#options.onTrouble(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -216,8 +311,7 @@ export class Worker {
   /** The control plane does not know us any more: what we were doing is somebody else's now. */
   async #registerAgain(): Promise<void> {
     for (const running of this.#running.values()) this.#halt(running, 'lost');
-    this.#session = await this.#control.register({ ...this.#options.hello, workerId: this.#workerId });
-    this.#answeredAtMs = this.#parts.clock.mono();
+    await this.#register({ ...this.#options.hello, workerId: this.#workerId });
   }
 
   get #workerId(): string {
@@ -234,10 +328,12 @@ export class Worker {
       } catch (error) {
         if (signal.aborted) return;
         failures++;
-        const { code, message } = toFailure(error);
-        this.#options.onTrouble(`The control plane could not be asked: ${message}`);
-        if (code === 'task_lost') await this.#registerAgain().catch(() => {});
-        await sleep(this.#parts.clock, backoffMs(failures, 500, 10_000, 0.5), signal).catch(() => {});
+        const failure = toFailure(error);
+        this.#options.onTrouble(`The control plane could not be asked: ${failure.message}`);
+        if (this.#isRefusal(failure)) return;
+        if (outOfService.includes(failure.code)) this.#heardAtMs = this.#parts.clock.mono();
+        if (failure.code === 'task_lost') await this.#registerAgain().catch(() => {});
+        await sleep(this.#parts.clock, backoffMs(failures, 500, 5000, 0.5), signal).catch(() => {});
       }
     }
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Access } from '#core/access.ts';
 import * as shape from './shapes.ts';
+import * as fleet from './worker-shapes.ts';
 
 export type Route = {
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
@@ -12,6 +13,8 @@ export type Route = {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** Where the usual 4 MiB are too little. */
+  bodyLimitBytes?: number;
   headers?: z.ZodObject;
   /** The good answer. `file` is bytes with ranges, `stream` is server-sent events, null has no body. */
   status: 200 | 201 | 202 | 204;
@@ -20,7 +23,7 @@ export type Route = {
 
 const id = z.object({ id: z.string() });
 const withId = { params: id } as const;
-const removal = z.object({ files: z.enum(['true', 'false']).optional().describe('Delivered files go too.') });
+const removal = z.object({ files: shape.removal.optional() });
 const idempotency = z.object({
   'idempotency-key': z.string().min(1).max(200).optional().describe('The same key within 24 h gets the same download.'),
 });
@@ -65,6 +68,7 @@ export const routes = {
     access: 'downloads:write',
     headers: idempotency,
     body: shape.addMany,
+    bodyLimitBytes: 32 * 1024 * 1024,
     status: 201,
     answer: shape.addManyResult,
   },
@@ -85,6 +89,15 @@ export const routes = {
     body: shape.selection,
     status: 200,
     answer: shape.bulkResult,
+  },
+  actOnDownloads: {
+    method: 'POST',
+    path: '/downloads/actions',
+    summary: 'Pause, resume, retry, cancel, remove or restore many downloads',
+    access: 'downloads:write',
+    body: shape.bulkAction,
+    status: 200,
+    answer: shape.bulkCounts,
   },
   getDownload: {
     method: 'GET',
@@ -136,9 +149,10 @@ export const routes = {
   retryDownload: {
     method: 'POST',
     path: '/downloads/{id}/retry',
-    summary: 'Try a failed or cancelled one again',
+    summary: 'Try a failed, cancelled or waiting one again, perhaps from a stage or with changes',
     access: 'downloads:write',
     ...withId,
+    body: shape.retryDownload.optional(),
     status: 200,
     answer: shape.download,
   },
@@ -187,6 +201,15 @@ export const routes = {
     status: 200,
     answer: z.array(shape.event),
   },
+  listAttempts: {
+    method: 'GET',
+    path: '/downloads/{id}/attempts',
+    summary: 'What was tried for a download, oldest first',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: z.array(shape.attempt),
+  },
   getPieces: {
     method: 'GET',
     path: '/downloads/{id}/pieces',
@@ -211,15 +234,16 @@ export const routes = {
     path: '/history',
     summary: 'Finished and removed downloads, newest first',
     access: 'downloads:read',
-    query: shape.listQuery,
+    query: shape.historyQuery,
     status: 200,
     answer: shape.downloadPage,
   },
   clearHistory: {
     method: 'DELETE',
     path: '/history',
-    summary: 'Forget finished and removed downloads; files stay',
+    summary: 'Forget finished and removed downloads; files and the trash stay',
     access: 'downloads:write',
+    query: shape.listQuery.pick({ state: true, q: true }),
     status: 200,
     answer: z.object({ removed: z.int() }),
   },
@@ -297,6 +321,15 @@ export const routes = {
     status: 200,
     answer: shape.settingsView,
   },
+  checkStages: {
+    method: 'POST',
+    path: '/settings/stages/check',
+    summary: 'Which stages a link would climb; nothing is asked for',
+    access: 'settings:write',
+    body: z.strictObject({ url: z.string().max(8192) }),
+    status: 200,
+    answer: shape.ladder,
+  },
 
   listUsers: {
     method: 'GET',
@@ -351,6 +384,80 @@ export const routes = {
     access: 'downloads:read',
     status: 200,
     answer: z.array(shape.worker),
+  },
+  removeWorker: {
+    method: 'DELETE',
+    path: '/workers/{id}',
+    summary: 'Revoke the key of a worker and forget it; what it does goes to others at once',
+    access: 'admin',
+    ...withId,
+    status: 204,
+    answer: null,
+  },
+  inviteWorker: {
+    method: 'POST',
+    path: '/workers/joins',
+    summary: 'Make a one-time key, with the command that makes a worker of a machine',
+    access: 'admin',
+    body: fleet.invite,
+    status: 201,
+    answer: fleet.invitation,
+  },
+  enrolWorker: {
+    method: 'POST',
+    path: '/worker/enrol',
+    summary: 'Trade a one-time key for a key of its own',
+    access: 'public',
+    body: fleet.enrol,
+    status: 200,
+    answer: fleet.enrolled,
+  },
+  registerWorker: {
+    method: 'POST',
+    path: '/worker/register',
+    summary: 'A worker starts, and holds nothing',
+    access: 'worker',
+    body: fleet.hello,
+    status: 200,
+    answer: fleet.workerSession,
+  },
+  claimTasks: {
+    method: 'POST',
+    path: '/worker/claim',
+    summary: 'A worker asks for tasks, and waits for them',
+    access: 'worker',
+    body: fleet.claimRequest,
+    status: 200,
+    answer: fleet.claims,
+  },
+  reportTasks: {
+    method: 'POST',
+    path: '/worker/report',
+    summary: 'A worker tells how far it is, and hears what to give up',
+    access: 'worker',
+    body: fleet.reportRequest,
+    bodyLimitBytes: fleet.mostReportBytes,
+    status: 200,
+    answer: fleet.reportAnswer,
+  },
+  noteTask: {
+    method: 'POST',
+    path: '/worker/note',
+    summary: 'A worker tells a step inside a task to the timeline',
+    access: 'worker',
+    body: fleet.noteRequest,
+    status: 204,
+    answer: null,
+  },
+  finishTask: {
+    method: 'POST',
+    path: '/worker/finish',
+    summary: 'A worker tells how a task ended; the same again changes nothing',
+    access: 'worker',
+    body: fleet.finishRequest,
+    bodyLimitBytes: fleet.mostFinishBytes,
+    status: 204,
+    answer: null,
   },
   getStats: { method: 'GET', path: '/stats', summary: 'Totals', access: 'downloads:read', status: 200, answer: shape.stats },
   streamEvents: {

@@ -3,10 +3,13 @@ import { scopes } from '#core/access.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
+import { isTimeOfDay } from '#core/hours.ts';
 import { isHostPattern } from '#core/limits.ts';
 import { mostMirrors } from '#core/listing.ts';
+import { taskKinds } from '#core/protocol.ts';
 import { checkProxyRule, mostProxyRules } from '#core/proxies.ts';
 import { checkRequest } from '#core/request.ts';
+import { mostStages } from '#core/stage.ts';
 import { hourSpeeds } from '#core/timetable.ts';
 
 const timeMs = z.int().describe('Milliseconds since 1970-01-01 UTC.');
@@ -64,32 +67,36 @@ function addIssueOf(context: z.RefinementCtx, check: () => unknown): void {
   }
 }
 
+const requestFields = {
+  headers: z
+    .array(z.strictObject({ name: z.string().max(100), value: z.string().max(8192) }))
+    .max(100)
+    .optional()
+    .describe('Sent to the origin of the link; a redirect to another origin loses them.'),
+  userAgent: z.string().max(8192).optional(),
+  referer: z.string().max(8192).optional().describe('The page that the link was found on.'),
+  cookies: z
+    .string()
+    .max(65_536)
+    .optional()
+    .describe('Text of a Netscape cookie file; each cookie goes only where it belongs.'),
+  proxy: z.string().max(2048).optional().describe('http://…, https://… or socks5://…, with its own login when it needs one.'),
+  localAddress: z.string().max(64).optional().describe('Own address of the worker that connections start from.'),
+  family: z
+    .union([z.literal(4), z.literal(6)])
+    .optional()
+    .describe('Only IPv4 or only IPv6 addresses.'),
+};
+
 /** Write-only: no answer shows it. */
 export const request = z
   .strictObject({
-    headers: z
-      .array(z.strictObject({ name: z.string().max(100), value: z.string().max(8192) }))
-      .max(100)
-      .optional()
-      .describe('Sent to the origin of the link; a redirect to another origin loses them.'),
-    userAgent: z.string().max(8192).optional(),
-    referer: z.string().max(8192).optional().describe('The page that the link was found on.'),
-    cookies: z
-      .string()
-      .max(65_536)
-      .optional()
-      .describe('Text of a Netscape cookie file; each cookie goes only where it belongs.'),
+    ...requestFields,
     user: z
       .strictObject({ name: z.string().max(1024), password: z.string().max(8192) })
       .optional()
       .describe('Login at the origin of the link: Basic, or Digest when the server asks for it.'),
     bearer: z.string().max(8192).optional().describe('Token for the origin of the link.'),
-    proxy: z.string().max(2048).optional().describe('http://…, https://… or socks5://…, with its own login when it needs one.'),
-    localAddress: z.string().max(64).optional().describe('Own address of the worker that connections start from.'),
-    family: z
-      .union([z.literal(4), z.literal(6)])
-      .optional()
-      .describe('Only IPv4 or only IPv6 addresses.'),
     ca: z.string().max(65_536).optional().describe('Authorities that are trusted besides the usual ones (PEM).'),
     certificate: z
       .strictObject({ cert: z.string().max(65_536), key: z.string().max(65_536) })
@@ -107,6 +114,11 @@ const mirrors = z
     'Other links to the same file. The fastest do the work; what is secret still goes to the origin of the link alone.',
   );
 
+const timeOfDay = z.string().refine(isTimeOfDay, 'A time of the day looks like 23:30.');
+const hours = z
+  .strictObject({ from: timeOfDay, to: timeOfDay })
+  .describe('Only between these times of each day, in the time zone of the server; it may go over midnight.');
+
 /** How the person wants it; shared by adding one and adding many. */
 const labels = z
   .array(z.string().regex(/^[a-z0-9][a-z0-9:._-]{0,39}$/))
@@ -118,6 +130,8 @@ const wishes = {
   connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
   limitBytesPerSecond: z.int().min(1024).optional().describe('Most bytes per second for this download.'),
   remoteTime: z.boolean().optional().describe('The finished file gets the time of its last change on the server.'),
+  startAtMs: timeMs.optional().describe('Not before this time.'),
+  hours: hours.optional(),
   labels: labels.optional(),
   paused: z.boolean().optional().describe('Add it, but do not start.'),
   request: request.optional(),
@@ -133,6 +147,8 @@ export const addDownload = z
   })
   .meta({ id: 'AddDownload' });
 
+const mostLinks = 10_000;
+
 export const addMany = z
   .strictObject({
     links: z
@@ -145,7 +161,7 @@ export const addMany = z
         }),
       )
       .min(1)
-      .max(5000)
+      .max(mostLinks, `One request takes at most ${mostLinks} links. Send the others in another.`)
       .optional(),
     metalink: z
       .string()
@@ -167,12 +183,21 @@ export const changeDownload = z
     checksum: digest.nullable().optional(),
     connections: z.int().min(1).max(32).nullable().optional(),
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),
+    startAtMs: timeMs.nullable().optional(),
+    hours: hours.nullable().optional(),
     labels: labels.nullable().optional(),
     priority: z.int().min(-100).max(100).optional().describe('Of their owner’s downloads the higher ones go first.'),
     place: z.enum(['first', 'last']).optional().describe('Among those of the same priority.'),
     request: request.nullable().optional().describe('Takes the place of all that was given before.'),
   })
   .meta({ id: 'ChangeDownload' });
+
+export const retryDownload = z
+  .strictObject({
+    from: z.string().max(64).optional().describe('The stage of its ladder to go on from; the first one when absent.'),
+    ...changeDownload.shape,
+  })
+  .meta({ id: 'RetryDownload' });
 
 export const download = z
   .object({
@@ -196,14 +221,18 @@ export const download = z
     checksum: digest.nullable(),
     connections: z.int().nullable(),
     limitBytesPerSecond: z.int().nullable(),
+    startAtMs: timeMs.nullable(),
+    hours: hours.nullable(),
     labels: z.array(z.string()),
     priority: z.int(),
     attempt: z.int(),
+    stage: z.string().nullable().describe('Where it stands on its ladder; null while there is only one stage.'),
     failure: failure.nullable(),
     createdAtMs: timeMs,
     startedAtMs: timeMs.nullable(),
     finishedAtMs: timeMs.nullable(),
     removedAtMs: timeMs.nullable(),
+    eraseAtMs: timeMs.nullable().describe('It is in the trash: its files are erased then unless it is restored.'),
   })
   .meta({ id: 'Download' });
 
@@ -226,15 +255,54 @@ export const listQuery = z.object({
   limit: z.coerce.number<number | string>().int().min(1).max(500).optional().describe('Items a page; 100 when absent.'),
 });
 
+export const historyQuery = listQuery.extend({
+  trash: z.enum(['true', 'false']).optional().describe('Only what is in the trash.'),
+});
+
+/** What becomes of delivered files. */
+export const removal = z
+  .enum(['false', 'true', 'now'])
+  .describe('false leaves delivered files, true puts them into the trash, now erases them.');
+
+const bulkWhich = {
+  ids: z.array(z.string()).max(10_000).optional(),
+  query: z
+    .strictObject({
+      state: filter.optional(),
+      q: z.string().max(500).optional(),
+      trash: z.boolean().optional().describe('Of what is in the trash.'),
+    })
+    .optional()
+    .describe('All that match and that it can be done to.'),
+};
+// Neither would be a slip that does nothing or everything, depending on who reads it.
+const isOne = ({ ids, query }: { ids?: unknown; query?: unknown }) => (ids === undefined) !== (query === undefined);
+
+export const bulkAction = z
+  .strictObject({
+    action: z.enum(['pause', 'resume', 'retry', 'cancel', 'remove', 'restore']),
+    ...bulkWhich,
+    files: removal.optional(),
+  })
+  .refine(isOne, 'Give either ids or a query.')
+  .meta({ id: 'BulkAction' });
+
+export const bulkCounts = z
+  .object({
+    doneCount: z.int(),
+    problemCount: z.int(),
+    problems: z.array(z.object({ id: z.string(), problem: z.string() })).describe('The first 100.'),
+    ids: z.array(z.string()).describe('What it was done to, the first 10,000: enough to take it back.'),
+  })
+  .meta({ id: 'BulkCounts' });
+
 /** Which downloads a bulk action means: the ones named, or all that match. */
 export const selection = z
   .strictObject({
-    ids: z.array(z.string()).max(5000).optional(),
-    query: z.strictObject({ state: filter.optional(), q: z.string().max(500).optional() }).optional(),
-    files: z.boolean().optional().describe('Delivered files go too.'),
+    ...bulkWhich,
+    files: z.boolean().optional().describe('Delivered files go into the trash too.'),
   })
-  // Neither would be a slip that removes nothing or everything, depending on who reads it.
-  .refine(({ ids, query }) => (ids === undefined) !== (query === undefined), 'Give either ids or a query.')
+  .refine(isOne, 'Give either ids or a query.')
   .meta({ id: 'Selection' });
 
 export const bulkResult = z
@@ -375,12 +443,73 @@ export const hostRule = z
   })
   .meta({ id: 'HostRule' });
 
+export const stage = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1)
+      .max(64)
+      .describe('As asked is the link as the person asked for it: it says when, and changes nothing.'),
+    kind: z.string().min(1).max(32).nullable().describe('The kind of source it is for, such as http; null is any.'),
+    host: z.string().max(255).describe('example.org, *.example.org (with all below it) or *: the links it is for.'),
+    attempts: z.int().min(1).max(50).describe('Passing faults in a row before the next stage.'),
+    labels: labels.describe('Only workers that have all of these labels do it.'),
+    connections: z.int().min(1).max(32).nullable().describe('Opened to one server for one file; null leaves them as they are.'),
+    request: z
+      .strictObject(requestFields)
+      .describe(
+        'Takes the place of what was asked for, field by field. What may be secret is shown as ***, which leaves it as it is.',
+      ),
+  })
+  .meta({ id: 'Stage' });
+
+const stages = z
+  .array(stage)
+  .max(mostStages)
+  .describe('What a download is tried with, in this order, after it failed as it was asked for; those whose host fits.');
+
+export const ladder = z
+  .object({
+    kind: z.string(),
+    host: z.string(),
+    stages: z.array(z.object({ name: z.string(), attempts: z.int() })).describe('In the order that they would be climbed.'),
+    remembered: z
+      .object({ stage: z.string(), atMs: timeMs })
+      .nullable()
+      .describe('It would begin with this one, which worked for the host before.'),
+  })
+  .meta({ id: 'Ladder' });
+
+export const attempt = z
+  .object({
+    kind: z.enum(taskKinds),
+    stage: z.string().nullable(),
+    outcome: z.string(),
+    message: z.string().nullable().describe('Why it failed.'),
+    worker: z.object({ id: z.string(), name: z.string() }),
+    startedAtMs: timeMs,
+    finishedAtMs: timeMs,
+  })
+  .meta({ id: 'Attempt' });
+
 export const settings = z
   .strictObject({
     parallelDownloads: z.int().min(1).max(100_000).describe('Downloads that are fetched at the same time.'),
     connections: z.int().min(1).max(32).describe('Connections a download opens when it does not say.'),
     maxTries: z.int().min(1).max(50).describe('Tries of a passing fault before a download fails.'),
     proxies: z.array(proxyRule).max(mostProxyRules).describe('Proxies by the host of a link; the first that fits counts.'),
+    stages,
+    trashDays: z
+      .int()
+      .min(0)
+      .max(3650)
+      .describe('Days before the files of what was removed with them are erased; 0 is at once.'),
+    keepHistoryDays: z
+      .int()
+      .min(1)
+      .max(36_500)
+      .nullable()
+      .describe('Days that finished downloads stay in the history; null is for ever.'),
     limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all downloads together; null is no limit.'),
     hostRules: z.array(hostRule).max(200).describe('The first rule that fits a host counts for it.'),
     timetable: z
@@ -412,6 +541,22 @@ export const userLimits = z
 export const user = userLimits
   .extend({ id: z.string(), name: z.string(), role: z.enum(['admin', 'user']) })
   .meta({ id: 'User' });
+
+/** null: the worker cannot tell. */
+export const vitals = z
+  .strictObject({
+    mostFetches: z.int().min(0).max(1000).describe('Most downloads that it fetches at once.'),
+    cpuShare: z.number().min(0).max(1).nullable().describe('Of what it may use of the processors.'),
+    load: z.number().min(0).max(1_000_000).nullable().describe('Over the last minute, for each processor.'),
+    memoryTotalBytes: bytes.nullable(),
+    memoryFreeBytes: bytes.nullable(),
+    diskTotalBytes: bytes.nullable().describe('Of the disk that unfinished files lie on.'),
+    diskFreeBytes: bytes.nullable(),
+    temperatureCelsius: z.number().min(-274).max(1000).nullable(),
+    temperatureProblem: z.enum(['no_sensor', 'unreadable']).nullable().describe('Why there is no temperature.'),
+    speedBytesPerSecond: z.number().min(0),
+  })
+  .meta({ id: 'Vitals' });
 
 export const worker = z
   .object({

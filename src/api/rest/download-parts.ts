@@ -7,7 +7,7 @@ import { viewFiles, viewPieces, viewReceipt } from '../views.ts';
 export function downloadPartHandlers({
   control,
   openContent,
-}: Desk): Handlers<'listFiles' | 'getFileContent' | 'listDownloadEvents' | 'getPieces' | 'getReceipt'> {
+}: Desk): Handlers<'listFiles' | 'getFileContent' | 'listDownloadEvents' | 'listAttempts' | 'getPieces' | 'getReceipt'> {
   async function find(ownerId: string, id: string): Promise<Download> {
     const download = await control.get(ownerId, id);
     if (download === null) throw notFound();
@@ -34,6 +34,7 @@ export function downloadPartHandlers({
       await find(ownerId, id);
       return control.timeline(ownerId, id);
     },
+    listAttempts: ({ params: { id } }, { ownerId }) => control.attempts(ownerId, id),
     async getPieces({ params: { id } }, { ownerId }) {
       const download = await find(ownerId, id);
       return viewPieces(download, download.state === 'active' ? await control.lookClosely(id) : null);

@@ -1,12 +1,14 @@
 import type { z } from 'zod';
-import type { ListedWishes, Submission } from '#control/control.ts';
+import type { ListedWishes, Removal, Submission, Which } from '#control/control.ts';
 import type { Download } from '#core/download.ts';
-import type { addDownload, addMany } from '../contract/shapes.ts';
+import type { addDownload, addMany, bulkAction, removal } from '../contract/shapes.ts';
 import type { Desk, Handlers } from '../handlers.ts';
 import { notFound } from '../problem.ts';
 import { viewDownload } from '../views.ts';
 
 const pageSize = 100;
+const mostProblems = 100;
+const mostIds = 10_000;
 
 export function downloadHandlers(
   desk: Desk,
@@ -18,6 +20,7 @@ export function downloadHandlers(
   | 'changeDownload'
   | 'removeDownload'
   | 'deleteDownloads'
+  | 'actOnDownloads'
   | 'restoreDownload'
   | `${'pause' | 'resume' | 'retry' | 'cancel'}Download`
 > {
@@ -62,19 +65,42 @@ export function downloadHandlers(
       return view(await control.change(ownerId, params.id, { name, destinationId, priority, place, options }));
     },
     async removeDownload({ params, query }, { ownerId }) {
-      await control.remove(ownerId, params.id, { files: query.files === 'true' });
+      await control.remove(ownerId, params.id, removalOf(query.files));
     },
     async deleteDownloads({ body: { ids, query, files = false } }, { ownerId }) {
-      const which = ids !== undefined ? { ids: [...new Set(ids)] } : { filter: query?.state, q: query?.q };
-      const results = await control.removeMany(ownerId, which, { files });
+      const deed = { action: 'remove', ...removalOf(files ? 'true' : 'false') } as const;
+      const results = await control.actOnMany(ownerId, deed, whichOf({ ids, query }));
       return { items: results.map(({ id, problem }) => ({ id, ok: problem === null, problem })) };
+    },
+    async actOnDownloads({ body: { action, ids, query, files } }, { ownerId }) {
+      const deed = action === 'remove' ? { action, ...removalOf(files) } : { action };
+      const results = await control.actOnMany(ownerId, deed, whichOf({ ids, query }));
+      const done = results.filter(({ problem }) => problem === null).map(({ id }) => id);
+      const problems = results.flatMap(({ id, problem }) => (problem === null ? [] : [{ id, problem }]));
+      return {
+        doneCount: done.length,
+        problemCount: problems.length,
+        problems: problems.slice(0, mostProblems),
+        ids: done.slice(0, mostIds),
+      };
     },
     pauseDownload: async ({ params }, { ownerId }) => view(await control.pause(ownerId, params.id)),
     resumeDownload: async ({ params }, { ownerId }) => view(await control.resume(ownerId, params.id)),
-    retryDownload: async ({ params }, { ownerId }) => view(await control.retry(ownerId, params.id)),
+    async retryDownload({ params, body }, { ownerId }) {
+      const { from, name, destinationId, ...options } = body ?? {};
+      return view(await control.retry(ownerId, params.id, { from, name, destinationId, options }));
+    },
     cancelDownload: async ({ params }, { ownerId }) => view(await control.cancel(ownerId, params.id)),
     restoreDownload: async ({ params }, { ownerId }) => view(await control.restore(ownerId, params.id)),
   };
+}
+
+function removalOf(files: z.output<typeof removal> = 'false'): Removal {
+  return { files: ({ false: 'keep', true: 'trash', now: 'now' } as const)[files] };
+}
+
+function whichOf({ ids, query }: Pick<z.output<typeof bulkAction>, 'ids' | 'query'>): Which {
+  return ids !== undefined ? { ids } : { filter: query?.state, q: query?.q, isTrash: query?.trash };
 }
 
 function toListedWishes({

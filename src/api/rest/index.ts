@@ -2,12 +2,14 @@ import type { Desk, Handlers } from '../handlers.ts';
 import { destinationHandlers } from './destinations.ts';
 import { downloadPartHandlers } from './download-parts.ts';
 import { downloadHandlers } from './downloads.ts';
+import { fleetHandlers } from './fleet.ts';
 import { historyHandlers } from './history.ts';
 import { probeHandlers } from './probe.ts';
 import { sessionHandlers } from './session.ts';
 import { settingsHandlers } from './settings.ts';
 import { statsHandlers } from './stats.ts';
 import { tokenHandlers } from './tokens.ts';
+import { workerHandlers } from './worker.ts';
 
 /** One handler for every route of the contract; a missing one does not compile. */
 export function createHandlers(desk: Desk): Handlers {
@@ -20,6 +22,8 @@ export function createHandlers(desk: Desk): Handlers {
     ...destinationHandlers(desk),
     ...settingsHandlers(desk),
     ...tokenHandlers(desk),
+    ...fleetHandlers(desk),
+    ...workerHandlers(desk),
     ...statsHandlers(desk),
     streamEvents({ headers }, call) {
       const last = headers['last-event-id'];

@@ -3,11 +3,12 @@ import type { Desk, Handlers } from '../handlers.ts';
 
 export function settingsHandlers({
   control,
-}: Desk): Handlers<'getSettings' | 'changeSettings' | 'listUsers' | 'changeUserLimits'> {
+}: Desk): Handlers<'getSettings' | 'changeSettings' | 'checkStages' | 'listUsers' | 'changeUserLimits'> {
   const view = (settings: Settings) => ({ ...settings, timeZone: control.timeZone });
   return {
     getSettings: async () => view(await control.settings()),
     changeSettings: async ({ body }) => view(await control.changeSettings(body)),
+    checkStages: ({ body }) => control.ladderOf(body.url),
     listUsers: () => control.users(),
     changeUserLimits: ({ params, body }) => control.changeUserLimits(params.id, body),
   };

@@ -1,12 +1,11 @@
 import type { Desk, Handlers } from '../handlers.ts';
 
-export function statsHandlers({ control, destinations, version }: Desk): Handlers<'listWorkers' | 'getStats'> {
+export function statsHandlers({ control, destinations, version }: Desk): Handlers<'getStats'> {
   async function freeBytes(): Promise<number | null> {
     const main = (await control.destinations()).find((destination) => destination.isDefault);
     return main === undefined ? null : destinations.freeBytes(main);
   }
   return {
-    listWorkers: () => control.workers(),
     async getStats(_, { ownerId }) {
       const [counts, totals, workers, free] = await Promise.all([
         control.countsOf(ownerId),

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Control } from '#control/control.ts';
 import { createControl } from '#control/create.ts';
+import { createEnrolment, type Enrolment } from '#control/enrolment.ts';
 import { createUsers, type Users } from '#control/users.ts';
 import { type Actor, type Scope, scopes } from '#core/access.ts';
 import type { Clock } from '#core/clock.ts';
@@ -25,6 +26,7 @@ export type Started = {
   control: Control;
   worker: ApiWorker;
   users: Users;
+  enrolment: Enrolment;
   store: Store;
   /** What the server logged as a bug. */
   failures: unknown[];
@@ -49,6 +51,7 @@ export async function startApi(
 ): Promise<Started> {
   const store = await openSqliteStore(':memory:', { clock });
   const users = createUsers({ store, clock, random: systemRandom, secrets: createSecrets(cheapCost), bootstrapToken });
+  const enrolment = createEnrolment({ store, clock, random: systemRandom, secrets: createSecrets(cheapCost) });
   const control = await createControl({
     store,
     clock,
@@ -63,6 +66,7 @@ export async function startApi(
   const app = await createApi({
     control: wrap(control),
     users,
+    enrolment,
     clock,
     log: (_, detail) => failures.push(detail?.error),
     options: {
@@ -96,6 +100,7 @@ export async function startApi(
     control,
     worker: createApiWorker(control),
     users,
+    enrolment,
     store,
     failures,
     close,

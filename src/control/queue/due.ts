@@ -27,8 +27,9 @@ export async function wakeDueTasks(parts: Parts): Promise<void> {
 
 export async function tellReady(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload | null): Promise<void> {
   await makeReady(parts, tx, task, download);
-  if (download?.state !== 'queued' || !isWaitingForRetry(download.reason)) return;
+  if (download?.state !== 'queued' || download.retryAtMs === null) return;
   const ready = { ...download, reason: 'slot', retryAtMs: null } as const;
   await tx.downloads.update(download.id, { reason: 'slot', retryAtMs: null });
-  await recordEvents(parts, tx, [downloadEvent(parts, ready, 'download.queued', 'The wait is over; it is tried again.')]);
+  const message = isWaitingForRetry(download.reason) ? 'The wait is over; it is tried again.' : 'Its time has come.';
+  await recordEvents(parts, tx, [downloadEvent(parts, ready, 'download.queued', message)]);
 }

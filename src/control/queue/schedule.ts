@@ -4,6 +4,7 @@ import type { Claim, ClaimRequest, TaskKind } from '#core/protocol.ts';
 import type { Fetching, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import type { Settings } from '../control.ts';
 import { recallProxies } from '../kept-proxies.ts';
+import { recallStages } from '../kept-stages.ts';
 import { limitsOf, speedNow } from '../limits.ts';
 import type { Parts } from '../parts.ts';
 import { readSettings } from '../settings.ts';
@@ -32,7 +33,8 @@ export async function serveAsks(parts: Parts, requests: ClaimRequest[]): Promise
     for (const request of requests) found.set(request, await askerOf(parts, tx, request));
     const askers = [...found.values()].filter((one): one is Asker => 'worker' in one);
     const shown = await readSettings(tx);
-    const settings = { ...shown, proxies: await recallProxies(parts, tx, shown.proxies) };
+    const proxies = await recallProxies(parts, tx, shown.proxies);
+    const settings = { ...shown, proxies, stages: await recallStages(parts, tx, shown.stages) };
     const round = await startRound(parts, tx, askers, settings);
     for (const kind of kindOrder) await handOut(round, kind);
     await tx.shares.putMany([...round.fairness.values()].flatMap((one) => one.changed()));

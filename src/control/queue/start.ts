@@ -6,13 +6,16 @@ import type { Promised } from '#core/listing.ts';
 import type { Claim, DestinationGrant, FetchedFile } from '#core/protocol.ts';
 import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from '../change.ts';
+import { type Step, stepOn } from '../climb.ts';
 import type { Settings } from '../control.ts';
+import { downloadEvent, recordEvents } from '../events.ts';
 import { recallLook } from '../looks.ts';
 import type { Parts } from '../parts.ts';
 import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { toHeld } from '../sessions.ts';
-import { handleFailure } from './failures.ts';
-import { dropTask } from './tasks.ts';
+import { failForGood } from './failures.ts';
+import { notBefore, stopAt } from './start-time.ts';
+import { dropTask, ensureTask } from './tasks.ts';
 
 /** Reads what many tasks need at once. */
 export async function prepareStart(tx: Transaction, tasks: TaskRow[]): Promise<void> {
@@ -73,9 +76,15 @@ async function start(
 ): Promise<Work | null> {
   const data = { workerId: worker.id, workerName: worker.name };
   const { id: downloadId } = download;
-  const wish = task.kind === 'deliver' ? null : await recallWish(parts, tx, download);
+  if (task.kind === 'deliver') return startDelivery(parts, tx, task, download, worker);
+  const step = await stepOn(parts, tx, download, settings);
+  const isForOthers = !(step.climb?.labels ?? []).every((label) => worker.labels.includes(label));
+  if (isForOthers || notBefore(download, parts.clock.now(), parts.timeZone) !== null) {
+    return queueAnew(parts, tx, task, download, isForOthers ? step : null);
+  }
+  const wish = await recallWish(parts, tx, download);
   const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
-    return { link, options: { connections: settings.connections, ...options }, proxies: settings.proxies };
+    return { link, options: step.ask({ connections: settings.connections, ...options }), proxies: settings.proxies };
   };
   const startedAtMs = download.startedAtMs ?? parts.clock.now();
   if (task.kind === 'probe') {
@@ -85,24 +94,35 @@ async function start(
       tx,
       download,
       'probe_started',
-      { phase: 'probe' },
+      { phase: 'probe', climb: step.climb },
+      ...step.told,
       { name: 'download.started', message, data },
     );
     return wish === null
       ? giveUp(parts, tx, task, started, secretsGone(download))
       : { kind: 'probe', downloadId, ...asked(wish), mayList: (await promisedOf(tx, downloadId)) === null };
   }
-  if (task.kind === 'fetch') {
-    const message = `Worker ${worker.name} fetches it.`;
-    // Whatever another worker has of it is of no use from now on.
-    const fields = { phase: 'fetch', startedAtMs, homeWorkerId: worker.id } as const;
-    const happening = { name: 'download.started', message, data } as const;
-    const started = await changeState(parts, tx, download, 'fetch_started', fields, happening);
-    if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
-    const { ownerId, resolution } = download;
-    const promised = await promisedOf(tx, downloadId);
-    return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, limits: noLimits };
-  }
+  const message = `Worker ${worker.name} fetches it.`;
+  // Whatever another worker has of it is of no use from now on.
+  const begun = { homeWorkerId: worker.id, climb: step.climb, stopAtMs: stopAt(parts, download) };
+  const fields = { phase: 'fetch', startedAtMs, ...begun } as const;
+  const happening = { name: 'download.started', message, data } as const;
+  const started = await changeState(parts, tx, download, 'fetch_started', fields, ...step.told, happening);
+  if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
+  const { ownerId, resolution } = download;
+  const promised = await promisedOf(tx, downloadId);
+  return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, limits: noLimits };
+}
+
+async function startDelivery(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload,
+  worker: WorkerRecord,
+): Promise<Work | null> {
+  const data = { workerId: worker.id, workerName: worker.name };
+  const startedAtMs = download.startedAtMs ?? parts.clock.now();
   const destination = await tx.destinations.get(download.destinationId);
   const message = `Delivering to ${destination?.name ?? 'its destination'}.`;
   const fields = { phase: 'deliver', startedAtMs } as const;
@@ -112,11 +132,32 @@ async function start(
     data: { ...data, destinationId: download.destinationId },
   });
   if (destination === null || download.fetched === null) return giveUp(parts, tx, task, started, destinationGone);
-  return { kind: 'deliver', downloadId, files: filesToDeliver(download), destination: grant(destination) };
+  return { kind: 'deliver', downloadId: download.id, files: filesToDeliver(download), destination: grant(destination) };
+}
+
+/** Its hours were over before it had its turn, or the stage that it begins with is for other workers. */
+async function queueAnew(
+  parts: Parts,
+  tx: Transaction,
+  task: TaskRow,
+  download: StoredDownload,
+  step: Step | null,
+): Promise<null> {
+  const { climb, told } = step ?? { climb: download.climb, told: [] };
+  const waiting = { ...download, climb };
+  await tx.downloads.update(download.id, { climb });
+  await recordEvents(
+    parts,
+    tx,
+    told.map(({ name, message, data }) => downloadEvent(parts, waiting, name, message, data)),
+  );
+  await dropTask(parts, tx, task);
+  await ensureTask(parts, tx, waiting);
+  return null;
 }
 
 async function giveUp(parts: Parts, tx: Transaction, task: TaskRow, started: StoredDownload, failure: Failure): Promise<null> {
-  await handleFailure(parts, tx, task, started, failure, started.doneBytes);
+  await failForGood(parts, tx, task, started, failure);
   // Its place is free for another one, which may be there already.
   tx.afterCommit(parts.wake);
   return null;

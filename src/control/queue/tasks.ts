@@ -5,6 +5,7 @@ import type { Settings } from '../control.ts';
 import type { Parts } from '../parts.ts';
 import { readSettings } from '../settings.ts';
 import { anyWorker, isHomeOpen, neededLabels, onlyWorker, queueName } from './queues.ts';
+import { notBefore, tellStartTime } from './start-time.ts';
 
 /** So long a download waits for the worker that has the first part of its bytes, before any other may begin anew. */
 const homeMs = 20_000;
@@ -15,7 +16,7 @@ function nextTaskKind(download: StoredDownload): TaskKind {
   return download.resolution === null ? 'probe' : 'fetch';
 }
 
-/** A task that may be claimed at once. */
+/** A task that may be claimed at once, or when the download may start. */
 export async function newTask(
   parts: Parts,
   tx: Transaction,
@@ -24,13 +25,16 @@ export async function newTask(
   settings?: Settings,
 ): Promise<TaskRow> {
   const needsSource = kind === 'probe' || kind === 'fetch';
+  const nowMs = parts.clock.now();
+  const startAtMs = needsSource ? notBefore(download, nowMs, parts.timeZone) : null;
   return {
     id: parts.newId(),
     downloadId: download.id,
     ownerId: download.ownerId,
     kind,
-    status: 'ready',
+    status: startAtMs === null ? 'ready' : 'waiting',
     ...(await placeOf(parts, tx, download, kind, settings)),
+    ...(startAtMs !== null && { runnableAtMs: parts.steadyNow() + startAtMs - nowMs }),
     priority: download.priority,
     position: download.position,
     scheme: needsSource ? schemeOf(download.link) : null,
@@ -42,7 +46,7 @@ export async function newTask(
     leasedAtMs: null,
     order: null,
     erase: null,
-    createdAtMs: parts.clock.now(),
+    createdAtMs: nowMs,
   };
 }
 
@@ -56,7 +60,7 @@ async function placeOf(
   kind: TaskKind,
   settings?: Settings,
 ): Promise<Place> {
-  const { ownerId, fetched, homeWorkerId, options, link } = download;
+  const { ownerId, fetched, homeWorkerId, options, climb, link } = download;
   const place = (who: string, pinnedWorkerId: string | null, runnableAtMs: number | null) => {
     return { queue: queueName(kind, who, ownerId), pinnedWorkerId, runnableAtMs };
   };
@@ -65,16 +69,20 @@ async function placeOf(
     return place(onlyWorker(workerId), workerId, null);
   }
   if (kind === 'erase') return place(anyWorker(null, []), null, null);
-  const isHome = kind === 'fetch' && homeWorkerId !== null && isHomeOpen(await tx.workers.get(homeWorkerId));
+  const isHome =
+    kind === 'fetch' && climb?.labels === undefined && homeWorkerId !== null && isHomeOpen(await tx.workers.get(homeWorkerId));
   if (isHome) return place(onlyWorker(homeWorkerId), null, parts.steadyNow() + homeMs);
   const { hostRules } = settings ?? (await readSettings(tx));
-  return place(anyWorker(schemeOf(link), neededLabels(hostOf(link), options.labels, hostRules)), null, null);
+  const wanted = [...(options.labels ?? []), ...(climb?.labels ?? [])];
+  return place(anyWorker(schemeOf(link), neededLabels(hostOf(link), wanted, hostRules)), null, null);
 }
 
 /** Gives a queued download the task it needs next, unless an earlier one is still held: its end does it then. */
 export async function ensureTask(parts: Parts, tx: Transaction, download: StoredDownload): Promise<void> {
-  if ((await tx.tasks.ofDownload(download.id)) === null)
-    await addTask(parts, tx, await newTask(parts, tx, download, nextTaskKind(download)));
+  if ((await tx.tasks.ofDownload(download.id)) !== null) return;
+  const task = await newTask(parts, tx, download, nextTaskKind(download));
+  await addTask(parts, tx, task);
+  await tellStartTime(parts, tx, download, task.status === 'waiting');
 }
 
 export async function addTask(parts: Parts, tx: Transaction, task: TaskRow): Promise<void> {

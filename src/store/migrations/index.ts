@@ -4,12 +4,14 @@ import * as first from './0001-first.ts';
 import * as limits from './0002-limits.ts';
 import * as attachments from './0003-attachments.ts';
 import * as queues from './0004-queues.ts';
+import * as workerKeys from './0005-worker-keys.ts';
+import * as ladder from './0006-ladder.ts';
 
 type Migration = { name: string; up(db: Kysely<unknown>): Promise<void> };
 type MigrationsTable = { migrations: { name: string; atMs: number } };
 
 /** In order; a name that was released never changes, and neither does what its migration does. */
-const migrations: readonly Migration[] = [first, limits, attachments, queues];
+const migrations: readonly Migration[] = [first, limits, attachments, queues, workerKeys, ladder];
 
 /**
  * Brings the tables up to date; call it inside a transaction. Throws `unsupported` when a newer program has been here.

@@ -46,6 +46,15 @@ export function downloadRows(db: Kysely<Schema>): DownloadRows {
         .executeTakeFirstOrThrow();
       return Number(row.count);
     },
+    async toStop(nowMs, limit) {
+      const due = db.selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
+      const rows = await due.where('state', '=', 'active').where('phase', '=', 'fetch').limit(limit).execute();
+      return rows.map(toDownload);
+    },
+    async toErase(nowMs, limit) {
+      const due = db.selectFrom('downloads').selectAll().where('eraseAtMs', '<=', nowMs);
+      return (await due.orderBy('eraseAtMs').limit(limit).execute()).map(toDownload);
+    },
     async insertMany(downloads) {
       for (const chunk of chunksOf(downloads, 50)) {
         await db.insertInto('downloads').values(chunk.map(toRow)).execute();
@@ -89,9 +98,10 @@ function historyPage(db: Kysely<Schema>, query: DownloadQuery): Selection {
   return page.orderBy('endedAtMs', 'desc').orderBy('id', 'desc');
 }
 
-function matching(db: Kysely<Schema>, { ownerId, states, kind, q }: DownloadQuery): Selection {
+function matching(db: Kysely<Schema>, { ownerId, states, kind, q, isTrash }: DownloadQuery): Selection {
   let rows = db.selectFrom('downloads').selectAll().where('ownerId', '=', ownerId);
   if (states) rows = rows.where('state', 'in', [...states]);
+  if (isTrash) rows = rows.where('eraseAtMs', 'is not', null);
   if (kind !== undefined) rows = rows.where('kind', '=', kind);
   if (q !== undefined && q !== '') {
     const part = `%${q.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
@@ -111,7 +121,7 @@ function derive(row: Pick<Row, (typeof derivedFrom)[number]>): Pick<Row, 'search
   };
 }
 
-const jsonColumns = ['options', 'resolution', 'failure', 'fetched', 'delivered'] as const;
+const jsonColumns = ['options', 'resolution', 'failure', 'climb', 'fetched', 'delivered'] as const;
 
 function toRow(download: StoredDownload): NewRow<'downloads'> {
   return { ...(toColumns(download) as NewRow<'downloads'>), ...derive(download) };

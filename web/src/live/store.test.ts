@@ -33,14 +33,18 @@ function download(id: string, fields: Partial<Download> = {}): Download {
     checksum: null,
     connections: null,
     limitBytesPerSecond: null,
+    startAtMs: null,
+    hours: null,
     labels: [],
     priority: 0,
     attempt: 1,
+    stage: null,
     failure: null,
     createdAtMs: 0,
     startedAtMs: null,
     finishedAtMs: null,
     removedAtMs: null,
+    eraseAtMs: null,
     ...fields,
   };
 }

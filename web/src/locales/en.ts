@@ -178,6 +178,7 @@ export const messages = {
   'event.restored': 'Brought back',
   'event.resumed': 'Resumed',
   'event.retry_scheduled': 'Will be tried again',
+  'event.stage_changed': 'Another stage',
   'event.started': 'Started',
   'event.verified': 'Verified',
 

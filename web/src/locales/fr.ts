@@ -182,6 +182,7 @@ export const messages: Record<keyof typeof english, string> = {
   'event.restored': 'Rétabli',
   'event.resumed': 'Repris',
   'event.retry_scheduled': 'Nouvel essai prévu',
+  'event.stage_changed': 'Autre étape',
   'event.started': 'Démarré',
   'event.verified': 'Vérifié',
 

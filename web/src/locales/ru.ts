@@ -182,6 +182,7 @@ export const messages: Record<keyof typeof english, string> = {
   'event.restored': 'Возвращена',
   'event.resumed': 'Продолжена',
   'event.retry_scheduled': 'Назначена новая попытка',
+  'event.stage_changed': 'Другая ступень',
   'event.started': 'Начата',
   'event.verified': 'Проверена',
 

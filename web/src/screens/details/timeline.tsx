@@ -57,6 +57,7 @@ const titles: Partial<Record<TimelineEvent['name'], MessageId>> = {
   'download.paused': 'event.paused',
   'download.resumed': 'event.resumed',
   'download.retry_scheduled': 'event.retry_scheduled',
+  'download.stage_changed': 'event.stage_changed',
   'download.fetched': 'event.fetched',
   'download.verified': 'event.verified',
   'download.delivering': 'event.delivering',

@@ -1,0 +1,151 @@
+/** A process with control plane, API and web page, and perhaps a worker: `serve` and `server`. */
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { createApi } from '#api/api.ts';
+import type { Desk, DestinationDesk } from '#api/handlers.ts';
+import type { Control } from '#control/control.ts';
+import { createControl } from '#control/create.ts';
+import { createEnrolment } from '#control/enrolment.ts';
+import { createUsers } from '#control/users.ts';
+import { FlotillaError, toFailure } from '#core/errors.ts';
+import { version } from '#core/version.ts';
+import { destinationOf } from '#destinations/index.ts';
+import { sources } from '#sources/index.ts';
+import { openSqliteStore } from '#store/sqlite/sqlite.ts';
+import { metalink } from '#wire/metalink.ts';
+import { openSealer } from '#wire/sealer.ts';
+import { createSecrets } from '#wire/secrets.ts';
+import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
+import type { ServeOptions } from './serve-config.ts';
+import { untilAskedToStop } from './stop-signals.ts';
+
+const sweepMs = 1000;
+
+export type Log = (message: string) => void;
+
+export function toStandardError(message: string): void {
+  process.stderr.write(`${new Date(clock.now()).toISOString()} ${message}\n`);
+}
+
+/** What works for the control plane in the same process. */
+export type Companion = {
+  /** Gives back what runs, with its bytes kept, and ends. */
+  drain(): Promise<void>;
+};
+
+/** Runs until it is asked to stop; resolves with the exit code. `startCompanion` is called once the API can be reached. */
+export async function runControlPlane(
+  options: ServeOptions,
+  log: Log,
+  startCompanion: (control: Control) => Promise<Companion | null>,
+): Promise<number> {
+  await files.makeFolder(options.data);
+  const store = await openSqliteStore(join(options.data, 'flotilla.db'), { clock });
+  const control = await createControl({
+    store,
+    clock,
+    random,
+    log,
+    sealer: await openSealer(files, options.secretKeyFile),
+    schemes: sources.flatMap(({ schemes }) => schemes),
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
+  });
+  const secrets = createSecrets();
+  const users = createUsers({ store, clock, random, secrets, bootstrapToken: options.bootstrapToken });
+  const api = await createApi({
+    control,
+    users,
+    enrolment: createEnrolment({ store, clock, random, secrets }),
+    clock,
+    log: (message, detail) => log(detail?.error instanceof Error ? `${message}: ${detail.error.stack}` : message),
+    options: {
+      version,
+      boundHost: options.host,
+      allowedHosts: namesOf(options),
+      trustedProxies: options.trustedProxies,
+      publicUrl: options.publicUrl,
+      webRoot: join(import.meta.dirname, '../../web/dist'),
+      openContent,
+      destinations: desk,
+      listings: metalink,
+    },
+  });
+  // Before anybody can call: it also makes the owner of what the bootstrap token adds.
+  const claimCode = await users.openClaim();
+  const origin = await listen(api, options);
+  const companion = await startCompanion(control);
+  const sweeper = setInterval(() => {
+    control.sweep().catch((error) => log(`the sweep failed: ${toFailure(error).message}`));
+  }, sweepMs);
+
+  tellHowToClaim(claimCode, options.publicUrl ?? origin);
+  process.stdout.write(`ready ${origin}\n`);
+
+  const stopping = await untilAskedToStop();
+  log(companion === null ? 'Stopping.' : 'Stopping: running downloads are put down safely.');
+  clearInterval(sweeper);
+  control.drain();
+  await companion?.drain();
+  await api.close();
+  await control.close();
+  await store.close();
+  stopping.done();
+  return 0;
+}
+
+function namesOf({ allowedHosts, publicUrl }: ServeOptions): string[] {
+  return publicUrl === null ? allowedHosts : [...allowedHosts, new URL(publicUrl).hostname];
+}
+
+async function listen(api: FastifyInstance, { host, port }: ServeOptions): Promise<string> {
+  try {
+    const address = new URL(await api.listen({ host, port }));
+    // 0.0.0.0 is where we listen, not where anybody can go.
+    if (address.hostname === '0.0.0.0' || address.hostname === '[::]') address.hostname = 'localhost';
+    return address.origin;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'EADDRINUSE') {
+      throw new FlotillaError(
+        'not_writable',
+        `Port ${port} is in use. Is Flotilla running already? Choose another with --port.`,
+        { cause },
+      );
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+      throw new FlotillaError(
+        'not_writable',
+        `Flotilla may not listen on ${host} port ${port}. Choose others with --host and --port.`,
+        { cause },
+      );
+    }
+    throw cause;
+  }
+}
+
+/** The code is in the fragment of the link, so that it reaches no log of a proxy. */
+function tellHowToClaim(code: string | null, origin: string): void {
+  if (code === null) return;
+  process.stderr.write(
+    `Nobody owns this Flotilla yet. Open this link within 30 minutes to make it yours:\n\n  ${origin}/#claim=${code}\n\n`,
+  );
+}
+
+/** What the API asks of destinations. */
+const desk: DestinationDesk = {
+  check(kind, given) {
+    const parsed = destinationOf(kind).options.safeParse(given);
+    if (parsed.success) return parsed.data as Record<string, unknown>;
+    const [issue] = parsed.error.issues;
+    throw new FlotillaError('link_invalid', `The destination makes no sense: ${issue?.path.join('.')} ${issue?.message}`);
+  },
+  test: (kind, given) => destinationOf(kind).test(desk.check(kind, given)),
+  freeBytes: ({ kind, options }) => destinationOf(kind).freeBytes(options),
+};
+
+const openContent: Desk['openContent'] = async (_downloadId, _index, { location, sizeBytes, provenSha256 }) => {
+  if (!existsSync(location)) return null;
+  return { name: basename(location), path: location, sizeBytes, sha256: provenSha256 };
+};

@@ -1,0 +1,32 @@
+/** Options of `worker`. */
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { defaultDataFolder, type Environment } from './config.ts';
+import { checkOptions, givenOptions, listOf, onOff, originOf, sizeOf } from './options.ts';
+import { type onlyOfWorkers, serveOptions } from './serve-config.ts';
+
+const workerOptions = z.strictObject({
+  join: originOf('Address of the server.'),
+  key: z.string().max(100).nullable().default(null).describe('One-time key from "Add worker"; only the first start needs it.'),
+  name: z.string().min(1).max(100).describe('What it is called when it joins.'),
+  labels: listOf('What it is good for, for downloads that ask for it; when it joins.'),
+  jobs: z.coerce.number().int().min(1).max(1000).default(16).describe('Most downloads at once.'),
+  data: z.string().describe('Folder of its key, and of unfinished files unless they have their own.'),
+  scratch: z.string().describe('Folder of unfinished files; it belongs to this worker alone.'),
+  preallocate: onOff('Take the whole room of a file on the disk before its first byte.'),
+  keepFree: sizeOf('Room that is left on the disk of unfinished files; 64M, but at most 1 %, when not given.'),
+  netAllow: listOf('Refused ranges of addresses that downloads may connect to all the same.'),
+} satisfies Record<(typeof onlyOfWorkers)[number], z.ZodType> & Record<string, z.ZodType>);
+
+export type WorkerOptions = z.output<typeof workerOptions>;
+
+/** Brings flags, environment, file and defaults together. Throws `link_invalid` with a sentence that names the option. */
+export function workerConfig(flags: Record<string, unknown>, env: Environment): WorkerOptions {
+  const given = givenOptions(Object.keys(workerOptions.shape), Object.keys(serveOptions.shape), flags, env);
+  // Beside the folder of a server on the same machine, never in it.
+  given.data = resolve(String(given.data ?? `${defaultDataFolder(env)}-worker`));
+  given.scratch = resolve(String(given.scratch ?? join(given.data as string, 'scratch')));
+  given.name ??= hostname();
+  return checkOptions(workerOptions, given);
+}

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, test } from 'node:test';
+import { addDownload, owner, startApi } from '#api/testing/start-api.ts';
+import { newWorkerKey } from '#control/enrolment.ts';
+import { resolution } from '#control/testing/start-control.ts';
+import { type TaskKind, taskKinds } from '#core/protocol.ts';
+import { freePort, releaseAfter, type Scope } from '#testing/temp.ts';
+import { createSecrets } from '#wire/secrets.ts';
+import { systemRandom } from '#wire/system.ts';
+import { createWorkerPlane, enrol } from './worker-plane.ts';
+
+const api = await startApi({ after });
+await api.users.openClaim();
+const ownerId = await owner(api);
+const hello = { name: 'box', version: '1', kinds: [...taskKinds], schemes: ['https:'] };
+const noRoom: Record<TaskKind, number> = { probe: 0, fetch: 0, deliver: 0, erase: 0 };
+const never = new AbortController().signal;
+
+async function join() {
+  const { key } = await api.enrolment.invite();
+  const secret = newWorkerKey(systemRandom, createSecrets());
+  const { workerId } = await enrol(api.base, { key, secret });
+  const plane = createWorkerPlane({ origin: api.base, key: secret });
+  await plane.register({ workerId, ...hello });
+  return { plane, workerId };
+}
+
+const progress = {
+  phase: 'fetch' as const,
+  doneBytes: 10,
+  sizeBytes: 100,
+  speedBytesPerSecond: 5.5,
+  connections: [{ mirror: 'example.org', startByte: 0, position: 10, endByte: 100, speedBytesPerSecond: 5 }],
+  ranges: [[0, 10]] as [number, number][],
+  stretches: [],
+};
+
+test('a worker far away claims, reports, notes and finishes as one in the same process does', async () => {
+  const { plane, workerId } = await join();
+  const id = await addDownload(api, ownerId);
+  const [probe] = await plane.claim({ workerId, room: { ...noRoom, probe: 1 }, waitMs: 5000 }, never);
+  assert.deepEqual([probe?.kind, probe?.downloadId], ['probe', id]);
+  assert.ok(probe?.kind === 'probe');
+  assert.equal(probe.link, 'https://anna:secret@example.org/a', 'with what only its worker may know');
+  const held = { workerId, taskId: probe.taskId, epoch: probe.epoch };
+  await plane.finish({ ...held, outcome: { kind: 'resolved', resolution: resolution() } });
+  const [fetching] = await plane.claim({ workerId, room: { ...noRoom, fetch: 1 }, waitMs: 5000 }, never);
+  assert.equal(fetching?.kind, 'fetch');
+  const { taskId = '', epoch = 0 } = fetching ?? {};
+  await plane.note({ workerId, taskId, epoch, event: 'waiting', message: 'x'.repeat(100_000) });
+  const answer = await plane.report({ workerId, tasks: [{ taskId, epoch, ...progress }], holding: [id] });
+  assert.deepEqual([answer.orders, answer.discard], [[], []]);
+  assert.equal(answer.limits.bytesPerSecond, null);
+  assert.equal(api.control.progressOf(id)?.doneBytes, 10);
+  await api.control.pause(ownerId, id);
+  const { orders } = await plane.report({ workerId, tasks: [{ taskId, epoch, ...progress }], holding: [id] });
+  assert.deepEqual(orders, [{ taskId, epoch, order: 'stop' }]);
+  const failure = { code: 'timed_out' as const, message: 'y'.repeat(100_000), retry: 'later' as const, retryAfterMs: null };
+  await plane.finish({ workerId, taskId, epoch, outcome: { kind: 'failed', failure, doneBytes: 10 } });
+  await assert.rejects(plane.note({ workerId, taskId, epoch, event: 'waiting', message: 'late' }), { code: 'task_lost' });
+});
+
+test('a worker that hangs up is not given what it does not wait for', async () => {
+  const { plane, workerId } = await join();
+  const stop = new AbortController();
+  const waiting = plane.claim({ workerId, room: { ...noRoom, probe: 1 }, waitMs: 20_000 }, stop.signal);
+  setTimeout(() => stop.abort(), 100);
+  assert.deepEqual(await waiting, []);
+  const id = await addDownload(api, ownerId);
+  const other = await join();
+  const claimed = await other.plane.claim({ workerId: other.workerId, room: { ...noRoom, probe: 1 }, waitMs: 5000 }, never);
+  assert.deepEqual(
+    claimed.map(({ downloadId }) => downloadId),
+    [id],
+  );
+});
+
+test('what is larger or longer than the contract allows is refused, and changes nothing', async () => {
+  const { plane, workerId } = await join();
+  const tasks = [{ taskId: 'x', epoch: 1, ...progress, ranges: Array(4097).fill([0, 1]) }];
+  const hostile = [
+    () => plane.report({ workerId, tasks, holding: [] }),
+    () => plane.report({ workerId, tasks: [], holding: Array(20_001).fill('x') }),
+    () => plane.report({ workerId, tasks: [], holding: [], spareBytes: -1 }),
+    () => plane.register({ workerId, ...hello, name: 'x'.repeat(101) }),
+    () => plane.register({ workerId, ...hello, labels: ['two words'] }),
+    () => plane.claim({ workerId, room: { ...noRoom, fetch: 1e9 }, waitMs: 0 }, never),
+    () => plane.claim({ workerId, room: noRoom, waitMs: 3_600_000 }, never),
+  ];
+  for (const ask of hostile) await assert.rejects(ask(), { code: 'protocol_error' }, String(ask));
+});
+
+test('a worker that was removed is told that its key is worth nothing', async () => {
+  const { plane, workerId } = await join();
+  await api.control.removeWorker(workerId);
+  await assert.rejects(plane.report({ workerId, tasks: [], holding: [] }), { code: 'auth_required', message: /revoked/ });
+});
+
+async function serve(t: Scope, listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  releaseAfter(t, () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const answers: [what: string, status: number, headers: Record<string, string>, expected: object][] = [
+  ['a proxy without its server', 502, {}, { code: 'busy' }],
+  ['a server that is starting', 503, { 'retry-after': '7' }, { code: 'busy', retryAfterMs: 7000 }],
+  ['a redirect', 308, { location: 'https://elsewhere.example/' }, { code: 'redirect_invalid', message: /--join/ }],
+  ['the login of a proxy', 401, { 'www-authenticate': 'Basic' }, { code: 'protocol_error' }],
+  ['a server of something else', 404, {}, { code: 'protocol_error' }],
+  ['a defect', 500, {}, { code: 'server_error' }],
+];
+for (const [what, status, headers, expected] of answers) {
+  test(`${what} (${status}) is told apart`, async (t) => {
+    const origin = await serve(t, (_, response) => response.writeHead(status, headers).end('<html>'));
+    const plane = createWorkerPlane({ origin, key: 'fw_x' });
+    await assert.rejects(plane.report({ workerId: 'w', tasks: [], holding: [] }), expected);
+  });
+}
+
+test('a server that is not there, and a name that is not known, are told apart', async () => {
+  const nobody = createWorkerPlane({ origin: `http://127.0.0.1:${await freePort()}`, key: 'k' });
+  await assert.rejects(nobody.report({ workerId: 'w', tasks: [], holding: [] }), { code: 'connection_refused' });
+  const unknown = createWorkerPlane({ origin: 'http://no-such-host.invalid', key: 'k' });
+  await assert.rejects(unknown.report({ workerId: 'w', tasks: [], holding: [] }), { code: 'name_unresolvable' });
+});
+
+test('a cut connection is one that broke', async (t) => {
+  const origin = await serve(t, (request) => request.socket.destroy());
+  const plane = createWorkerPlane({ origin, key: 'k' });
+  await assert.rejects(plane.report({ workerId: 'w', tasks: [], holding: [] }), { code: 'connection_lost' });
+});

@@ -1,0 +1,15 @@
+import type { Kysely } from 'kysely';
+
+export const name = '0005-worker-keys';
+
+/** What proves a worker that calls over the network, from the invitation on. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('workerKeys')
+    .addColumn('workerId', 'text', (column) => column.primaryKey())
+    .addColumn('joinHash', 'text', (column) => column.notNull().unique())
+    .addColumn('joinEndsAtMs', 'bigint', (column) => column.notNull())
+    .addColumn('keyHash', 'text', (column) => column.unique())
+    .addColumn('createdAtMs', 'bigint', (column) => column.notNull())
+    .execute();
+}

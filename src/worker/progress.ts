@@ -1,0 +1,25 @@
+import type { ReportRequest, TaskProgress } from '#core/protocol.ts';
+
+/** As the protocol bounds a task. */
+const mostRanges = 4096;
+/** Of all tasks of a report together. */
+const mostRangesOfAll = 100_000;
+const mostHolding = 20_000;
+
+/** What a report may carry: a picture of more is told coarser, never larger. */
+export function withinReport({ tasks, holding }: Pick<ReportRequest, 'tasks' | 'holding'>) {
+  const most = Math.min(mostRanges, Math.floor(mostRangesOfAll / Math.max(1, tasks.length)));
+  const thinned = tasks.map(({ ranges, stretches, ...progress }): TaskProgress => {
+    const share = Math.floor(most / Math.max(1, stretches.length));
+    const thinStretches = stretches.map(({ mirror, ranges: brought }) => ({ mirror, ranges: thinOut(brought, share) }));
+    return { ...progress, ranges: thinOut(ranges, most), stretches: thinStretches };
+  });
+  return { tasks: thinned, holding: holding.slice(0, mostHolding) };
+}
+
+/** The largest ones, in order. */
+function thinOut(ranges: [number, number][], most: number): [number, number][] {
+  if (ranges.length <= most) return ranges;
+  const largest = ranges.toSorted((a, b) => b[1] - b[0] - (a[1] - a[0])).slice(0, most);
+  return largest.toSorted((a, b) => a[0] - b[0]);
+}
