@@ -89,6 +89,7 @@ export async function createApi({ control, users, enrolment, clock, log, options
     listings: options.listings,
     openContent: options.openContent,
     streamEvents: (call, lastEventId) => streams.open(call, lastEventId),
+    viewStream: streams.see,
   });
   registerRoutes(app, { users, enrolment }, handlers);
   registerHealth(app, control, clock);
