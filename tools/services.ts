@@ -3,7 +3,7 @@
  * Does nothing, at once, when all of them are there.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 type Program = {
@@ -17,6 +17,7 @@ const programs: readonly Program[] = [
   { command: 'nginx', packages: ['nginx-extras', 'nginx'], use: 'tests' },
   { command: 'chromium', packages: ['chromium'], use: 'tests' },
   { command: 'openssl', packages: ['openssl'], use: 'tests' },
+  { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
   { command: 'aria2c', packages: ['aria2'], use: 'bench' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
@@ -65,9 +66,11 @@ function isKnown(name: string): boolean {
   return spawnSync('apt-cache', ['show', '--no-all-versions', name], { stdio: 'ignore' }).status === 0;
 }
 
-/** Looks where servers live, too: /usr/sbin is not in the PATH of every user. */
+/** Looks where servers live, too: /usr/sbin is not in the PATH of every user, and PostgreSQL's programs are in nobody's. */
 function isInstalled(command: string): boolean {
-  return [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((folder) => {
+  const postgres = '/usr/lib/postgresql';
+  const versions = existsSync(postgres) ? readdirSync(postgres).map((version) => join(postgres, version, 'bin')) : [];
+  return [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...versions].some((folder) => {
     try {
       accessSync(join(folder, command), constants.X_OK);
       return true;

@@ -89,6 +89,7 @@ const failureStatus: Partial<Record<ErrorCode, number>> = {
   checksum_mismatch: 422,
   too_large: 413,
   busy: 503,
+  store_unavailable: 503,
   timed_out: 504,
   no_space: 507,
 };

@@ -12,11 +12,11 @@ import { FlotillaError, toFailure } from '#core/errors.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sources } from '#sources/index.ts';
-import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { metalink } from '#wire/metalink.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
+import { openStore } from './open-store.ts';
 import type { ServeOptions } from './serve-config.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 
@@ -41,7 +41,7 @@ export async function runControlPlane(
   startCompanion: (control: Control) => Promise<Companion | null>,
 ): Promise<number> {
   await files.makeFolder(options.data);
-  const store = await openSqliteStore(join(options.data, 'flotilla.db'), { clock });
+  const store = await openStore(options, clock, log);
   const control = await createControl({
     store,
     clock,

@@ -119,6 +119,31 @@ export async function runProgram(args: string[]): Promise<number> {
     exitCode = await runWorker(options);
   });
 
+  const backup = program
+    .command('backup')
+    .description('write everything that a server knows into one new file, also while it runs')
+    .argument('<file>');
+  addPlaceFlags(backup).action(async (file: string, options) => {
+    const { runBackup } = await import('./backup.ts');
+    exitCode = await runBackup(file, options);
+  });
+
+  const restore = program.command('restore').description('fill an empty database from a backup').argument('<file>');
+  addPlaceFlags(restore).action(async (file: string, options) => {
+    const { runRestore } = await import('./backup.ts');
+    exitCode = await runRestore(file, options);
+  });
+
+  program
+    .command('copy-store')
+    .description('bring everything into another, empty database, while no server runs')
+    .requiredOption('--from <place>', 'data folder, or link of a PostgreSQL database')
+    .requiredOption('--to <place>', 'the same of the other one: postgres://name:password@host/database')
+    .action(async (options) => {
+      const { runCopyStore } = await import('./backup.ts');
+      exitCode = await runCopyStore(options);
+    });
+
   try {
     if (args.length === 0) {
       process.stderr.write(program.helpInformation());
@@ -135,8 +160,17 @@ export async function runProgram(args: string[]): Promise<number> {
 }
 
 /** What every server takes. */
+function addPlaceFlags(command: Command): Command {
+  return addDatabaseFlag(command.option('--data <folder>', 'folder of the embedded database (FLOTILLA_DATA)'));
+}
+
+function addDatabaseFlag(command: Command): Command {
+  const help = 'PostgreSQL instead of the embedded database: postgres://name:password@host/database (FLOTILLA_DATABASE)';
+  return command.option('--database <link>', help);
+}
+
 function addServerFlags(command: Command): Command {
-  return command
+  return addDatabaseFlag(command)
     .addOption(new Option('--port <port>', 'port of page and API (FLOTILLA_PORT, 3568)').argParser(wholeNumber(0, 65535)))
     .option('--host <address>', 'address to listen on (FLOTILLA_HOST, 127.0.0.1)')
     .option('--public-url <url>', 'where people and workers reach this server (FLOTILLA_PUBLIC_URL)')

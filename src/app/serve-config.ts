@@ -2,10 +2,17 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultDataFolder, type Environment } from './config.ts';
+import { isDatabaseLink } from './open-store.ts';
 import { checkOptions, givenOptions, listOf, onOff, originOf, sizeOf } from './options.ts';
 
 export const serveOptions = z.strictObject({
   data: z.string().describe('Folder of the database, and of unfinished files unless they have their own.'),
+  database: z
+    .string()
+    .refine(isDatabaseLink, 'It must be a link such as postgres://name:password@host/database.')
+    .nullable()
+    .default(null)
+    .describe('PostgreSQL database to use instead of the embedded one.'),
   scratch: z.string().describe('Folder of unfinished files; it belongs to this server alone.'),
   preallocate: onOff('Take the whole room of a file on the disk before its first byte.'),
   keepFree: sizeOf('Room that is left on the disk of unfinished files; 64M, but at most 1 %, when not given.'),

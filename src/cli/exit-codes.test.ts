@@ -42,6 +42,7 @@ const cases: [code: ErrorCode, exitCode: number][] = [
   ['checksum_mismatch', 7],
   ['no_space', 8],
   ['not_writable', 1],
+  ['store_unavailable', 5],
   ['internal', 1],
 ];
 for (const [code, exitCode] of cases) test(`${code} exits with ${exitCode}`, () => assert.equal(exitCodeOf(code), exitCode));

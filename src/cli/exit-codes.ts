@@ -41,6 +41,7 @@ const codeOfError: Record<ErrorCode, number> = {
   not_writable: exitCodes.failed,
   unsupported: exitCodes.refused,
   task_lost: exitCodes.failed,
+  store_unavailable: exitCodes.passingFault,
   internal: exitCodes.failed,
 };
 

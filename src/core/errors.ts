@@ -29,6 +29,7 @@ const defaultRetry = {
   not_writable: 'never',
   unsupported: 'never',
   task_lost: 'later',
+  store_unavailable: 'later',
   internal: 'later',
 } as const satisfies Record<string, Retry>;
 

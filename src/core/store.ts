@@ -331,6 +331,8 @@ export interface TaskRows {
   get(id: string): Promise<TaskRow | null>;
   /** In no order; unknown ids are left out. */
   getMany(ids: string[]): Promise<TaskRow[]>;
+  /** All of these downloads; asking for those of one of them costs nothing any more in this transaction. */
+  ofDownloads(downloadIds: string[]): Promise<TaskRow[]>;
   /** The one that is not `erase`. */
   ofDownload(downloadId: string): Promise<TaskRow | null>;
   eraseOf(downloadId: string): Promise<TaskRow | null>;

@@ -1,5 +1,3 @@
-import type { Insertable } from 'kysely';
-
 /**
  * The tables as both engines have them. Ids are text, times are epoch milliseconds in `bigint`, truth values are 0 and 1,
  * everything that is never searched is JSON in text. Columns have the names of the fields they hold.
@@ -147,5 +145,3 @@ type DownloadsTable = {
   eraseAtMs: number | null;
   secrets: string;
 };
-
-export type NewRow<Table extends keyof Schema> = Insertable<Schema[Table]>;

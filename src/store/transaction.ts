@@ -1,5 +1,5 @@
-import type { Kysely } from 'kysely';
 import type { Transaction } from '#core/store.ts';
+import type { Engine } from './engine.ts';
 import { sessionRows, tokenRows, userRows } from './rows/accounts.ts';
 import { attachmentRows } from './rows/attachments.ts';
 import { destinationRows } from './rows/destinations.ts';
@@ -12,27 +12,44 @@ import { stageMemoryRows } from './rows/stage-memory.ts';
 import { taskRows } from './rows/tasks.ts';
 import { workerKeyRows } from './rows/worker-keys.ts';
 import { workerRows } from './rows/workers.ts';
-import type { Schema } from './schema.ts';
+import { createUnit } from './unit.ts';
 
-/** The row operations over a connection that is in a transaction. The same for every engine. */
-export function rowsOver(db: Kysely<Schema>): Omit<Transaction, 'afterCommit'> {
-  return {
+/**
+ * Runs a job over its own unit of work, in the transaction that the engine is in. What it gathered is written when `work`
+ * is done; when it throws, the caller undoes what was written before.
+ */
+export async function runJob<T>(
+  engine: Engine,
+  work: (tx: Transaction) => Promise<T>,
+  afterCommit: Transaction['afterCommit'],
+): Promise<T> {
+  const unit = createUnit(engine);
+  const { db } = engine;
+  const tx: Transaction = {
     meta: metaRows(db),
     users: userRows(db),
     sessions: sessionRows(db),
     tokens: tokenRows(db),
     destinations: destinationRows(db),
-    workers: workerRows(db),
+    workers: workerRows(unit),
     workerKeys: workerKeyRows(db),
-    downloads: downloadRows(db),
-    attachments: attachmentRows(db),
-    tasks: taskRows(db),
-    shares: shareRows(db),
-    attempts: attemptRows(db),
-    receipts: receiptRows(db),
-    events: eventRows(db),
+    downloads: downloadRows(unit),
+    attachments: attachmentRows(unit),
+    tasks: taskRows(unit),
+    shares: shareRows(unit),
+    attempts: attemptRows(unit),
+    receipts: receiptRows(unit),
+    events: eventRows(unit),
     submissions: submissionRows(db),
-    totals: totalRows(db),
+    totals: totalRows(unit),
     stageMemory: stageMemoryRows(db),
+    afterCommit,
   };
+  try {
+    const value = await work(tx);
+    await unit.flush();
+    return value;
+  } finally {
+    unit.close();
+  }
 }

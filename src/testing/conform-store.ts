@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type NewEvent, noUserLimits, type Store, type StoredDownload, type TaskRow, type Transaction } from '#core/store.ts';
+import { modelStore } from './model-store.ts';
 import type { Scope } from './temp.ts';
 
 export type StoreUnderTest = {
@@ -11,6 +12,9 @@ export type StoreUnderTest = {
 };
 
 export function conformStore({ name, open }: StoreUnderTest): void {
+  test(`${name}: whatever is done row by row is there, as a plain map would have it`, async (t) =>
+    modelStore(await open(t), { task, download }));
+
   const check = (sentence: string, run: (store: Store) => Promise<void>) =>
     test(`${name}: ${sentence}`, async (t) => run(await open(t)));
 
@@ -95,6 +99,31 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       kept = tx;
     });
     await assert.rejects(async () => kept?.meta.put('key', 'value'));
+    await assert.rejects(async () => kept?.tasks.update('t1', { priority: 1 }));
+    await assert.rejects(async () => kept?.downloads.get('a'));
+  });
+
+  check('a read that changes a row of its own is refused', async (store) => {
+    await store.write((tx) => tx.tasks.insertMany([task('t1')]));
+    await assert.rejects(store.read((tx) => tx.tasks.update('t1', { priority: 9 })));
+    assert.deepEqual(await store.read((tx) => tx.tasks.get('t1')), task('t1'));
+  });
+
+  check('a transaction sees its own changes, row by row and in every list', async (store) => {
+    await store.write((tx) => tx.tasks.insertMany([task('t1'), task('t2', { downloadId: '2' })]));
+    await store.write(async (tx) => {
+      await tx.tasks.update('t1', { status: 'leased', workerId: 'w1' });
+      assert.equal((await tx.tasks.get('t1'))?.workerId, 'w1');
+      assert.equal((await tx.tasks.leasedBy('w1')).length, 1);
+      assert.equal((await tx.tasks.ofDownloads(['1', '2', '3'])).length, 2);
+      await tx.tasks.remove('t2');
+      assert.equal(await tx.tasks.ofDownload('2'), null);
+      await tx.tasks.insertMany([task('t2', { downloadId: '2', kind: 'deliver' }), task('t3', { downloadId: '3' })]);
+      assert.equal((await tx.tasks.ofDownload('2'))?.kind, 'deliver');
+      assert.equal((await tx.tasks.ofDownload('3'))?.id, 't3');
+      assert.deepEqual((await tx.tasks.getMany(['t1', 't2', 't3', 't4'])).map(({ id }) => id).sort(), ['t1', 't2', 't3']);
+    });
+    assert.equal((await store.read((tx) => tx.tasks.get('t2')))?.kind, 'deliver');
   });
 
   check('hooks run after the commit, in its order, before the promise resolves', async (store) => {
@@ -283,6 +312,31 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.equal(await page({}), '1,3,2,5');
     await store.write((tx) => tx.downloads.update('4', { finishedAtMs: 50 }));
     assert.equal(await page({ limit: 1 }), '4');
+  });
+
+  check('text is ordered by its bytes, and any text is kept', async (store) => {
+    const ids = ['-1', '1', 'B', 'Z', 'a', 'b', 'é', '\u{1F600}'];
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany(ids.toReversed().map((id) => download(id)));
+      await tx.downloads.update('a', { name: 'zero \0 byte' });
+    });
+    await store.read(async (tx) => {
+      const page = async (after?: string) => {
+        const query = { ownerId: 'anna', of: 'list', limit: 10, ...(after && { after: { id: after, endedAtMs: 0 } }) } as const;
+        return (await tx.downloads.page(query)).map((row) => row.id);
+      };
+      assert.deepEqual(await page(), ids.toReversed());
+      assert.deepEqual(await page('a'), ['Z', 'B', '1', '-1']);
+      assert.match((await tx.downloads.get('a'))?.name ?? '', /^zero . byte$/s);
+    });
+  });
+
+  check('lists that are empty find nothing', async (store) => {
+    await store.write((tx) => tx.downloads.insertMany([download('a')]));
+    await store.read(async (tx) => {
+      assert.deepEqual(await tx.downloads.getMany([]), []);
+      assert.deepEqual(await tx.downloads.page({ ownerId: 'anna', of: 'list', states: [], limit: 10 }), []);
+    });
   });
 
   check('counts are by state, of those not removed', async (store) => {
@@ -670,6 +724,8 @@ async function putPair(tx: Transaction, value: number): Promise<void> {
 function user(id: string, name: string) {
   return { id, name, role: 'admin' as const, passwordHash: 'hash', createdAtMs: 1, ...noUserLimits };
 }
+
+export { download as sampleDownload, task as sampleTask };
 
 function download(id: string, change: Partial<StoredDownload> = {}): StoredDownload {
   return {

@@ -14,10 +14,10 @@ type MigrationsTable = { migrations: { name: string; atMs: number } };
 const migrations: readonly Migration[] = [first, limits, attachments, queues, workerKeys, ladder];
 
 /**
- * Brings the tables up to date; call it inside a transaction. Throws `unsupported` when a newer program has been here.
- * Returns the names of the migrations that ran.
+ * Brings the tables up to date, or as far as the migrations in `only` go; call it inside a transaction. Throws `unsupported`
+ * when a newer program has been here. Returns the names of the migrations that ran.
  */
-export async function migrate(db: Kysely<unknown>, nowMs: number): Promise<string[]> {
+export async function migrate(db: Kysely<unknown>, nowMs: number, only?: readonly string[]): Promise<string[]> {
   await db.schema
     .createTable('migrations')
     .ifNotExists()
@@ -27,7 +27,8 @@ export async function migrate(db: Kysely<unknown>, nowMs: number): Promise<strin
   const log = db as Kysely<MigrationsTable>;
   const done = (await log.selectFrom('migrations').select('name').execute()).map((row) => row.name);
   refuseNewer(done);
-  const pending = migrations.filter((migration) => !done.includes(migration.name));
+  const wanted = migrations.filter(({ name }) => only?.includes(name) ?? true);
+  const pending = wanted.filter(({ name }) => !done.includes(name));
   for (const migration of pending) {
     await migration.up(db);
     await log.insertInto('migrations').values({ name: migration.name, atMs: nowMs }).execute();
@@ -35,7 +36,8 @@ export async function migrate(db: Kysely<unknown>, nowMs: number): Promise<strin
   return pending.map((migration) => migration.name);
 }
 
-function refuseNewer(done: string[]): void {
+/** Throws `unsupported` when a newer program has been here. */
+export function refuseNewer(done: string[]): void {
   const unknown = done.find((name) => !migrations.some((migration) => migration.name === name));
   if (unknown === undefined) return;
   throw new FlotillaError(

@@ -2,7 +2,7 @@ import type { Kysely, Selectable } from 'kysely';
 import type { SessionRow, SessionRows, TokenRow, TokenRows, UserRole, UserRow, UserRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
 
-type Db = Kysely<Schema>;
+type Db = Kysely<Pick<Schema, 'users' | 'sessions' | 'tokens'>>;
 
 export function userRows(db: Db): UserRows {
   return {

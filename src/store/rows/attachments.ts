@@ -1,19 +1,18 @@
-import type { Kysely } from 'kysely';
 import type { AttachmentKind, AttachmentRow, AttachmentRows } from '#core/store.ts';
-import type { Schema } from '../schema.ts';
-import { chunksOf } from './chunks.ts';
+import type { Unit } from '../unit.ts';
 
-export function attachmentRows(db: Kysely<Schema>): AttachmentRows {
+export function attachmentRows(unit: Unit): AttachmentRows {
   return {
     async get(downloadId, kind) {
-      const one = db.selectFrom('attachments').select('body').where('downloadId', '=', downloadId).where('kind', '=', kind);
-      return (await one.executeTakeFirst())?.body ?? null;
+      return (await unit.attachments.get([downloadId, kind]))?.body ?? null;
     },
     async listOf(kind) {
+      const db = await unit.tables('attachments');
       const rows = await db.selectFrom('attachments').selectAll().where('kind', '=', kind).execute();
       return rows.map((row): AttachmentRow => ({ ...row, kind: row.kind as AttachmentKind }));
     },
     async ofRemoved(kind, beforeMs, limit) {
+      const db = await unit.tables('attachments', 'downloads');
       const rows = await db
         .selectFrom('attachments')
         .innerJoin('downloads', 'downloads.id', 'attachments.downloadId')
@@ -25,19 +24,13 @@ export function attachmentRows(db: Kysely<Schema>): AttachmentRows {
       return rows.map((row) => row.id);
     },
     async putMany(rows) {
-      for (const chunk of chunksOf(rows, 100)) {
-        await db
-          .insertInto('attachments')
-          .values(chunk)
-          .onConflict((conflict) =>
-            conflict.columns(['downloadId', 'kind']).doUpdateSet((e) => ({ body: e.ref('excluded.body') })),
-          )
-          .execute();
-      }
+      for (const { downloadId, kind, body } of rows) unit.attachments.put({ downloadId, kind, body });
     },
     async remove(downloadId, kind) {
-      const all = db.deleteFrom('attachments').where('downloadId', '=', downloadId);
-      await (kind === undefined ? all : all.where('kind', '=', kind)).execute();
+      if (kind !== undefined) return unit.attachments.remove([downloadId, kind]);
+      const db = await unit.tables('attachments');
+      await db.deleteFrom('attachments').where('downloadId', '=', downloadId).execute();
+      unit.attachments.forget();
     },
   };
 }

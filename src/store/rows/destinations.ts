@@ -2,7 +2,7 @@ import type { Kysely, Selectable } from 'kysely';
 import type { DestinationRow, DestinationRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
 
-export function destinationRows(db: Kysely<Schema>): DestinationRows {
+export function destinationRows(db: Kysely<Pick<Schema, 'destinations'>>): DestinationRows {
   return {
     async get(id) {
       const row = await db.selectFrom('destinations').selectAll().where('id', '=', id).executeTakeFirst();

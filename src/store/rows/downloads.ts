@@ -1,31 +1,29 @@
-import { type Kysely, type Selectable, type SelectQueryBuilder, sql, type Updateable } from 'kysely';
+import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import { type DownloadState, downloadStates } from '#core/download.ts';
 import { showLink } from '#core/link.ts';
 import type { DownloadQuery, DownloadRows, StoredDownload } from '#core/store.ts';
-import type { NewRow, Schema } from '../schema.ts';
+import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 import { chunksOf } from './chunks.ts';
 
 type Row = Selectable<Schema['downloads']>;
 
-export function downloadRows(db: Kysely<Schema>): DownloadRows {
+export function downloadRows(unit: Unit): DownloadRows {
   return {
     async get(id) {
-      const row = await db.selectFrom('downloads').selectAll().where('id', '=', id).executeTakeFirst();
-      return row ? toDownload(row) : null;
+      const row = await unit.downloads.get([id]);
+      return row && toDownload(row);
     },
     async getMany(ids) {
-      const found: StoredDownload[] = [];
-      for (const chunk of chunksOf(ids, 500)) {
-        const rows = await db.selectFrom('downloads').selectAll().where('id', 'in', chunk).execute();
-        found.push(...rows.map(toDownload));
-      }
-      return found;
+      return (await unit.downloads.getMany(ids.map((id) => [id]))).map(toDownload);
     },
     async page(query) {
+      const db = await unit.tables('downloads');
       const rows = await (query.of === 'list' ? listPage(db, query) : historyPage(db, query)).limit(query.limit).execute();
       return rows.map(toDownload);
     },
     async countByState(ownerId) {
+      const db = await unit.tables('downloads');
       const rows = await db
         .selectFrom('downloads')
         .select((e) => ['state', e.fn.countAll<number>().as('count')])
@@ -38,6 +36,7 @@ export function downloadRows(db: Kysely<Schema>): DownloadRows {
       return counts;
     },
     async countUnfinishedTo(destinationId) {
+      const db = await unit.tables('downloads');
       const row = await db
         .selectFrom('downloads')
         .select((e) => e.fn.countAll<number>().as('count'))
@@ -47,47 +46,48 @@ export function downloadRows(db: Kysely<Schema>): DownloadRows {
       return Number(row.count);
     },
     async toStop(nowMs, limit) {
-      const due = db.selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
+      const due = (await unit.tables('downloads')).selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
       const rows = await due.where('state', '=', 'active').where('phase', '=', 'fetch').limit(limit).execute();
       return rows.map(toDownload);
     },
     async toErase(nowMs, limit) {
-      const due = db.selectFrom('downloads').selectAll().where('eraseAtMs', '<=', nowMs);
+      const due = (await unit.tables('downloads')).selectFrom('downloads').selectAll().where('eraseAtMs', '<=', nowMs);
       return (await due.orderBy('eraseAtMs').limit(limit).execute()).map(toDownload);
     },
     async insertMany(downloads) {
-      for (const chunk of chunksOf(downloads, 50)) {
-        await db.insertInto('downloads').values(chunk.map(toRow)).execute();
-      }
+      for (const download of downloads) unit.downloads.insert(toRow(download));
     },
     async update(id, change) {
       const columns = toColumns(change);
       if (derivedFrom.some((column) => columns[column] !== undefined)) {
-        const row = await db.selectFrom('downloads').select(derivedFrom).where('id', '=', id).executeTakeFirst();
+        const row = await unit.downloads.get([id]);
         if (row) Object.assign(columns, derive({ ...row, ...columns }));
       }
-      if (Object.keys(columns).length > 0) await db.updateTable('downloads').set(columns).where('id', '=', id).execute();
+      unit.downloads.update([id], columns);
     },
     async removeMany(ids) {
+      const db = await unit.tables('downloads', 'receipts', 'attempts', 'attachments');
       for (const chunk of chunksOf(ids, 500)) {
         await db.deleteFrom('receipts').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attempts').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attachments').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('downloads').where('id', 'in', chunk).execute();
       }
+      for (const table of [unit.downloads, unit.receipts, unit.attempts, unit.attachments]) table.forget();
     },
   };
 }
 
-type Selection = SelectQueryBuilder<Schema, 'downloads', Row>;
+type Db = Kysely<Pick<Schema, 'downloads'>>;
+type Selection = SelectQueryBuilder<Pick<Schema, 'downloads'>, 'downloads', Row>;
 
-function listPage(db: Kysely<Schema>, query: DownloadQuery): Selection {
+function listPage(db: Db, query: DownloadQuery): Selection {
   let page = matching(db, query).where('removedAtMs', 'is', null);
   if (query.after) page = page.where('id', '<', query.after.id);
   return page.orderBy('id', 'desc');
 }
 
-function historyPage(db: Kysely<Schema>, query: DownloadQuery): Selection {
+function historyPage(db: Db, query: DownloadQuery): Selection {
   let page = matching(db, query).where('endedAtMs', 'is not', null);
   const { after } = query;
   if (after) {
@@ -98,7 +98,7 @@ function historyPage(db: Kysely<Schema>, query: DownloadQuery): Selection {
   return page.orderBy('endedAtMs', 'desc').orderBy('id', 'desc');
 }
 
-function matching(db: Kysely<Schema>, { ownerId, states, kind, q, isTrash }: DownloadQuery): Selection {
+function matching(db: Db, { ownerId, states, kind, q, isTrash }: DownloadQuery): Selection {
   let rows = db.selectFrom('downloads').selectAll().where('ownerId', '=', ownerId);
   if (states) rows = rows.where('state', 'in', [...states]);
   if (isTrash) rows = rows.where('eraseAtMs', 'is not', null);
@@ -123,11 +123,11 @@ function derive(row: Pick<Row, (typeof derivedFrom)[number]>): Pick<Row, 'search
 
 const jsonColumns = ['options', 'resolution', 'failure', 'climb', 'fetched', 'delivered'] as const;
 
-function toRow(download: StoredDownload): NewRow<'downloads'> {
-  return { ...(toColumns(download) as NewRow<'downloads'>), ...derive(download) };
+function toRow(download: StoredDownload): Row {
+  return { ...(toColumns(download) as Row), ...derive(download) };
 }
 
-function toColumns(change: Partial<StoredDownload>): Updateable<Schema['downloads']> {
+function toColumns(change: Partial<StoredDownload>): Partial<Row> {
   const columns: Record<string, unknown> = { ...change };
   for (const name of jsonColumns) if (change[name]) columns[name] = JSON.stringify(change[name]);
   if (change.isErased !== undefined) columns.isErased = change.isErased ? 1 : 0;

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { MetaRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
 
-export function metaRows(db: Kysely<Schema>): MetaRows {
+export function metaRows(db: Kysely<Pick<Schema, 'meta'>>): MetaRows {
   return {
     async get(key) {
       const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();

@@ -2,25 +2,25 @@ import type { Kysely } from 'kysely';
 import type { TaskKind } from '#core/protocol.ts';
 import type { AttemptRow, AttemptRows, ReceiptRows, SubmissionRows, TotalRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 
-type Db = Kysely<Schema>;
-
-export function attemptRows(db: Db): AttemptRows {
+export function attemptRows(unit: Unit): AttemptRows {
   return {
     async get(taskId, epoch) {
-      const one = db.selectFrom('attempts').selectAll().where('taskId', '=', taskId).where('epoch', '=', epoch);
-      const row = await one.executeTakeFirst();
-      return row ? { ...row, kind: row.kind as TaskKind } : null;
+      const row = await unit.attempts.get([taskId, epoch]);
+      return row && { ...row, kind: row.kind as TaskKind };
     },
     async listOf(downloadId) {
+      const db = await unit.tables('attempts');
       const all = db.selectFrom('attempts').selectAll().where('downloadId', '=', downloadId);
       const rows = await all.orderBy('finishedAtMs').orderBy('taskId').orderBy('epoch').execute();
       return rows.map((row): AttemptRow => ({ ...row, kind: row.kind as TaskKind }));
     },
     async insert(row) {
-      await db.insertInto('attempts').values(row).execute();
+      unit.attempts.insert({ ...row });
     },
     async prune(beforeMs, limit) {
+      const db = await unit.tables('attempts', 'downloads');
       const gone = await db
         .selectFrom('attempts')
         .leftJoin('downloads', 'downloads.id', 'attempts.downloadId')
@@ -29,32 +29,26 @@ export function attemptRows(db: Db): AttemptRows {
         .where('downloads.id', 'is', null)
         .limit(limit)
         .execute();
-      for (const { taskId, epoch } of gone) {
-        await db.deleteFrom('attempts').where('taskId', '=', taskId).where('epoch', '=', epoch).execute();
-      }
+      for (const { taskId, epoch } of gone) unit.attempts.remove([taskId, epoch]);
       return gone.length;
     },
   };
 }
 
-export function receiptRows(db: Db): ReceiptRows {
+export function receiptRows(unit: Unit): ReceiptRows {
   return {
     async get(downloadId) {
-      const row = await db.selectFrom('receipts').select('body').where('downloadId', '=', downloadId).executeTakeFirst();
-      return row ? JSON.parse(row.body) : null;
+      const row = await unit.receipts.get([downloadId]);
+      return row && JSON.parse(row.body);
     },
     async put(receipt) {
-      const columns = { completedAtMs: receipt.completedAtMs, body: JSON.stringify(receipt) };
-      await db
-        .insertInto('receipts')
-        .values({ downloadId: receipt.downloadId, ...columns })
-        .onConflict((conflict) => conflict.column('downloadId').doUpdateSet(columns))
-        .execute();
+      const { downloadId, completedAtMs } = receipt;
+      unit.receipts.put({ downloadId, completedAtMs, body: JSON.stringify(receipt) });
     },
   };
 }
 
-export function submissionRows(db: Db): SubmissionRows {
+export function submissionRows(db: Kysely<Pick<Schema, 'submissions'>>): SubmissionRows {
   return {
     async get(ownerId, key) {
       const one = db.selectFrom('submissions').selectAll().where('ownerId', '=', ownerId).where('key', '=', key);
@@ -76,25 +70,14 @@ export function submissionRows(db: Db): SubmissionRows {
   };
 }
 
-export function totalRows(db: Db): TotalRows {
+export function totalRows(unit: Unit): TotalRows {
   return {
     async get(ownerId) {
-      const row = await db.selectFrom('totals').selectAll().where('ownerId', '=', ownerId).executeTakeFirst();
-      const { fetchedBytesTotal = 0, completedTotal = 0, failedTotal = 0 } = row ?? {};
+      const { fetchedBytesTotal = 0, completedTotal = 0, failedTotal = 0 } = (await unit.totals.get([ownerId])) ?? {};
       return { fetchedBytesTotal, completedTotal, failedTotal };
     },
     async add(ownerId, { fetchedBytesTotal = 0, completedTotal = 0, failedTotal = 0 }) {
-      await db
-        .insertInto('totals')
-        .values({ ownerId, fetchedBytesTotal, completedTotal, failedTotal })
-        .onConflict((conflict) =>
-          conflict.column('ownerId').doUpdateSet((e) => ({
-            fetchedBytesTotal: e('totals.fetchedBytesTotal', '+', fetchedBytesTotal),
-            completedTotal: e('totals.completedTotal', '+', completedTotal),
-            failedTotal: e('totals.failedTotal', '+', failedTotal),
-          })),
-        )
-        .execute();
+      unit.totals.add({ ownerId, fetchedBytesTotal, completedTotal, failedTotal });
     },
   };
 }

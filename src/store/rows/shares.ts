@@ -1,28 +1,13 @@
-import type { Kysely } from 'kysely';
-import type { ShareRow, ShareRows } from '#core/store.ts';
-import type { Schema } from '../schema.ts';
-import { chunksOf } from './chunks.ts';
+import type { ShareRows } from '#core/store.ts';
+import type { Unit } from '../unit.ts';
 
-export function shareRows(db: Kysely<Schema>): ShareRows {
+export function shareRows(unit: Unit): ShareRows {
   return {
     async getMany(accounts) {
-      const found: ShareRow[] = [];
-      for (const chunk of chunksOf(accounts, 500)) {
-        const rows = await db.selectFrom('shares').selectAll().where('account', 'in', chunk).execute();
-        found.push(...rows.map((row) => ({ ...row })));
-      }
-      return found;
+      return (await unit.shares.getMany(accounts.map((account) => [account]))).map((row) => ({ ...row }));
     },
     async putMany(rows) {
-      for (const chunk of chunksOf(rows, 500)) {
-        await db
-          .insertInto('shares')
-          .values(chunk)
-          .onConflict((conflict) =>
-            conflict.column('account').doUpdateSet((e) => ({ virtualTime: e.ref('excluded.virtualTime') })),
-          )
-          .execute();
-      }
+      for (const { account, virtualTime } of rows) unit.shares.put({ account, virtualTime });
     },
   };
 }

@@ -1,43 +1,66 @@
-import { type Kysely, type RawBuilder, type Selectable, type SelectQueryBuilder, sql, type Updateable } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { TaskRow, TaskRows } from '#core/store.ts';
-import type { NewRow, Schema } from '../schema.ts';
+import type { Values } from '../engine.ts';
+import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 import { chunksOf } from './chunks.ts';
 
-export function taskRows(db: Kysely<Schema>): TaskRows {
-  const tasks = () => db.selectFrom('tasks').selectAll();
+type Row = Selectable<Schema['tasks']>;
+
+export function taskRows(unit: Unit): TaskRows {
+  /** Ids of all tasks of the downloads that somebody asked for. */
+  const idsOfDownload = new Map<string, string[]>();
+  const tasks = async () => (await unit.tables('tasks')).selectFrom('tasks').selectAll();
+
+  function known(rows: Row[]): TaskRow[] {
+    unit.tasks.learn(rows);
+    return rows.map(toTask);
+  }
+
+  async function heads(where: string, columns: string[], groups: Values[], limit: number): Promise<TaskRow[]> {
+    await unit.tables('tasks');
+    return known((await unit.heads({ table: 'tasks', where, columns, groups, order, limit })) as Row[]);
+  }
+
+  async function ofDownloads(downloadIds: string[]): Promise<TaskRow[]> {
+    const unknown = [...new Set(downloadIds)].filter((id) => !idsOfDownload.has(id));
+    for (const id of unknown) idsOfDownload.set(id, []);
+    for (const chunk of chunksOf(unknown, 500)) {
+      const rows = await (await tasks()).where('downloadId', 'in', chunk).execute();
+      unit.tasks.learn(rows);
+      for (const { id, downloadId } of rows) idsOfDownload.get(downloadId)?.push(id);
+    }
+    const ids = downloadIds.flatMap((id) => idsOfDownload.get(id) ?? []);
+    return (await unit.tasks.getMany(ids.map((id) => [id]))).map(toTask);
+  }
+
   return {
     async get(id) {
-      const row = await tasks().where('id', '=', id).executeTakeFirst();
-      return row ? toTask(row) : null;
+      const row = await unit.tasks.get([id]);
+      return row && toTask(row);
     },
     async getMany(ids) {
-      const found: TaskRow[] = [];
-      for (const chunk of chunksOf(ids, 500)) found.push(...(await tasks().where('id', 'in', chunk).execute()).map(toTask));
-      return found;
+      return (await unit.tasks.getMany(ids.map((id) => [id]))).map(toTask);
     },
+    ofDownloads,
     async ofDownload(downloadId) {
-      const row = await tasks().where('downloadId', '=', downloadId).where('kind', '!=', 'erase').executeTakeFirst();
-      return row ? toTask(row) : null;
+      return (await ofDownloads([downloadId])).find(({ kind }) => kind !== 'erase') ?? null;
     },
     async eraseOf(downloadId) {
-      const row = await tasks().where('downloadId', '=', downloadId).where('kind', '=', 'erase').executeTakeFirst();
-      return row ? toTask(row) : null;
+      return (await ofDownloads([downloadId])).find(({ kind }) => kind === 'erase') ?? null;
     },
     async readyQueues() {
-      return skipThrough(db, 'queue', sql`status = 'ready'`);
+      return skipThrough(unit, 'queue', sql`status = 'ready'`);
     },
-    async heads(queues, limitEach) {
-      const found: TaskRow[] = [];
-      for (const queue of queues) {
-        const rows = await inOrder(tasks().where('status', '=', 'ready').where('queue', '=', queue))
-          .limit(limitEach)
-          .execute();
-        found.push(...rows.map(toTask));
-      }
-      return found;
-    },
+    heads: (queues, limitEach) =>
+      heads(
+        "status = 'ready'",
+        ['queue'],
+        queues.map((queue) => [queue]),
+        limitEach,
+      ),
     async fetching() {
-      const rows = await tasks()
+      const rows = await (await tasks())
         .clearSelect()
         .select((e) => ['workerId', 'ownerId', 'host', e.fn.countAll<number>().as('count')])
         .where('status', '=', 'leased')
@@ -47,7 +70,7 @@ export function taskRows(db: Kysely<Schema>): TaskRows {
       return rows.map(({ workerId, count, ...row }) => ({ ...row, workerId: workerId ?? '', count: Number(count) }));
     },
     async leasedCounts() {
-      const rows = await tasks()
+      const rows = await (await tasks())
         .clearSelect()
         .select((e) => ['workerId', e.fn.countAll<number>().as('count')])
         .where('status', '=', 'leased')
@@ -56,57 +79,60 @@ export function taskRows(db: Kysely<Schema>): TaskRows {
       return rows.map(({ workerId, count }) => ({ workerId: workerId ?? '', count: Number(count) }));
     },
     async heldHosts() {
-      return skipThrough(db, 'host', sql`status = 'held'`);
+      return skipThrough(unit, 'host', sql`status = 'held'`);
     },
     async heldHeads(host, limitEach) {
-      const found: TaskRow[] = [];
-      for (const queue of await skipThrough(db, 'queue', sql`status = 'held' and host = ${host}`)) {
-        const held = tasks().where('status', '=', 'held').where('host', '=', host).where('queue', '=', queue);
-        found.push(...(await inOrder(held).limit(limitEach).execute()).map(toTask));
-      }
-      return found;
+      const queues = await skipThrough(unit, 'queue', sql`status = 'held' and host = ${host}`);
+      return heads(
+        "status = 'held'",
+        ['host', 'queue'],
+        queues.map((queue) => [host, queue]),
+        limitEach,
+      );
     },
     async leased() {
-      return (await tasks().where('status', '=', 'leased').execute()).map(toTask);
+      return known(await (await tasks()).where('status', '=', 'leased').execute());
     },
     async leasedBy(workerId) {
-      return (await tasks().where('status', '=', 'leased').where('workerId', '=', workerId).execute()).map(toTask);
+      return known(await (await tasks()).where('status', '=', 'leased').where('workerId', '=', workerId).execute());
     },
     async due(nowMs, limit) {
-      const due = tasks().where('runnableAtMs', '<=', nowMs).orderBy('runnableAtMs').limit(limit);
-      return (await due.execute()).map(toTask);
+      const due = (await tasks()).where('runnableAtMs', '<=', nowMs).orderBy('runnableAtMs').limit(limit);
+      return known(await due.execute());
     },
     async waitingForRoom(limit) {
-      const waiting = tasks().where('neededBytes', 'is not', null).orderBy('downloadId').limit(limit);
-      return (await waiting.execute()).map(toTask);
+      return known(await (await tasks()).where('neededBytes', 'is not', null).orderBy('downloadId').limit(limit).execute());
     },
     async unclaimed(afterId, limit) {
-      const open = tasks().where('id', '>', afterId).where('status', 'in', ['ready', 'held']).orderBy('id').limit(limit);
-      return (await open.execute()).map(toTask);
+      const open = (await tasks()).where('id', '>', afterId).where('status', 'in', ['ready', 'held']);
+      return known(await open.orderBy('id').limit(limit).execute());
     },
     async pinned() {
       // Only deliveries are pinned, and their queues lie side by side.
-      const delivered = tasks()
-        .where('status', '=', 'ready')
-        .where('queue', '>=', 'deliver @')
-        .where('queue', '<', 'deliver A');
-      return (await delivered.execute()).map(toTask);
+      const ready = (await tasks()).where('status', '=', 'ready');
+      return known(await ready.where('queue', '>=', 'deliver @').where('queue', '<', 'deliver A').execute());
     },
     async insertMany(rows) {
-      for (const chunk of chunksOf(rows, 100)) await db.insertInto('tasks').values(chunk.map(toRow)).execute();
+      for (const row of rows) {
+        unit.tasks.insert(toRow(row));
+        idsOfDownload.get(row.downloadId)?.push(row.id);
+      }
     },
     async update(id, change) {
-      const columns = toColumns(change);
-      if (Object.keys(columns).length > 0) await db.updateTable('tasks').set(columns).where('id', '=', id).execute();
+      unit.tasks.update([id], toColumns(change));
     },
     async remove(id) {
-      await db.deleteFrom('tasks').where('id', '=', id).execute();
+      unit.tasks.remove([id]);
     },
   };
 }
 
+/** The first in a queue. */
+const order = '"priority" desc, "position", "downloadId"';
+
 /** The different values of a column in order, with one look into an index for each, however many rows have it. */
-async function skipThrough(db: Kysely<Schema>, column: 'queue' | 'host', which: RawBuilder<unknown>): Promise<string[]> {
+async function skipThrough(unit: Unit, column: 'queue' | 'host', which: RawBuilder<unknown>): Promise<string[]> {
+  const db = await unit.tables('tasks');
   const name = sql.ref(column);
   const { rows } = await sql<{ value: string }>`with recursive found(value) as (
       select min(${name}) from tasks where ${which}
@@ -116,21 +142,15 @@ async function skipThrough(db: Kysely<Schema>, column: 'queue' | 'host', which: 
   return rows.map(({ value }) => value);
 }
 
-type Selection = SelectQueryBuilder<Schema, 'tasks', Selectable<Schema['tasks']>>;
-
-function inOrder(selection: Selection): Selection {
-  return selection.orderBy('priority', 'desc').orderBy('position').orderBy('downloadId');
-}
-
-function toRow(task: TaskRow): NewRow<'tasks'> {
+function toRow(task: TaskRow): Row {
   return { ...task, erase: task.erase && JSON.stringify(task.erase) };
 }
 
-function toColumns(change: Partial<TaskRow>): Updateable<Schema['tasks']> {
+function toColumns(change: Partial<TaskRow>): Partial<Row> {
   const { erase, ...rest } = change;
   return erase === undefined ? rest : { ...rest, erase: erase && JSON.stringify(erase) };
 }
 
-function toTask(row: Selectable<Schema['tasks']>): TaskRow {
+function toTask(row: Row): TaskRow {
   return { ...row, erase: row.erase === null ? null : JSON.parse(row.erase) } as TaskRow;
 }

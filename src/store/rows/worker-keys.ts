@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { WorkerKeyRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
 
-export function workerKeyRows(db: Kysely<Schema>): WorkerKeyRows {
+export function workerKeyRows(db: Kysely<Pick<Schema, 'workerKeys'>>): WorkerKeyRows {
   const by = async (column: 'workerId' | 'joinHash' | 'keyHash', value: string) => {
     const row = await db.selectFrom('workerKeys').selectAll().where(column, '=', value).executeTakeFirst();
     return row ? { ...row } : null;

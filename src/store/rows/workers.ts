@@ -1,60 +1,53 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { WorkerRecord, WorkerRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
-import { chunksOf } from './chunks.ts';
+import type { Unit } from '../unit.ts';
 
-export function workerRows(db: Kysely<Schema>): WorkerRows {
+type Row = Selectable<Schema['workers']>;
+
+export function workerRows(unit: Unit): WorkerRows {
   return {
     async get(id) {
-      const row = await db.selectFrom('workers').selectAll().where('id', '=', id).executeTakeFirst();
-      return row ? toWorker(row) : null;
+      const row = await unit.workers.get([id]);
+      return row && toWorker(row);
     },
     async getMany(ids) {
-      const found: WorkerRecord[] = [];
-      for (const chunk of chunksOf(ids, 500)) {
-        found.push(...(await db.selectFrom('workers').selectAll().where('id', 'in', chunk).execute()).map(toWorker));
-      }
-      return found;
+      return (await unit.workers.getMany(ids.map((id) => [id]))).map(toWorker);
     },
     async list() {
-      return (await db.selectFrom('workers').selectAll().orderBy('id').execute()).map(toWorker);
+      const db = await unit.tables('workers');
+      const rows = await db.selectFrom('workers').selectAll().orderBy('id').execute();
+      unit.workers.learn(rows);
+      return rows.map(toWorker);
     },
-    async put({ id, ...worker }) {
-      const columns = toColumns(worker) as Omit<Selectable<Schema['workers']>, 'id'>;
-      await db
-        .insertInto('workers')
-        .values({ id, ...columns })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet(columns))
-        .execute();
+    async put(worker) {
+      unit.workers.put(toColumns(worker) as Row);
     },
     async update(id, change) {
-      const columns = toColumns(change);
-      if (Object.keys(columns).length > 0) await db.updateTable('workers').set(columns).where('id', '=', id).execute();
+      unit.workers.update([id], toColumns(change));
     },
     async addBeats(heard) {
+      await unit.workers.getMany(heard.map(({ id }) => [id]));
       for (const { id, seenAtMs } of heard) {
-        await db
-          .updateTable('workers')
-          .set((e) => ({ beat: e('beat', '+', 1), seenAtMs }))
-          .where('id', '=', id)
-          .execute();
+        const row = await unit.workers.get([id]);
+        if (row) unit.workers.update([id], { beat: row.beat + 1, seenAtMs });
       }
     },
     async remove(id) {
-      await db.deleteFrom('workers').where('id', '=', id).execute();
+      unit.workers.remove([id]);
     },
   };
 }
 
 const listColumns = ['kinds', 'schemes', 'labels'] as const;
 
-function toColumns(change: Partial<WorkerRecord>): Partial<Selectable<Schema['workers']>> {
+function toColumns(change: Partial<WorkerRecord>): Partial<Row> {
   const columns: Record<string, unknown> = { ...change };
   for (const name of listColumns) if (change[name]) columns[name] = JSON.stringify(change[name]);
   return columns;
 }
 
-function toWorker(row: Selectable<Schema['workers']>): WorkerRecord {
+function toWorker(row: Row): WorkerRecord {
   const worker: Record<string, unknown> = { ...row };
   for (const name of listColumns) worker[name] = JSON.parse(row[name]);
   return worker as WorkerRecord;

@@ -1,6 +1,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { Kysely, SqliteDialect, type SqliteStatement } from 'kysely';
+import type { Engine } from '../engine.ts';
 import type { Schema } from '../schema.ts';
+import { sqliteBulk } from './bulk.ts';
 
 /** What statements may do now. `closed` is between transactions: whoever kept one and uses it late is told so. */
 export type Access = 'write' | 'read' | 'closed';
@@ -9,10 +11,10 @@ export type Access = 'write' | 'read' | 'closed';
 const maxStatements = 400;
 
 /**
- * Kysely over node:sqlite. Each query runs synchronously and its promise is settled already, so a transaction that awaits
+ * The engine over node:sqlite. Each query runs synchronously and its promise is settled already, so a transaction that awaits
  * nothing but queries ends before the event loop turns.
  */
-export function connectKysely(sqlite: DatabaseSync): { db: Kysely<Schema>; allow(access: Access): void } {
+export function connectEngine(sqlite: DatabaseSync): Engine & { allow(access: Access): void } {
   const statements = new Map<string, SqliteStatement>();
   let allowed: Access = 'closed';
 
@@ -29,6 +31,7 @@ export function connectKysely(sqlite: DatabaseSync): { db: Kysely<Schema>; allow
   const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: { prepare, close: () => sqlite.close() } }) });
   return {
     db,
+    bulk: sqliteBulk(prepare),
     allow(access) {
       allowed = access;
     },

@@ -14,7 +14,7 @@ import { createSealer } from '#wire/sealer.ts';
 import { openSqliteStore } from './sqlite.ts';
 
 const clock = createFakeClock();
-const child = fileURLToPath(import.meta.resolve('./testing/second-process.ts'));
+const child = fileURLToPath(import.meta.resolve('../testing/second-process.ts'));
 
 async function open(t: Scope, path: string) {
   const store = await openSqliteStore(path, { clock });

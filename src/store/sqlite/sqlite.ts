@@ -5,8 +5,7 @@ import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { Store } from '#core/store.ts';
 import { migrate } from '../migrations/index.ts';
-import { rowsOver } from '../transaction.ts';
-import { type Access, connectKysely } from './connection.ts';
+import { type Access, connectEngine } from './connection.ts';
 import { lockDatabase } from './lock.ts';
 import { createSerialStore } from './serial.ts';
 
@@ -27,9 +26,9 @@ export async function openSqliteStore(path: string, { clock, defer = setImmediat
   let sqlite: DatabaseSync | null = null;
   try {
     sqlite = openDatabase(file);
-    const { db, allow } = connectKysely(sqlite);
-    await migrateAtOnce(sqlite, allow, () => migrate(db as never, clock.now()));
-    return createSerialStore({ sqlite, rows: rowsOver(db), allow, defer, onClosed: () => lock?.release() });
+    const { allow, ...engine } = connectEngine(sqlite);
+    await migrateAtOnce(sqlite, allow, () => migrate(engine.db as never, clock.now()));
+    return createSerialStore({ sqlite, engine, allow, defer, onClosed: () => lock?.release() });
   } catch (error) {
     sqlite?.close();
     lock?.release();
@@ -38,12 +37,12 @@ export async function openSqliteStore(path: string, { clock, defer = setImmediat
 }
 
 /** Links may hold passwords: nobody else on this machine reads the database. The files beside it take over its mode. */
-function makePrivateFile(file: string): void {
+export function makePrivateFile(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   closeSync(openSync(file, 'a', 0o600));
 }
 
-function openDatabase(file: string): DatabaseSync {
+export function openDatabase(file: string): DatabaseSync {
   const sqlite = new DatabaseSync(file, { timeout: 5000 });
   try {
     // secure_delete: what was deleted, such as a sealed password, is overwritten, not only forgotten.

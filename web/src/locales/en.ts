@@ -204,6 +204,7 @@ export const messages = {
   'failure.server_error': 'server error',
   'failure.stalled': 'no data came',
   'failure.task_lost': 'worker lost',
+  'failure.store_unavailable': 'database away',
   'failure.timed_out': 'no answer',
   'failure.tls_failed': 'not secure',
   'failure.too_large': 'too large',

@@ -208,6 +208,7 @@ export const messages: Record<keyof typeof english, string> = {
   'failure.server_error': 'erreur du serveur',
   'failure.stalled': 'plus de données',
   'failure.task_lost': 'agent perdu',
+  'failure.store_unavailable': 'base de données absente',
   'failure.timed_out': 'pas de réponse',
   'failure.tls_failed': 'connexion non sûre',
   'failure.too_large': 'trop grand',

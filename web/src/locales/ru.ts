@@ -208,6 +208,7 @@ export const messages: Record<keyof typeof english, string> = {
   'failure.server_error': 'ошибка сервера',
   'failure.stalled': 'данные не идут',
   'failure.task_lost': 'исполнитель пропал',
+  'failure.store_unavailable': 'база данных недоступна',
   'failure.timed_out': 'нет ответа',
   'failure.tls_failed': 'небезопасно',
   'failure.too_large': 'слишком большой',

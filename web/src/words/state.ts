@@ -89,5 +89,6 @@ const failureWords: Record<string, MessageId> = {
   not_writable: 'failure.not_writable',
   unsupported: 'failure.unsupported',
   task_lost: 'failure.task_lost',
+  store_unavailable: 'failure.store_unavailable',
   internal: 'failure.internal',
 };

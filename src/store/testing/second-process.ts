@@ -1,11 +1,13 @@
 /** A second process for the tests: holds the database, or adds rows and prints each one that was acknowledged. */
 import { writeSync } from 'node:fs';
 import { createFakeClock } from '#testing/fake-clock.ts';
-import { openSqliteStore } from '../sqlite.ts';
+import { openPostgresStore } from '../postgres/postgres.ts';
+import { openSqliteStore } from '../sqlite/sqlite.ts';
 
 const [, , path = '', task = 'hold'] = process.argv;
 try {
-  const store = await openSqliteStore(path, { clock: createFakeClock() });
+  const options = { clock: createFakeClock() };
+  const store = await (path.startsWith('postgres:') ? openPostgresStore(path, options) : openSqliteStore(path, options));
   writeSync(1, task === 'hold' ? 'ready\n' : '');
   setInterval(() => {}, 1000);
   for (let index = 0; task !== 'hold'; index++) {

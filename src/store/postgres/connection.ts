@@ -1,0 +1,99 @@
+import {
+  type ColumnDefinitionNode,
+  type CompiledQuery,
+  type DatabaseConnection,
+  type DataTypeNode,
+  HandleEmptyInListsPlugin,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+  replaceWithNoncontingentExpression,
+} from 'kysely';
+import pg from 'pg';
+import type { Schema } from '../schema.ts';
+import { toStoreError } from './faults.ts';
+
+/** Kysely over one connection, as long as its transaction runs: whoever kept it and uses it late is told so. */
+export type Session = { db: Kysely<Schema>; run: RunQuery; close(): void };
+
+export type RunQuery = <Row extends pg.QueryResultRow>(
+  text: string,
+  values?: readonly unknown[],
+) => Promise<pg.QueryResult<Row>>;
+
+/** Faults of the way to the server come out as `store_unavailable`. One statement is sent after the other. */
+export function openSession(client: pg.ClientBase): Session {
+  let isClosed = false;
+  let tail: Promise<unknown> = Promise.resolve();
+
+  function run<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<pg.QueryResult<Row>> {
+    if (isClosed) return Promise.reject(new Error('a transaction was used after it ended'));
+    const result = tail.then(() => client.query<Row>(text, values?.map(clean)));
+    tail = result.catch(() => {});
+    return result.catch((error) => {
+      throw toStoreError(error);
+    });
+  }
+
+  const connection: DatabaseConnection = {
+    async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+      const { rows, rowCount } = await run(sql, parameters);
+      return { rows: rows as Row[], numAffectedRows: BigInt(rowCount ?? 0) };
+    },
+    streamQuery: neverUsed,
+  };
+  const db = new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => ({
+        init: async () => {},
+        acquireConnection: async () => connection,
+        releaseConnection: async () => {},
+        destroy: async () => {},
+        beginTransaction: neverUsed,
+        commitTransaction: neverUsed,
+        rollbackTransaction: neverUsed,
+      }),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new ByteOrderCompiler(),
+    },
+    // SQLite takes `in ()`, PostgreSQL does not.
+    plugins: [new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression })],
+  });
+  return {
+    db,
+    run,
+    close() {
+      isClosed = true;
+    },
+  };
+}
+
+function neverUsed(): never {
+  throw new Error('transactions are begun by the store, and nothing is streamed');
+}
+
+/** Text is compared by its bytes in every column, as SQLite does it: the order of people is another one on every system. */
+class ByteOrderCompiler extends PostgresQueryCompiler {
+  protected override visitDataType(node: DataTypeNode): void {
+    super.visitDataType(node);
+    const isColumn = (this.parentNode as ColumnDefinitionNode | undefined)?.kind === 'ColumnDefinitionNode';
+    if (isColumn && node.dataType === 'text') this.append(' collate "C"');
+  }
+}
+
+/** PostgreSQL has no text with a zero byte (https://www.postgresql.org/docs/current/datatype-character.html). */
+function clean(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(clean);
+  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\u{FFFD}') : value;
+}
+
+/** `bigint` and the sums and counts of it are numbers here: none of ours is beyond 2^53. */
+export const numberTypes: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC
+      ? Number
+      : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+};

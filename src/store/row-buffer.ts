@@ -1,0 +1,197 @@
+import type { Bulk, OnConflict, Values } from './engine.ts';
+import { chunksOf } from './rows/chunks.ts';
+
+/** The rows of one table that a job has read, and what it wants to become of them. */
+export type RowBuffer<Row> = {
+  /** null: there is none. A row that is known already costs nothing. */
+  get(key: Values): Promise<Row | null>;
+  /** In no order; unknown keys are left out. */
+  getMany(keys: Values[]): Promise<Row[]>;
+  /** Remembers whole rows that a query gave after `flush`. */
+  learn(rows: Row[]): void;
+  /** A key that is there already fails at the flush. */
+  insert(row: Row): void;
+  /** Adds or replaces. */
+  put(row: Row): void;
+  /** Adds up the numbers of a row that may not be there yet. Rows that are added up know no other change. */
+  add(row: Row): void;
+  /** What is not there stays away. */
+  update(key: Values, change: Partial<Row>): void;
+  remove(key: Values): void;
+  /** Writes what waits: a statement or two for each kind of change. */
+  flush(): Promise<void>;
+  /** After `flush`, when a statement of its own changed the table: nothing is known any more. */
+  forget(): void;
+};
+
+/** `row` is as it will be after the flush; undefined: nobody has asked yet. */
+type Entry<Row> = { key: Values; row: Row | null | undefined; wish: Wish<Row> };
+type Wish<Row> =
+  | { kind: 'none' | 'remove' }
+  | { kind: 'insert' | 'put' | 'add'; row: Row }
+  | { kind: 'update'; change: Partial<Row> };
+
+const none = { kind: 'none' } as const;
+/** A statement for more takes memory and gains nothing. */
+const rowsAtOnce = 1000;
+
+export function createRowBuffer<Row extends Record<string, unknown>>(
+  bulk: Bulk,
+  table: string,
+  keyColumns: readonly (keyof Row & string)[],
+): RowBuffer<Row> {
+  const entries = new Map<string, Entry<Row>>();
+  let isChanged = false;
+
+  const keyOf = (row: Row): Values => keyColumns.map((column) => row[column]);
+  const textOf = (key: Values) => (key.length === 1 ? String(key[0]) : JSON.stringify(key));
+
+  function entryOf(key: Values): Entry<Row> {
+    const text = textOf(key);
+    const known = entries.get(text);
+    if (known) return known;
+    const entry: Entry<Row> = { key, row: undefined, wish: none };
+    entries.set(text, entry);
+    return entry;
+  }
+
+  function wishFor(key: Values, decide: (entry: Entry<Row>) => void): void {
+    decide(entryOf(key));
+    isChanged = true;
+  }
+
+  async function load(wanted: Entry<Row>[]): Promise<void> {
+    const unknown = wanted.filter(({ row }) => row === undefined);
+    if (unknown.length === 0) return;
+    // What is added up is only known by the database.
+    if (unknown.some(({ wish }) => wish.kind === 'add')) await buffer.flush();
+    const found = new Map<string, Row>();
+    for (const part of inParts(unknown)) {
+      const rows = (await bulk.find(
+        table,
+        keyColumns,
+        part.map(({ key }) => key),
+      )) as Row[];
+      for (const row of rows) found.set(textOf(keyOf(row)), row);
+    }
+    for (const entry of unknown) {
+      const row = found.get(textOf(entry.key)) ?? null;
+      if (entry.wish.kind !== 'update') entry.row = row;
+      else if (row === null) Object.assign(entry, { row, wish: none });
+      else entry.row = { ...row, ...entry.wish.change };
+    }
+  }
+
+  async function insertAll(rows: Row[], then: OnConflict): Promise<void> {
+    if (rows.length === 0) return;
+    const columns = [...keyColumns, ...Object.keys(rows[0] as Row).filter((column) => !keyColumns.includes(column))];
+    for (const part of inParts(rows)) {
+      const values = part.map((row) => columns.map((column) => row[column]));
+      await bulk.insert(table, keyColumns, columns, values, then);
+    }
+  }
+
+  /** Rows in which the same columns change go together. */
+  async function updateAll(changed: { key: Values; change: Partial<Row> }[]): Promise<void> {
+    const groups = Map.groupBy(changed, ({ change }) => Object.keys(change).sort().join());
+    for (const [names, group] of groups) {
+      if (names === '') continue;
+      const columns = names.split(',');
+      for (const part of inParts(group)) {
+        const values = part.map(({ key, change }) => [...key, ...columns.map((column) => change[column])]);
+        await bulk.update(table, keyColumns, [...keyColumns, ...columns], values);
+      }
+    }
+  }
+
+  const buffer: RowBuffer<Row> = {
+    async get(key) {
+      const entry = entryOf(key);
+      if (entry.row === undefined) await load([entry]);
+      return entry.row ?? null;
+    },
+    async getMany(keys) {
+      const wanted = [...new Set(keys.map(entryOf))];
+      await load(wanted);
+      return wanted.flatMap(({ row }) => (row ? [row] : []));
+    },
+    learn(rows) {
+      for (const row of rows) {
+        const entry = entryOf(keyOf(row));
+        if (entry.wish.kind === 'none') entry.row = row;
+      }
+    },
+    insert(row) {
+      wishFor(keyOf(row), (entry) => {
+        const { kind } = entry.wish;
+        if (kind === 'insert' || kind === 'put') throw new Error(`${table} has a row ${textOf(entry.key)} already`);
+        // What was removed a moment ago has its row in the database still.
+        entry.wish = { kind: kind === 'remove' ? 'put' : 'insert', row };
+        entry.row = row;
+      });
+    },
+    put(row) {
+      wishFor(keyOf(row), (entry) => {
+        entry.wish = { kind: entry.wish.kind === 'insert' ? 'insert' : 'put', row };
+        entry.row = row;
+      });
+    },
+    add(row) {
+      wishFor(keyOf(row), (entry) => {
+        const { wish } = entry;
+        entry.wish = { kind: 'add', row: wish.kind === 'add' ? sumOf(wish.row, row, keyColumns) : row };
+        if (entry.row !== undefined) entry.row = entry.row === null ? row : sumOf(entry.row, row, keyColumns);
+      });
+    },
+    update(key, given) {
+      const change = withoutUndefined(given);
+      wishFor(key, (entry) => {
+        const { wish } = entry;
+        if (entry.row === null) return;
+        if (entry.row) entry.row = { ...entry.row, ...change };
+        if (wish.kind === 'insert' || wish.kind === 'put') wish.row = { ...wish.row, ...change };
+        else entry.wish = { kind: 'update', change: wish.kind === 'update' ? { ...wish.change, ...change } : change };
+      });
+    },
+    remove(key) {
+      wishFor(key, (entry) => {
+        entry.wish = entry.wish.kind === 'insert' ? none : { kind: 'remove' };
+        entry.row = null;
+      });
+    },
+    async flush() {
+      if (!isChanged) return;
+      isChanged = false;
+      const wishes = [...entries.values()].filter(({ wish }) => wish.kind !== 'none');
+      const rowsTo = (kind: 'insert' | 'put' | 'add') => wishes.flatMap(({ wish }) => (wish.kind === kind ? [wish.row] : []));
+      const removed = wishes.filter(({ wish }) => wish.kind === 'remove').map(({ key }) => key);
+      for (const part of inParts(removed)) await bulk.remove(table, keyColumns, part);
+      await insertAll(rowsTo('insert'), 'fail');
+      await insertAll(rowsTo('put'), 'replace');
+      await insertAll(rowsTo('add'), 'add');
+      await updateAll(wishes.flatMap(({ key, wish }) => (wish.kind === 'update' ? [{ key, change: wish.change }] : [])));
+      for (const entry of wishes) entry.wish = none;
+    },
+    forget() {
+      entries.clear();
+    },
+  };
+  return buffer;
+}
+
+function sumOf<Row extends Record<string, unknown>>(left: Row, right: Row, keyColumns: readonly string[]): Row {
+  const sums = Object.entries(right).map(([column, value]) => [
+    column,
+    keyColumns.includes(column) ? value : Number(left[column]) + Number(value),
+  ]);
+  return Object.fromEntries(sums) as Row;
+}
+
+/** Absent is "not given"; null is a value. */
+function withoutUndefined<Row>(change: Partial<Row>): Partial<Row> {
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<Row>;
+}
+
+function inParts<Item>(items: Item[]): Item[][] {
+  return chunksOf(items, rowsAtOnce);
+}
