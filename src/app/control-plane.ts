@@ -8,6 +8,7 @@ import type { Control } from '#control/control.ts';
 import { createControl } from '#control/create.ts';
 import { createEnrolment } from '#control/enrolment.ts';
 import { createUsers } from '#control/users.ts';
+import { noBus } from '#core/bus.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
@@ -16,7 +17,7 @@ import { metalink } from '#wire/metalink.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { openStore } from './open-store.ts';
+import { openBus, openStore } from './open-store.ts';
 import type { ServeOptions } from './serve-config.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 
@@ -42,8 +43,10 @@ export async function runControlPlane(
 ): Promise<number> {
   await files.makeFolder(options.data);
   const store = await openStore(options, clock, log);
+  const bus = openBus(options);
   const control = await createControl({
     store,
+    bus: bus ?? noBus,
     clock,
     random,
     log,
@@ -53,7 +56,14 @@ export async function runControlPlane(
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
   const secrets = createSecrets();
-  const users = createUsers({ store, clock, random, secrets, bootstrapToken: options.bootstrapToken });
+  const users = createUsers({
+    store,
+    clock,
+    random,
+    secrets,
+    bootstrapToken: options.bootstrapToken,
+    bus: bus ?? noBus,
+  });
   const api = await createApi({
     control,
     users,
@@ -90,6 +100,7 @@ export async function runControlPlane(
   await companion?.drain();
   await api.close();
   await control.close();
+  await bus?.close();
   await store.close();
   stopping.done();
   return 0;

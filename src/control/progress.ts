@@ -163,8 +163,8 @@ export function createProgress(clock: Clock, bus: Bus, sessions: Sessions): Prog
 /** null: nothing to show, or nobody's download. */
 function figuresOf({ kind, ownerId, downloadId, progress, reportedAtMonoMs }: Held): LiveFigures | null {
   if (progress === null || kind === 'erase' || ownerId === '') return null;
-  const { taskId, epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond, connections } = progress;
+  const { epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond, connections } = progress;
   const connectionCount = connections.length;
   const atMonoMs = reportedAtMonoMs;
-  return { downloadId, taskId, epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond, connectionCount, atMonoMs };
+  return { downloadId, epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond, connectionCount, atMonoMs };
 }

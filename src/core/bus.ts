@@ -30,7 +30,6 @@ export type SharedProgress = {
   downloadId: string;
   ownerId: string;
   workerId: string;
-  taskId: string;
   epoch: number;
   phase: Phase;
   doneBytes: number;

@@ -229,7 +229,7 @@ test('a reader that says what is in sight hears of that alone, and of the sums o
 });
 
 test('whoever says nothing of what is in sight gets the 200 rows that changed last', async (t) => {
-  const figures = { taskId: 't', epoch: 1, phase: 'fetch', doneBytes: 1, sizeBytes: 10, speedBytesPerSecond: 2 } as const;
+  const figures = { epoch: 1, phase: 'fetch', doneBytes: 1, sizeBytes: 10, speedBytesPerSecond: 2 } as const;
   const running = Array.from({ length: 1000 }, (_, index) => {
     return { ...figures, downloadId: `row ${index}`, connectionCount: 1, atMonoMs: (index * 7919) % 1000 };
   });
