@@ -36,6 +36,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   addToken: { name: 'other', scopes: ['downloads:read'] },
   inviteWorker: {},
   viewStream: { downloadIds: [] },
+  changeWorker: { name: 'other' },
 };
 
 /** Asks for the route about a fresh download of the admin's, and gives the status. */

@@ -7,9 +7,11 @@ import type { Desk, DestinationDesk } from '#api/handlers.ts';
 import type { Control } from '#control/control.ts';
 import { createControl } from '#control/create.ts';
 import { createEnrolment } from '#control/enrolment.ts';
+import { checkSealingKey } from '#control/sealing-key.ts';
 import { createUsers } from '#control/users.ts';
-import { noBus } from '#core/bus.ts';
+import { type Bus, noBus } from '#core/bus.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
+import type { Store } from '#core/store.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { sources } from '#sources/index.ts';
@@ -44,13 +46,31 @@ export async function runControlPlane(
   await files.makeFolder(options.data);
   const store = await openStore(options, clock, log);
   const bus = openBus(options);
+  try {
+    return await runOver(store, bus ?? noBus, options, log, startCompanion);
+  } finally {
+    // Connections to a database would keep the process alive, whatever went wrong.
+    await bus?.close();
+    await store.close();
+  }
+}
+
+async function runOver(
+  store: Store,
+  bus: Bus,
+  options: ServeOptions,
+  log: Log,
+  startCompanion: (control: Control) => Promise<Companion | null>,
+): Promise<number> {
+  const sealer = await openSealer(files, options.secretKeyFile);
+  await checkSealingKey(store, sealer, { isShared: options.database !== null });
   const control = await createControl({
     store,
-    bus: bus ?? noBus,
+    bus,
     clock,
     random,
     log,
-    sealer: await openSealer(files, options.secretKeyFile),
+    sealer,
     schemes: sources.flatMap(({ schemes }) => schemes),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
@@ -62,7 +82,7 @@ export async function runControlPlane(
     random,
     secrets,
     bootstrapToken: options.bootstrapToken,
-    bus: bus ?? noBus,
+    bus,
   });
   const api = await createApi({
     control,
@@ -100,8 +120,6 @@ export async function runControlPlane(
   await companion?.drain();
   await api.close();
   await control.close();
-  await bus?.close();
-  await store.close();
   stopping.done();
   return 0;
 }

@@ -11,7 +11,7 @@ import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { createFinishes } from './finish.ts';
-import { removeWorker } from './fleet.ts';
+import { changeWorker, removeWorker } from './fleet.ts';
 import { clearHistory, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createCrowds } from './limits.ts';
@@ -76,7 +76,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     leaseSeconds,
     timeZone,
     firstEpoch,
-    steadyNow: () => startMs + clock.mono(),
+    steadyNow: () => Math.round(startMs + clock.mono()),
     wake() {
       claims.wake();
       bus.publish({ kind: 'work' });
@@ -167,6 +167,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
+    changeWorker: (id, wishes) => changeWorker(parts, id, wishes),
     removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
 
