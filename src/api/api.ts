@@ -114,6 +114,7 @@ export async function createApi({
     listings: options.listings,
     openContent: options.openContent,
     streamEvents: (call, lastEventId) => streams.open(call, lastEventId),
+    viewStream: streams.see,
   });
   registerRoutes(app, { users, enrolment }, handlers);
   registerHealth(app, control, clock);

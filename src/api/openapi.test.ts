@@ -165,6 +165,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   listWorkers: {},
   getStats: {},
   streamEvents: 'elsewhere',
+  viewStream: 'elsewhere',
 };
 
 for (const name of Object.keys(routes) as RouteName[]) {

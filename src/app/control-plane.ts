@@ -9,6 +9,7 @@ import { createControl } from '#control/create.ts';
 import { createEnrolment } from '#control/enrolment.ts';
 import { checkSealingKey } from '#control/sealing-key.ts';
 import { createUsers } from '#control/users.ts';
+import { type Bus, noBus } from '#core/bus.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { Store } from '#core/store.ts';
@@ -22,7 +23,7 @@ import { meterProcess } from '#wire/process-figures.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { openStore } from './open-store.ts';
+import { openBus, openStore } from './open-store.ts';
 import type { ServeOptions } from './serve-config.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 
@@ -44,10 +45,12 @@ export async function runControlPlane(
   const meter = createMeter();
   meterProcess(meter, { version });
   const store = meterStore(await openStore(options, clock, log.warn), meter, clock);
+  const bus = openBus(options);
   try {
-    return await runOver(store, meter, options, log, startCompanion);
+    return await runOver(store, meter, bus ?? noBus, options, log, startCompanion);
   } finally {
     // Connections to a database would keep the process alive, whatever went wrong.
+    await bus?.close();
     await store.close();
   }
 }
@@ -55,6 +58,7 @@ export async function runControlPlane(
 async function runOver(
   store: Store,
   meter: Meter,
+  bus: Bus,
   options: ServeOptions,
   log: Logger,
   startCompanion: (control: Control) => Promise<Companion | null>,
@@ -63,6 +67,7 @@ async function runOver(
   await checkSealingKey(store, sealer, { isShared: options.database !== null });
   const control = await createControl({
     store,
+    bus,
     clock,
     random,
     log,
@@ -73,7 +78,14 @@ async function runOver(
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
   const secrets = createSecrets();
-  const users = createUsers({ store, clock, random, secrets, bootstrapToken: options.bootstrapToken });
+  const users = createUsers({
+    store,
+    clock,
+    random,
+    secrets,
+    bootstrapToken: options.bootstrapToken,
+    bus,
+  });
   const api = await createApi({
     control,
     users,

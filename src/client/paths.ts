@@ -57,4 +57,5 @@ export const paths = {
   finishTask: { method: 'POST', path: '/worker/finish', answer: 'none' },
   getStats: { method: 'GET', path: '/stats', answer: 'json' },
   streamEvents: { method: 'GET', path: '/events', answer: 'stream' },
+  viewStream: { method: 'PUT', path: '/streams/{id}/view', answer: 'none' },
 } as const;
