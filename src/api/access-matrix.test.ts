@@ -35,6 +35,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   changeUserLimits: { maxActive: 64 },
   addToken: { name: 'other', scopes: ['downloads:read'] },
   inviteWorker: {},
+  changeWorker: { name: 'other' },
 };
 
 /** Asks for the route about a fresh download of the admin's, and gives the status. */

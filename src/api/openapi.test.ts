@@ -153,6 +153,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   listTokens: {},
   addToken: { body: { name: 'cli', scopes: ['downloads:read'] } },
   removeToken: { id: async () => (await api.users.addToken(userId, { name: 'gone', scopes: ['admin'] })).token.id },
+  changeWorker: { id: async () => (await api.control.workers())[0]?.id ?? '', body: { labels: ['vpn'], maxFetches: 3 } },
   inviteWorker: { body: { origin: 'https://flotilla.example' } },
   removeWorker: { id: async () => (await api.enrolment.invite()).workerId },
   enrolWorker: 'elsewhere',

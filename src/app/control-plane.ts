@@ -7,12 +7,14 @@ import type { Desk, DestinationDesk } from '#api/handlers.ts';
 import type { Control } from '#control/control.ts';
 import { createControl } from '#control/create.ts';
 import { createEnrolment } from '#control/enrolment.ts';
+import { checkSealingKey } from '#control/sealing-key.ts';
 import { createUsers } from '#control/users.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
+import type { Store } from '#core/store.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
-import { createMeter } from '#lib/meter.ts';
+import { createMeter, type Meter } from '#lib/meter.ts';
 import { sources } from '#sources/index.ts';
 import { meterStore } from '#store/metered.ts';
 import { metalink } from '#wire/metalink.ts';
@@ -42,13 +44,28 @@ export async function runControlPlane(
   const meter = createMeter();
   meterProcess(meter, { version });
   const store = meterStore(await openStore(options, clock, log.warn), meter, clock);
+  try {
+    return await runOver({ store, log, meter }, options, startCompanion);
+  } finally {
+    // Connections to a database would keep the process alive, whatever went wrong.
+    await store.close();
+  }
+}
+
+async function runOver(
+  { store, log, meter }: { store: Store; log: Logger; meter: Meter },
+  options: ServeOptions,
+  startCompanion: (control: Control) => Promise<Companion | null>,
+): Promise<number> {
+  const sealer = await openSealer(files, options.secretKeyFile);
+  await checkSealingKey(store, sealer, { isShared: options.database !== null });
   const control = await createControl({
     store,
     clock,
     random,
     log,
     meter,
-    sealer: await openSealer(files, options.secretKeyFile),
+    sealer,
     schemes: sources.flatMap(({ schemes }) => schemes),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
@@ -93,7 +110,6 @@ export async function runControlPlane(
   await companion?.drain();
   await api.close();
   await control.close();
-  await store.close();
   stopping.done();
   return 0;
 }

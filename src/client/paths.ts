@@ -46,6 +46,7 @@ export const paths = {
   addToken: { method: 'POST', path: '/tokens', answer: 'json' },
   removeToken: { method: 'DELETE', path: '/tokens/{id}', answer: 'none' },
   listWorkers: { method: 'GET', path: '/workers', answer: 'json' },
+  changeWorker: { method: 'PATCH', path: '/workers/{id}', answer: 'json' },
   removeWorker: { method: 'DELETE', path: '/workers/{id}', answer: 'none' },
   inviteWorker: { method: 'POST', path: '/workers/joins', answer: 'json' },
   enrolWorker: { method: 'POST', path: '/worker/enrol', answer: 'json' },

@@ -2,7 +2,7 @@ import type { Download, DownloadOptions, DownloadState, ListFilter } from '#core
 import type { FlotillaEvent } from '#core/event.ts';
 import type { HostRule } from '#core/limits.ts';
 import type { ListedFile, Promised } from '#core/listing.ts';
-import type { ControlPlane, TaskProgress } from '#core/protocol.ts';
+import type { ControlPlane, TaskProgress, Vitals } from '#core/protocol.ts';
 import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { RequestOptions } from '#core/request.ts';
@@ -109,6 +109,12 @@ export type WorkerRow = {
   name: string;
   version: string;
   state: 'online' | 'lost';
+  labels: string[];
+  wanted: 'work' | 'pause' | 'drain';
+  maxFetches: number | null;
+  /** Without a key of its own: it lives in the process of a server. */
+  embedded: boolean;
+  vitals: Vitals | null;
   activeTasks: number;
   speedBytesPerSecond: number;
   registeredAtMs: number;
@@ -125,6 +131,9 @@ export type LogEntry = {
   taskId: string | null;
   epoch: number | null;
 };
+
+/** `pause`: it takes nothing new · `drain`: it gives back what it has, too. */
+export type WorkerChange = Partial<Pick<WorkerRow, 'name' | 'labels' | 'wanted' | 'maxFetches'>>;
 
 /**
  * Everything the faces ask of the control plane; workers use the `ControlPlane` part.
@@ -197,6 +206,8 @@ export interface Control extends ControlPlane {
   changeUserLimits(id: string, change: Partial<UserLimits>): Promise<LimitedUser>;
 
   workers(): Promise<WorkerRow[]>;
+  /** Throws `not_found`. */
+  changeWorker(id: string, change: WorkerChange): Promise<WorkerRow>;
   /** Revokes its key and forgets it; what it does goes back at once. Throws `not_found`, and `refused` for one inside a server. */
   removeWorker(id: string): Promise<void>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;

@@ -15,7 +15,7 @@ import { logOf } from './download-log.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { gaugeControl, openFigures } from './figures.ts';
 import { createFinishes } from './finish.ts';
-import { removeWorker } from './fleet.ts';
+import { changeWorker, removeWorker } from './fleet.ts';
 import { clearHistory, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createCrowds } from './limits.ts';
@@ -94,7 +94,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     leaseSeconds,
     timeZone,
     firstEpoch,
-    steadyNow: () => startMs + clock.mono(),
+    steadyNow: () => Math.round(startMs + clock.mono()),
     wake() {
       claims.wake();
       bus.publish({ kind: 'work' });
@@ -178,6 +178,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
+    changeWorker: (id, wishes) => changeWorker(parts, id, wishes),
     removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
 

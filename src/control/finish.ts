@@ -28,22 +28,28 @@ const mostAtOnce = 100;
 
 /** Takes results of tasks; those that come while the database is busy are taken together by its next transaction. */
 export function createFinishes(parts: () => Parts): (request: FinishRequest) => Promise<void> {
-  let waiting: { request: FinishRequest; settle(refusal: FlotillaError | null): void; fail(error: unknown): void }[] = [];
+  type Waiting = { request: FinishRequest; settle(refusal: FlotillaError | null): void; fail(error: unknown): void };
+  const waiting: Waiting[] = [];
   let isTaking = false;
 
   async function takeAll(): Promise<void> {
     if (isTaking) return;
     isTaking = true;
     while (waiting.length > 0) {
-      const some = waiting.slice(0, mostAtOnce);
-      waiting = waiting.slice(mostAtOnce);
+      let some: Waiting[] = [];
       try {
-        const requests = some.map(({ request }) => request);
-        const refusals = await parts().store.write((tx) => takeResults(parts(), tx, requests));
+        const refusals = await parts().store.write((tx) => {
+          // Only now, when it is our turn: those that came while we waited for it are taken along.
+          if (some.length === 0) some = waiting.splice(0, mostAtOnce);
+          const requests = some.map(({ request }) => request);
+          return takeResults(parts(), tx, requests);
+        });
         some.forEach(({ settle }, index) => {
           settle(refusals[index] ?? null);
         });
       } catch (error) {
+        // The database was not reached: nobody's result was taken.
+        if (some.length === 0) some = waiting.splice(0);
         // One of them is to blame, and the others are not: each is taken by itself.
         if (some.length === 1 || isStoreAway(error)) for (const { fail } of some) fail(error);
         else for (const one of some) await takeAlone(one);
@@ -52,7 +58,7 @@ export function createFinishes(parts: () => Parts): (request: FinishRequest) => 
     isTaking = false;
   }
 
-  async function takeAlone({ request, settle, fail }: (typeof waiting)[number]): Promise<void> {
+  async function takeAlone({ request, settle, fail }: Waiting): Promise<void> {
     try {
       const [refusal = null] = await parts().store.write((tx) => takeResults(parts(), tx, [request]));
       settle(refusal);
@@ -82,7 +88,9 @@ function isStoreAway(error: unknown): boolean {
 /** Results in their order; for each null, or why it is not taken: nothing was changed then. */
 async function takeResults(parts: Parts, tx: Transaction, requests: FinishRequest[]): Promise<(FlotillaError | null)[]> {
   const tasks = await tx.tasks.getMany(requests.map(({ taskId }) => taskId));
-  await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+  const ids = tasks.map(({ downloadId }) => downloadId);
+  await tx.downloads.getMany(ids);
+  await tx.tasks.ofDownloads(ids);
   const downloadIds = new Map(tasks.filter(({ ownerId }) => ownerId !== '').map(({ id, downloadId }) => [id, downloadId]));
   const refusals: (FlotillaError | null)[] = [];
   const said: Said[] = [];

@@ -1,9 +1,10 @@
 import { FlotillaError } from '#core/errors.ts';
-import type { NoteRequest, ReportAnswer, ReportRequest, TaskOrder, TaskProgress } from '#core/protocol.ts';
+import type { NoteRequest, ReportAnswer, ReportRequest, TaskKind, TaskOrder, TaskProgress } from '#core/protocol.ts';
 import type { StoredDownload } from '#core/store.ts';
 import { keepReported } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { lostTask } from './finish.ts';
+import { seeVitals } from './fleet.ts';
 import { limitsOf } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { offerRoom } from './queue/room.ts';
@@ -19,12 +20,15 @@ const forgottenMs = 10_000;
 /** Steps that one lease may tell to the timeline; more is noise. */
 const maxNotes = 200;
 const maxNoteLength = 500;
+/** What a worker that is drained gives back. */
+const drainedKinds: readonly TaskKind[] = ['probe', 'fetch'];
 
 /** The worker is alive and holds its tasks; remembers how far it is, and tells what to give up and what to throw away. */
 export async function report(parts: Parts, request: ReportRequest): Promise<ReportAnswer> {
   const { workerId, tasks, holding } = request;
   const session = await sessionOf(parts, request);
   parts.sessions.hear(workerId);
+  if (request.vitals !== undefined) seeVitals(parts, workerId, request.vitals);
   const orders = tasks.map((progress) => takeProgress(session, progress)).filter((order) => order !== null);
   if (request.lines !== undefined) await keepReported(parts, session, request.lines);
   await takeBackForgotten(parts, session, tasks);
@@ -55,10 +59,8 @@ async function readSession(parts: Parts, workerId: string): Promise<Session> {
     const found = await parts.store.write((tx) => findWorker(parts, tx, workerId));
     if (found instanceof FlotillaError) throw found;
   }
-  return parts.sessions.replace(
-    workerId,
-    tasks.map((task) => toHeld(task, limitOf.get(task.downloadId) ?? null)),
-  );
+  const held = tasks.map((task) => toHeld(task, limitOf.get(task.downloadId) ?? null));
+  return Object.assign(parts.sessions.replace(workerId, held), { isDrained: worker?.wanted === 'drain' });
 }
 
 function takeProgress(session: Session, progress: TaskProgress): TaskOrder | null {
@@ -67,7 +69,9 @@ function takeProgress(session: Session, progress: TaskProgress): TaskOrder | nul
   if (held?.epoch !== epoch) return { taskId, epoch, order: 'lost' };
   held.progress = progress;
   held.unnamedSinceMonoMs = null;
-  return held.order === null ? null : { taskId, epoch, order: held.order };
+  // What it has fetched it still delivers: nobody else has the bytes.
+  const order = held.order ?? (session.isDrained && drainedKinds.includes(held.kind) ? 'stop' : null);
+  return order === null ? null : { taskId, epoch, order };
 }
 
 /** The answer to a claim may get lost, and a worker may lose its mind: others may do what it does not know of. */

@@ -37,6 +37,8 @@ export type Session = {
   newBeatCount: number;
   /** When its tasks were read from the database last; null: they have to be before anything is said of them. */
   readAtMonoMs: number | null;
+  /** It is to give back what it fetches. */
+  isDrained: boolean;
   held: Map<string, Held>;
 };
 
@@ -96,6 +98,7 @@ export function createSessions(clock: Clock, saveEveryMs: number): Sessions {
       beatAtMonoMs: Number.NEGATIVE_INFINITY,
       newBeatCount: 0,
       readAtMonoMs: null,
+      isDrained: false,
       held: new Map(),
     };
     sessions.set(workerId, session);

@@ -30,7 +30,7 @@ export type WorkerSession = {
   leaseSeconds: number;
   reportEverySeconds: number;
   /** Names the database: what another one knows of is not there to be thrown away. */
-  instance?: string;
+  instance: string;
 };
 
 export type ClaimRequest = {

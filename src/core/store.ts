@@ -4,7 +4,7 @@
  */
 import type { Download, DownloadState } from './download.ts';
 import type { FlotillaEvent } from './event.ts';
-import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind, TaskLine } from './protocol.ts';
+import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind, TaskLine, Vitals } from './protocol.ts';
 import type { Receipt } from './receipt.ts';
 import type { Climb } from './stage.ts';
 
@@ -168,6 +168,10 @@ export type WorkerRecord = {
   wanted: 'work' | 'pause' | 'drain';
   /** Rises while it is heard of; all replicas judge by it whether it is silent. */
   beat: number;
+  /** Most downloads that it is given at once; null: as many as it has room for. */
+  maxFetches: number | null;
+  /** How its machine was when it last told. */
+  vitals: Vitals | null;
   registeredAtMs: number;
   seenAtMs: number;
 };
@@ -200,6 +204,8 @@ export interface WorkerKeyRows {
   get(workerId: string): Promise<WorkerKeyRow | null>;
   byJoin(joinHash: string): Promise<WorkerKeyRow | null>;
   byKey(keyHash: string): Promise<WorkerKeyRow | null>;
+  /** Ids of the workers that have a key. */
+  workerIds(): Promise<string[]>;
   insert(row: WorkerKeyRow): Promise<void>;
   setKey(workerId: string, keyHash: string): Promise<void>;
   remove(workerId: string): Promise<void>;
@@ -274,13 +280,16 @@ export interface DownloadRows {
  * `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON ·
  * `look`: what somebody wants to know of a link that is no download, sealed · `answer`: what a worker found.
  */
-export type AttachmentKind = 'secrets' | 'unsealed' | 'promised' | 'look' | 'answer';
+export const attachmentKinds = ['secrets', 'unsealed', 'promised', 'look', 'answer'] as const;
+export type AttachmentKind = (typeof attachmentKinds)[number];
 export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: string };
 
 /** What belongs to a download and is only read when the work on it begins. It goes with the download. */
 export interface AttachmentRows {
   /** null: there is none. */
   get(downloadId: string, kind: AttachmentKind): Promise<string | null>;
+  /** In no order; downloads without one are left out. */
+  getMany(downloadIds: string[], kind: AttachmentKind): Promise<AttachmentRow[]>;
   listOf(kind: AttachmentKind): Promise<AttachmentRow[]>;
   /** Ids of downloads that have one and were removed before that time. */
   ofRemoved(kind: AttachmentKind, beforeMs: number, limit: number): Promise<string[]>;

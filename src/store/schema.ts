@@ -48,6 +48,8 @@ export type Schema = {
     labels: string;
     state: string;
     wanted: string;
+    maxFetches: number | null;
+    vitals: string | null;
     beat: number;
     registeredAtMs: number;
     seenAtMs: number;

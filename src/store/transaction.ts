@@ -27,11 +27,11 @@ export async function runJob<T>(
   const unit = createUnit(engine);
   const { db } = engine;
   const tx: Transaction = {
-    meta: metaRows(db),
+    meta: metaRows(unit),
     users: userRows(db),
     sessions: sessionRows(db),
     tokens: tokenRows(db),
-    destinations: destinationRows(db),
+    destinations: destinationRows(unit),
     workers: workerRows(unit),
     workerKeys: workerKeyRows(db),
     downloads: downloadRows(unit),
@@ -44,7 +44,7 @@ export async function runJob<T>(
     events: eventRows(unit),
     submissions: submissionRows(db),
     totals: totalRows(unit),
-    stageMemory: stageMemoryRows(db),
+    stageMemory: stageMemoryRows(unit),
     afterCommit,
   };
   try {

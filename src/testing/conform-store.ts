@@ -1,6 +1,7 @@
 /** What every engine of the store promises, as tests. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Vitals } from '#core/protocol.ts';
 import { type NewEvent, noUserLimits, type Store, type StoredDownload, type TaskRow, type Transaction } from '#core/store.ts';
 import { modelStore } from './model-store.ts';
 import type { Scope } from './temp.ts';
@@ -88,6 +89,7 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       assert.equal(await tx.workerKeys.byJoin('k'), null);
       assert.equal((await tx.workerKeys.byJoin('l'))?.workerId, 'young');
     });
+    assert.deepEqual(await store.read((tx) => tx.workerKeys.workerIds()), ['w']);
     await assert.rejects(store.write((tx) => tx.workerKeys.setKey('young', 'h')));
     await store.write((tx) => tx.workerKeys.remove('w'));
     assert.equal(await store.read((tx) => tx.workerKeys.byKey('h')), null);
@@ -219,12 +221,15 @@ export function conformStore({ name, open }: StoreUnderTest): void {
 
   check('workers come back as they were put', async (store) => {
     const facts = { id: 'w1', name: 'box', version: '1', kinds: ['probe' as const], schemes: ['http:'], registeredAtMs: 1 };
-    const worker = { ...facts, labels: ['geo:fr'], wanted: 'work' as const, beat: 2 ** 40 };
+    const known = { labels: ['geo:fr'], wanted: 'work' as const, maxFetches: null, vitals: null };
+    const worker = { ...facts, ...known, beat: 2 ** 40 };
     await store.write(async (tx) => {
       await tx.workers.put({ ...worker, state: 'online', seenAtMs: 1 });
       await tx.workers.put({ ...worker, name: 'renamed', state: 'online', seenAtMs: 2 });
       await tx.workers.update('w1', { state: 'lost', seenAtMs: 3, labels: [], wanted: 'drain' });
-      const changed = { ...worker, name: 'renamed', state: 'lost' as const, labels: [], wanted: 'drain' as const };
+      const limits = { maxFetches: 3, vitals: sampleVitals };
+      await tx.workers.update('w1', limits);
+      const changed = { ...worker, name: 'renamed', state: 'lost' as const, labels: [], wanted: 'drain' as const, ...limits };
       assert.deepEqual(await tx.workers.list(), [{ ...changed, seenAtMs: 3 }]);
       await tx.workers.addBeats([{ id: 'w1', seenAtMs: 4 }]);
       assert.deepEqual(await tx.workers.getMany(['w1', 'w2']), [{ ...changed, beat: 2 ** 40 + 1, seenAtMs: 4 }]);
@@ -829,6 +834,19 @@ function task(id: string, change: Partial<TaskRow> = {}): TaskRow {
     ...change,
   };
 }
+
+const sampleVitals: Vitals = {
+  mostFetches: 16,
+  cpuShare: 0.5,
+  load: null,
+  memoryTotalBytes: 2 ** 40,
+  memoryFreeBytes: 1,
+  diskTotalBytes: null,
+  diskFreeBytes: null,
+  temperatureCelsius: null,
+  temperatureProblem: 'no_sensor',
+  speedBytesPerSecond: 0,
+};
 
 function event(change: Partial<NewEvent> = {}): NewEvent {
   return { name: 'download.queued', atMs: 1, downloadId: 'a', ownerId: 'anna', message: 'Added.', data: {}, ...change };

@@ -119,7 +119,7 @@ export class Worker {
     this.#session = session;
     this.#answeredAtMs = askedAtMs;
     this.#heardAtMs = askedAtMs;
-    if (session.instance !== undefined) await this.#parts.scratch.adopt(session.instance, this.#parts.clock.now());
+    await this.#parts.scratch.adopt(session.instance, this.#parts.clock.now());
     return session;
   }
 

@@ -68,5 +68,10 @@ export const api = {
   addToken: (body: T.AddToken) => client.addToken({ body }),
   removeToken: (id: string) => client.removeToken({ params: { id } }),
 
+  workers: () => client.listWorkers(),
+  inviteWorker: (origin: string) => client.inviteWorker({ body: { origin } }),
+  changeWorker: (id: string, body: T.ChangeWorker) => client.changeWorker({ params: { id }, body }),
+  removeWorker: (id: string) => client.removeWorker({ params: { id } }),
+
   stats: () => client.getStats(),
 };

@@ -1,6 +1,6 @@
 /**
  * Everything visible is in the link: which screen, filter, search, order, and the download that is shown. A `Place` is that
- * link, read. Five screens need no router of their own: a general one weighs more than the rest of the page without React.
+ * link, read. Six screens need no router of their own: a general one weighs more than the rest of the page without React.
  */
 import { filters, type SortKey, sortKeys, type View } from './live/order.ts';
 
@@ -24,6 +24,8 @@ export type Place =
   | { screen: 'downloads'; search: ListSearch }
   | { screen: 'download'; id: string; tab?: Tab }
   | { screen: 'history'; q?: string }
+  /** `id`: the worker whose details stand open. */
+  | { screen: 'workers'; id?: string }
   | { screen: 'settings'; page: SettingsPage }
   | { screen: 'unknown' };
 
@@ -49,6 +51,7 @@ export function readPlace(path: string, query: string): Place {
   }
   if (first === 'downloads' && second !== undefined) return { screen: 'download', id: decode(second), tab };
   if (first === 'history' && second === undefined) return { screen: 'history', q };
+  if (first === 'workers' && second === undefined) return { screen: 'workers', id: search.get('id') || undefined };
   if (first === 'settings') {
     const page = second === undefined ? settingsPages[0] : oneOf(settingsPages, second);
     if (page !== undefined) return { screen: 'settings', page };
@@ -64,6 +67,8 @@ export function linkOf(place: Place): string {
       return `/downloads/${encodeURIComponent(place.id)}${queryOf({ tab: place.tab })}`;
     case 'history':
       return `/history${queryOf({ q: place.q })}`;
+    case 'workers':
+      return `/workers${queryOf({ id: place.id })}`;
     case 'settings':
       return `/settings/${place.page}`;
     case 'unknown':

@@ -28,4 +28,6 @@ export type TimelineEvent = z.infer<typeof shape.event>;
 export type Timetable = NonNullable<Settings['timetable']>;
 export type Token = z.infer<typeof shape.token>;
 export type Scope = Token['scopes'][number];
+export type Worker = z.infer<typeof shape.worker>;
+export type ChangeWorker = Partial<Pick<Worker, 'name' | 'labels' | 'wanted' | 'maxFetches'>>;
 export type UserLimits = z.infer<typeof shape.userLimits>;

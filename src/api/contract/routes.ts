@@ -406,6 +406,16 @@ export const routes = {
     status: 200,
     answer: z.array(shape.worker),
   },
+  changeWorker: {
+    method: 'PATCH',
+    path: '/workers/{id}',
+    summary: 'Change what a worker does',
+    access: 'admin',
+    ...withId,
+    body: fleet.changeWorker,
+    status: 200,
+    answer: shape.worker,
+  },
   removeWorker: {
     method: 'DELETE',
     path: '/workers/{id}',

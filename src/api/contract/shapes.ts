@@ -579,8 +579,13 @@ export const worker = z
     name: z.string(),
     version: z.string(),
     state: z.enum(['online', 'lost']),
+    wanted: z.enum(['work', 'pause', 'drain']).describe('pause: takes nothing new · drain: gives back what it has, too.'),
+    labels: z.array(z.string()),
+    maxFetches: z.int().nullable().describe('Most downloads at once; null is as many as the machine says.'),
+    embedded: z.boolean().describe('It lives in the process of a server, and needs no key.'),
     activeTasks: z.int(),
     speedBytesPerSecond: z.number(),
+    vitals: vitals.nullable().describe('How its machine was when it last told.'),
     registeredAtMs: timeMs,
     seenAtMs: timeMs,
   })

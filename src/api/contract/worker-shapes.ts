@@ -29,6 +29,13 @@ const labels = z
   )
   .max(50);
 
+export const changeWorker = z.strictObject({
+  name: name.optional(),
+  labels: labels.optional(),
+  wanted: z.enum(['work', 'pause', 'drain']).optional(),
+  maxFetches: z.int().min(1).max(1000).nullable().optional(),
+});
+
 export const invite = z.strictObject({
   origin: z
     .url({ protocol: /^https?$/ })
@@ -61,7 +68,12 @@ export const hello = z.strictObject({
 });
 
 /** Answers are open: what the control plane tells its workers is not cut here. */
-export const workerSession = z.looseObject({ workerId: z.string(), leaseSeconds: z.number(), reportEverySeconds: z.number() });
+export const workerSession = z.looseObject({
+  workerId: z.string(),
+  leaseSeconds: z.number(),
+  reportEverySeconds: z.number(),
+  instance: z.string().describe('Names the database.'),
+});
 
 const roomForTasks = z.int().min(0).max(1000);
 

@@ -19,7 +19,11 @@ import { dropTask, ensureTask } from './tasks.ts';
 
 /** Reads what many tasks need at once. */
 export async function prepareStart(tx: Transaction, tasks: TaskRow[]): Promise<void> {
-  await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+  const ids = tasks.map(({ downloadId }) => downloadId);
+  const downloads = await tx.downloads.getMany(ids);
+  await tx.attachments.getMany(ids, 'promised');
+  const secret = downloads.filter(({ secrets }) => secrets === 'sealed').map(({ id }) => id);
+  if (secret.length > 0) await tx.attachments.getMany(secret, 'secrets');
 }
 
 /** The task is the worker's from now on. Empty when there is nothing to do about it after all. */

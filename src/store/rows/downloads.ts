@@ -54,12 +54,14 @@ export function downloadRows(unit: Unit): DownloadRows {
       return Number(row.count);
     },
     async toStop(nowMs, limit) {
-      const due = (await unit.tables('downloads')).selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
+      const db = await unit.tables('downloads');
+      const due = db.selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
       const rows = await due.where('state', '=', 'active').where('phase', '=', 'fetch').limit(limit).execute();
       return rows.map(toDownload);
     },
     async toErase(nowMs, limit) {
-      const due = (await unit.tables('downloads')).selectFrom('downloads').selectAll().where('eraseAtMs', '<=', nowMs);
+      const db = await unit.tables('downloads');
+      const due = db.selectFrom('downloads').selectAll().where('eraseAtMs', '<=', nowMs);
       return (await due.orderBy('eraseAtMs').limit(limit).execute()).map(toDownload);
     },
     async insertMany(downloads) {
