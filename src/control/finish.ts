@@ -4,7 +4,7 @@ import { safeName } from '#core/names.ts';
 import type { DeliveredFile, FetchedFile, FinishRequest, Outcome, TaskKind } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { ResolvedFile } from '#core/resolution.ts';
-import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
+import { noUserLimits, type StoredDownload, type TaskRow, type Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { rememberStage, stageOf } from './climb.ts';
 import { keepLines, type Said } from './download-log.ts';
@@ -13,11 +13,12 @@ import { settleListed } from './listed.ts';
 import { settleLook } from './looks.ts';
 import type { Parts } from './parts.ts';
 import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
-import { handleFailure } from './queue/failures.ts';
+import { failForGood, handleFailure } from './queue/failures.ts';
 import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
+import { tooLarge } from './size-limit.ts';
 
 /** How often, and how long, erasing is tried again: a destination that is away for a day is given up. */
 const eraseRetryMs = 5 * 60_000;
@@ -196,6 +197,8 @@ async function settleResolved(
   const name = download.options.name ?? safeName(resolution.name);
   const { kind } = resolution;
   const sizeBytes = totalBytes(resolution.files);
+  const refusal = tooLarge(sizeBytes, (await tx.users.get(download.ownerId)) ?? noUserLimits);
+  if (refusal !== null) return failForGood(parts, tx, task, { ...download, sizeBytes, name }, refusal);
   const queued = await changeState(
     parts,
     tx,

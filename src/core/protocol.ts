@@ -92,6 +92,8 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
       /** What a document that lists the file says about it. */
       promised: Promised | null;
       proxies: ProxyRule[];
+      /** A file that is larger is refused; null: of any size. */
+      mostBytes: number | null;
       /** In force from now on, this download's with the others. */
       limits: WorkerLimits;
     }

@@ -88,7 +88,7 @@ function requestTo(server: URL, { link, options, proxies }: Asked): RequestOptio
 }
 
 export const runFetch: RunTask<'fetch'> = async (
-  { downloadId, ownerId, link, options, promised, proxies },
+  { downloadId, ownerId, link, options, promised, proxies, mostBytes },
   { parts, signal, show, note, debug },
 ) => {
   const { clock, random, files, digester, scratch } = parts;
@@ -116,6 +116,7 @@ export const runFetch: RunTask<'fetch'> = async (
       maxTries,
       stallMs,
       longestWaitMs,
+      mostBytes,
       checksum: options.checksum ?? null,
       alwaysSha256: true,
     },

@@ -547,7 +547,7 @@ export const userLimits = z
   .strictObject({
     limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all their downloads together.'),
     maxActive: z.int().min(1).max(10_000).nullable().describe('Downloads of theirs that are fetched at the same time.'),
-    maxQueued: z.int().min(1).max(10_000_000).nullable().describe('Downloads of theirs that wait or run.'),
+    maxQueued: z.int().min(1).max(10_000_000).nullable().describe('Unfinished downloads of theirs; more are refused.'),
     maxBytesPerDownload: z.int().min(1).nullable().describe('A download that is larger is refused.'),
     weight: z.int().min(1).max(1000).describe('With 2 they get twice as much of what is shared as with 1.'),
   })
