@@ -10,6 +10,7 @@ import type { Resolution } from '#core/resolution.ts';
 import type { Rung, Stage } from '#core/stage.ts';
 import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
+import type { Period, PeriodStats } from './stats.ts';
 
 /** What a person asks for when adding a link. */
 export type Submission = {
@@ -210,6 +211,8 @@ export interface Control extends ControlPlane {
   changeWorker(id: string, change: WorkerChange): Promise<WorkerRow>;
   /** Revokes its key and forgets it; what it does goes back at once. Throws `not_found`, and `refused` for one inside a server. */
   removeWorker(id: string): Promise<void>;
+  /** Sums of the owner's downloads in those days of the server's calendar. */
+  stats(ownerId: string, period: Period): Promise<PeriodStats>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;
 
   /** Ends expired leases, wakes due retries, forgets old idempotency keys. Idempotent; called each second. */
