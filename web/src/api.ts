@@ -43,6 +43,7 @@ export const api = {
   act: (body: T.BulkAction) => client.actOnDownloads({ body }),
   files: (id: string) => client.listFiles({ params: { id } }),
   fileLink: (id: string, index: number) => `/api/v1/downloads/${encodeURIComponent(id)}/files/${index}/content`,
+  log: (id: string) => client.getDownloadLog({ params: { id } }),
   timeline: (id: string) => client.listDownloadEvents({ params: { id } }),
   attempts: (id: string) => client.listAttempts({ params: { id } }),
   pieces: (id: string, signal: AbortSignal) => client.getPieces({ params: { id } }, { signal }),

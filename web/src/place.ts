@@ -4,7 +4,7 @@
  */
 import { filters, type SortKey, sortKeys, type View } from './live/order.ts';
 
-export const tabs = ['overview', 'pieces', 'timeline', 'attempts', 'files'] as const;
+export const tabs = ['overview', 'pieces', 'timeline', 'attempts', 'files', 'log'] as const;
 export type Tab = (typeof tabs)[number];
 export const settingsPages = ['general', 'limits', 'stages', 'destinations', 'tokens', 'appearance'] as const;
 export type SettingsPage = (typeof settingsPages)[number];

@@ -52,7 +52,12 @@ export async function startTask(
   const epoch = Math.max(task.epoch + 1, parts.firstEpoch);
   const leased = { status: 'leased', epoch, workerId: worker.id, leasedAtMs: parts.clock.now() } as const;
   await tx.tasks.update(task.id, { ...leased, runnableAtMs: null });
-  tx.afterCommit(() => parts.sessions.begin(toHeld({ ...task, ...leased }, limitBytesPerSecond)));
+  const { id: taskId, kind, downloadId } = task;
+  tx.afterCommit(() => {
+    parts.sessions.begin(toHeld({ ...task, ...leased }, limitBytesPerSecond));
+    parts.figures.claimed.add(1, { kind });
+    parts.log.debug('A task was given to a worker.', { kind, taskId, downloadId, workerId: worker.id, epoch });
+  });
   return [{ taskId: task.id, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
 }
 

@@ -13,6 +13,8 @@ export const messages: Record<keyof typeof english, string> = {
   'action.dismiss': 'Masquer',
   'action.done': 'Terminé',
   'action.edit': 'Modifier',
+  'action.first': 'En tête de file',
+  'action.last': 'En fin de file',
   'action.pause': 'Pause',
   'action.remove': 'Retirer',
   'action.removeFiles': 'Retirer avec les fichiers',
@@ -168,6 +170,9 @@ export const messages: Record<keyof typeof english, string> = {
   'details.title': 'Détails',
 
   'done.cancelled': '{count, plural, one {# abandonné.} many {# abandonnés.} other {# abandonnés.}}',
+  'done.first': '{count, plural, one {# passe en tête.} many {# passent en tête.} other {# passent en tête.}}',
+  'done.last':
+    '{count, plural, one {# passe en fin de file.} many {# passent en fin de file.} other {# passent en fin de file.}}',
   'done.paused': '{count, plural, one {# mis en pause.} many {# mis en pause.} other {# mis en pause.}}',
   'done.restored':
     '{count, plural, one {# est de retour dans la liste.} many {# sont de retour dans la liste.} other {# sont de retour dans la liste.}}',
@@ -326,6 +331,18 @@ export const messages: Record<keyof typeof english, string> = {
   'limits.notASpeed': 'Une vitesse en Mio par seconde, par exemple 2,5.',
   'limits.slow': 'Aux heures limitées (Mio/s)',
   'limits.slowHelp': 'Pour les heures limitées ci-dessous.',
+
+  'log.copied': 'Copié',
+  'log.copy': 'Copier',
+  'log.empty': 'Rien n’a encore été dit.',
+  'log.filter': 'Seulement les lignes avec',
+  'log.follow': 'Il s’allonge pendant le téléchargement ; ce que disent les agents arrive en moins de trente secondes.',
+  'log.level': 'Montrer',
+  'log.level.debug': 'Tout',
+  'log.level.error': 'Les échecs',
+  'log.level.info': 'Sans les détails',
+  'log.level.warn': 'Avertissements et échecs',
+  'log.none': 'Aucune ligne ne contient cela.',
 
   'login.name': 'Nom',
   'login.password': 'Mot de passe',
@@ -507,6 +524,7 @@ export const messages: Record<keyof typeof english, string> = {
 
   'tab.attempts': 'Essais',
   'tab.files': 'Fichiers',
+  'tab.log': 'Journal',
   'tab.overview': 'Aperçu',
   'tab.pieces': 'Morceaux',
   'tab.timeline': 'Chronologie',

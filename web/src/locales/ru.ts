@@ -13,6 +13,8 @@ export const messages: Record<keyof typeof english, string> = {
   'action.dismiss': 'Скрыть',
   'action.done': 'Готово',
   'action.edit': 'Изменить',
+  'action.first': 'В начало очереди',
+  'action.last': 'В конец очереди',
   'action.pause': 'Пауза',
   'action.remove': 'Убрать',
   'action.removeFiles': 'Убрать вместе с файлами',
@@ -170,6 +172,10 @@ export const messages: Record<keyof typeof english, string> = {
   'details.title': 'Подробности',
 
   'done.cancelled': '{count, plural, one {Отменена #.} few {Отменены #.} many {Отменено #.} other {Отменено #.}}',
+  'done.first':
+    '{count, plural, one {# теперь в начале очереди.} few {# теперь в начале очереди.} many {# теперь в начале очереди.} other {# теперь в начале очереди.}}',
+  'done.last':
+    '{count, plural, one {# теперь в конце очереди.} few {# теперь в конце очереди.} many {# теперь в конце очереди.} other {# теперь в конце очереди.}}',
   'done.paused': 'На паузе: {count}.',
   'done.restored': 'Возвращено в список: {count}.',
   'done.resumed': '{count, plural, one {Продолжена #.} few {Продолжены #.} many {Продолжено #.} other {Продолжено #.}}',
@@ -325,6 +331,18 @@ export const messages: Record<keyof typeof english, string> = {
   'limits.notASpeed': 'Скорость в МиБ в секунду, например 2,5.',
   'limits.slow': 'В ограниченные часы (МиБ/с)',
   'limits.slowHelp': 'Для ограниченных часов ниже.',
+
+  'log.copied': 'Скопировано',
+  'log.copy': 'Скопировать',
+  'log.empty': 'Пока ничего не сказано.',
+  'log.filter': 'Только строки, где есть',
+  'log.follow': 'Он растёт, пока идёт загрузка; слова исполнителей приходят в течение полминуты.',
+  'log.level': 'Показывать',
+  'log.level.debug': 'Всё',
+  'log.level.error': 'Неудачи',
+  'log.level.info': 'Без подробностей',
+  'log.level.warn': 'Предупреждения и неудачи',
+  'log.none': 'Таких строк нет.',
 
   'login.name': 'Имя',
   'login.password': 'Пароль',
@@ -507,6 +525,7 @@ export const messages: Record<keyof typeof english, string> = {
 
   'tab.attempts': 'Попытки',
   'tab.files': 'Файлы',
+  'tab.log': 'Журнал',
   'tab.overview': 'Обзор',
   'tab.pieces': 'Части',
   'tab.timeline': 'Ход событий',
