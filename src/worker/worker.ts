@@ -48,6 +48,7 @@ const soonMs = 250;
 const silentShare = 0.6;
 const watchEveryMs = 500;
 const vitalsEveryMs = 5000;
+const tellAgainMs = 60_000;
 /** Each of them is a row in a database. */
 const linesEveryMs = 30_000;
 /** Tasks whose lines one report carries, so that it stays small. */
@@ -74,6 +75,8 @@ export class Worker {
   #answeredAtMs = 0;
   /** When the last sign came that nobody serves, or an answer. */
   #heardAtMs = 0;
+  /** What was told of the control plane last, while it does not answer. */
+  #trouble: { message: string; toldAtMs: number } | null = null;
   #vitalsAtMs = Number.NEGATIVE_INFINITY;
   #reportSoon: () => void = () => {};
   #onRoom: (kind: TaskKind) => void = () => {};
@@ -365,18 +368,30 @@ export class Worker {
     return (this.#session as WorkerSession).workerId;
   }
 
+  /** A server that is away for an hour is worth sixty lines, not thousands. null: it answers. */
+  #tellTrouble(message: string | null): void {
+    const nowMs = this.#parts.clock.mono();
+    const isKnown = this.#trouble?.message === message && nowMs - this.#trouble.toldAtMs < tellAgainMs;
+    if (isKnown || (message === null && this.#trouble === null)) return;
+    this.#trouble = message === null ? null : { message, toldAtMs: nowMs };
+    const about = { workerId: this.#workerId };
+    if (message === null) this.#options.log.info('The control plane answers again.', about);
+    else this.#options.log.warn(`The control plane could not be asked: ${message}`, about);
+  }
+
   /** Repeats until the signal is aborted; a failure is told and followed by a growing wait. */
   async #forever(signal: AbortSignal, step: () => Promise<void>): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
       try {
         await step();
+        if (failures > 0) this.#tellTrouble(null);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
         failures++;
         const failure = toFailure(error);
-        this.#options.log.warn(`The control plane could not be asked: ${failure.message}`, { workerId: this.#workerId });
+        this.#tellTrouble(failure.message);
         if (this.#isRefusal(failure)) return;
         if (outOfService.includes(failure.code)) this.#heardAtMs = this.#parts.clock.mono();
         if (failure.code === 'task_lost') await this.#registerAgain().catch(() => {});
