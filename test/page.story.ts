@@ -233,7 +233,15 @@ describe('the page', { timeout: 240_000 }, () => {
       await page.emulateMedia({ colorScheme });
       for (const width of [1366, 390]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const path of ['/', '/history', '/history?trash=true', '/settings', '/settings/limits', '/settings/stages']) {
+        for (const path of [
+          '/',
+          '/workers',
+          '/history',
+          '/history?trash=true',
+          '/settings',
+          '/settings/limits',
+          '/settings/stages',
+        ]) {
           await page.goto(origin + path);
           await page.getByRole('main').waitFor();
           await page.waitForTimeout(300);
@@ -284,6 +292,53 @@ describe('the page', { timeout: 240_000 }, () => {
     await page.getByLabel('All downloads together').fill('');
     await page.keyboard.press('Enter');
     await untilSettings(({ limitBytesPerSecond }) => limitBytesPerSecond === null);
+  });
+
+  test('a machine joins with the one command that the page shows, and is looked after with the keyboard alone', async () => {
+    await page.goto(origin);
+    await page.getByRole('main').waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('k');
+    await page.getByRole('heading', { name: 'Workers' }).waitFor();
+    await page.getByRole('button', { name: 'Add worker' }).press('Enter');
+    const dialog = page.getByRole('dialog');
+    const command = await dialog.getByLabel('Run this on the other machine').inputValue();
+    assert.ok(command.startsWith(`flotilla worker --join ${origin} --key fj_`), command);
+    await dialog.getByText('Waiting for the machine…').waitFor();
+    await checkAxe('add worker');
+    const args = command.replace('flotilla ', '').split(' ');
+    const more = ['--data', tempFolder(scope), '--name', 'attic', '--labels', 'vpn'];
+    const worker = await startProcess(scope, join(root, 'flotilla'), [...args, ...more], { ready: /^ready worker attic$/m });
+    await dialog.getByText('attic has joined.').waitFor();
+    await checkAxe('worker has joined');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+
+    const row = page.getByRole('row', { name: /attic/ });
+    await row.getByText('0 of 16').waitFor();
+    await row.getByText('vpn').waitFor();
+    await row.getByRole('link', { name: 'attic' }).press('Enter');
+    assert.match(page.url(), /\/workers\?id=/);
+    await dialog.getByLabel('Labels').fill('geo:fr, vpn');
+    await page.keyboard.press('Enter');
+    await dialog.getByLabel('Most downloads at once').fill('3');
+    await page.keyboard.press('Enter');
+    const isKept = ({ name, labels, maxFetches }: Machine) =>
+      name === 'attic' && labels.join() === 'geo:fr,vpn' && maxFetches === 3;
+    await untilKept('/workers', (workers: Machine[]) => workers.some(isKept));
+    await dialog.getByRole('button', { name: 'Drain' }).press('Enter');
+    await dialog.getByText('drained').waitFor();
+    await dialog.getByRole('button', { name: 'Resume' }).press('Enter');
+    await dialog.getByText('0 of 3').waitFor();
+    await checkAxe('worker');
+    await page.setViewportSize({ width: 390, height: 800 });
+    await checkAxe('worker on a phone');
+    await page.setViewportSize({ width: 1366, height: 800 });
+    await dialog.getByRole('button', { name: 'Remove' }).press('Enter');
+    await page.getByRole('alertdialog').getByText('is refused from now on').waitFor();
+    await page.keyboard.press('Enter');
+    await row.waitFor({ state: 'detached' });
+    assert.equal((await worker.exited).code, 4);
   });
 
   test('stages are added, put in order and tried on a link with the keyboard alone', async () => {
@@ -435,6 +490,7 @@ describe('the page', { timeout: 240_000 }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  type Machine = { name: string; labels: string[]; maxFetches: number | null };
   type Kept = { limitBytesPerSecond: number | null; hostRules: object[]; timetable: string[][] | null };
 
   const untilSettings = (isSo: (settings: Kept) => boolean) => untilKept('/settings', isSo);

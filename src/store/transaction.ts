@@ -5,6 +5,7 @@ import { attachmentRows } from './rows/attachments.ts';
 import { destinationRows } from './rows/destinations.ts';
 import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
+import { logRows } from './rows/logs.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
 import { shareRows } from './rows/shares.ts';
@@ -26,11 +27,11 @@ export async function runJob<T>(
   const unit = createUnit(engine);
   const { db } = engine;
   const tx: Transaction = {
-    meta: metaRows(db),
+    meta: metaRows(unit),
     users: userRows(db),
     sessions: sessionRows(db),
     tokens: tokenRows(db),
-    destinations: destinationRows(db),
+    destinations: destinationRows(unit),
     workers: workerRows(unit),
     workerKeys: workerKeyRows(db),
     downloads: downloadRows(unit),
@@ -38,11 +39,12 @@ export async function runJob<T>(
     tasks: taskRows(unit),
     shares: shareRows(unit),
     attempts: attemptRows(unit),
+    logs: logRows(unit),
     receipts: receiptRows(unit),
     events: eventRows(unit),
     submissions: submissionRows(db),
     totals: totalRows(unit),
-    stageMemory: stageMemoryRows(db),
+    stageMemory: stageMemoryRows(unit),
     afterCommit,
   };
   try {

@@ -43,6 +43,7 @@ export const api = {
   act: (body: T.BulkAction) => client.actOnDownloads({ body }),
   files: (id: string) => client.listFiles({ params: { id } }),
   fileLink: (id: string, index: number) => `/api/v1/downloads/${encodeURIComponent(id)}/files/${index}/content`,
+  log: (id: string) => client.getDownloadLog({ params: { id } }),
   timeline: (id: string) => client.listDownloadEvents({ params: { id } }),
   attempts: (id: string) => client.listAttempts({ params: { id } }),
   pieces: (id: string, signal: AbortSignal) => client.getPieces({ params: { id } }, { signal }),
@@ -68,6 +69,11 @@ export const api = {
   tokens: () => client.listTokens(),
   addToken: (body: T.AddToken) => client.addToken({ body }),
   removeToken: (id: string) => client.removeToken({ params: { id } }),
+
+  workers: () => client.listWorkers(),
+  inviteWorker: (origin: string) => client.inviteWorker({ body: { origin } }),
+  changeWorker: (id: string, body: T.ChangeWorker) => client.changeWorker({ params: { id }, body }),
+  removeWorker: (id: string) => client.removeWorker({ params: { id } }),
 
   stats: () => client.getStats(),
 };

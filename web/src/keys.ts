@@ -26,6 +26,7 @@ export type KeyAction =
   | 'filterFinished'
   | 'filterFailed'
   | 'goDownloads'
+  | 'goWorkers'
   | 'goHistory'
   | 'goSettings'
   | 'previousTab'
@@ -53,6 +54,7 @@ export const shortcuts: Shortcut[] = [
     chords: [{ code: 'Slash', key: '/' }, letter('k', { ctrl: true })],
   },
   { action: 'goDownloads', group: 'everywhere', words: 'key.goDownloads', chords: [letter('d', { after: 'g' })] },
+  { action: 'goWorkers', group: 'everywhere', words: 'key.goWorkers', chords: [letter('k', { after: 'g' })] },
   { action: 'goHistory', group: 'everywhere', words: 'key.goHistory', chords: [letter('h', { after: 'g' })] },
   { action: 'goSettings', group: 'everywhere', words: 'key.goSettings', chords: [letter('s', { after: 'g' })] },
   { action: 'undo', group: 'everywhere', words: 'key.undo', chords: [letter('z', { ctrl: true })] },

@@ -28,7 +28,11 @@ import { dropTask, ensureTask } from './tasks.ts';
 
 /** Reads what many tasks need at once. */
 export async function prepareStart(tx: Transaction, tasks: TaskRow[]): Promise<void> {
-  await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+  const ids = tasks.map(({ downloadId }) => downloadId);
+  const downloads = await tx.downloads.getMany(ids);
+  await tx.attachments.getMany(ids, 'promised');
+  const secret = downloads.filter(({ secrets }) => secrets === 'sealed').map(({ id }) => id);
+  if (secret.length > 0) await tx.attachments.getMany(secret, 'secrets');
 }
 
 /** The task is the worker's from now on. Empty when there is nothing to do about it after all. */
@@ -48,7 +52,12 @@ export async function startTask(
   const epoch = Math.max(task.epoch + 1, parts.firstEpoch);
   const leased = { status: 'leased', epoch, workerId: worker.id, leasedAtMs: parts.clock.now() } as const;
   await tx.tasks.update(task.id, { ...leased, runnableAtMs: null });
-  tx.afterCommit(() => parts.sessions.begin(toHeld({ ...task, ...leased }, limitBytesPerSecond)));
+  const { id: taskId, kind, downloadId } = task;
+  tx.afterCommit(() => {
+    parts.sessions.begin(toHeld({ ...task, ...leased }, limitBytesPerSecond));
+    parts.figures.claimed.add(1, { kind });
+    parts.log.debug('A task was given to a worker.', { kind, taskId, downloadId, workerId: worker.id, epoch });
+  });
   return [{ taskId: task.id, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
 }
 

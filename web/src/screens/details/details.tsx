@@ -10,6 +10,7 @@ import { useT } from '../../words/words.ts';
 import { Attempts } from './attempts.tsx';
 import { Commands } from './commands.tsx';
 import { Files } from './files.tsx';
+import { Log } from './log.tsx';
 import { Overview } from './overview.tsx';
 import { Pieces } from './pieces.tsx';
 import { Timeline } from './timeline.tsx';
@@ -79,6 +80,7 @@ export function Details({ id, tab, onTab, before, tools, isPage = false }: Props
               {name === 'timeline' && <Timeline row={row} />}
               {name === 'attempts' && <Attempts row={row} />}
               {name === 'files' && <Files row={row} />}
+              {name === 'log' && <Log row={row} />}
             </>
           )}
         </Tabs.Panel>
