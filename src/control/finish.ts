@@ -19,6 +19,7 @@ import { releaseTask } from './release.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
 import { createLimitReader, type LimitReader, tooLarge } from './size-limit.ts';
+import { countCompleted } from './stats.ts';
 
 /** How often, and how long, erasing is tried again: a destination that is away for a day is given up. */
 const eraseRetryMs = 5 * 60_000;
@@ -278,6 +279,7 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
   await tx.attachments.remove(download.id);
   await tx.receipts.put(receipt);
   tx.afterCommit(() => parts.figures.deliveredBytes.add(receipt.sizeBytes));
+  await countCompleted(parts, tx, download, receipt);
   await tx.totals.add(download.ownerId, { completedTotal: 1, fetchedBytesTotal: receipt.facts.fetchedBytes });
   await dropTask(parts, tx, task);
 }
