@@ -93,7 +93,7 @@ test('what a host let in is forgotten after 30 days, and when it fails', async (
     await it.see();
     await it.complete();
   };
-  const remembered = async () => (await it.under.control.ladderOf('https://example.org/x')).remembered?.stage ?? null;
+  const remembered = async () => (await it.under.control.ladderOf(owner, 'https://example.org/x')).remembered?.stage ?? null;
   await learn();
   assert.equal(await remembered(), 'Browser');
   it.under.clock.advance(30 * day);

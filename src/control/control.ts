@@ -206,7 +206,7 @@ export interface Control extends ControlPlane {
   removeDestination(id: string): Promise<void>;
   settings(): Promise<Settings>;
   /** Which stages a link would climb. Throws `link_invalid` or `scheme_unknown`. */
-  ladderOf(link: string): Promise<Ladder>;
+  ladderOf(ownerId: string, link: string): Promise<Ladder>;
   /** The time zone that the timetable is read in. */
   readonly timeZone: string;
   changeSettings(change: Partial<Settings>): Promise<Settings>;

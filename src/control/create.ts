@@ -182,7 +182,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     putDestination: (destination) => putDestination(parts, destination),
     removeDestination: (id) => removeDestination(parts, id),
     settings: () => store.read(readSettings),
-    ladderOf: (link) => ladderOfLink(parts, link),
+    ladderOf: (ownerId, link) => ladderOfLink(parts, ownerId, link),
     timeZone,
     changeSettings: (wanted) => changeSettings(parts, wanted),
     users: () => listUsers(parts),
