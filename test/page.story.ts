@@ -486,6 +486,10 @@ describe('the page', { timeout: 240_000 }, () => {
       .waitFor();
     await page.goto(`${origin}/?q=later`);
     await page.getByRole('row', { name: /later-11\.bin/ }).focus();
+    await page.keyboard.press('Shift+F10');
+    await page.getByRole('menuitem', { name: 'First in the queue' }).press('Enter');
+    await page.getByText('1 is first now.').waitFor();
+    await page.getByRole('row', { name: /later-11\.bin/ }).focus();
     await page.keyboard.press('Control+a');
     await page.getByText('All 12 that match').waitFor();
     const asked = page.waitForRequest(/downloads\/actions$/);

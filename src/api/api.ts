@@ -118,6 +118,7 @@ export async function createApi({
     log,
     openContent: options.openContent,
     streamEvents: (call, lastEventId) => streams.open(call, lastEventId),
+    viewStream: streams.see,
   });
   registerRoutes(app, { users, enrolment }, handlers);
   registerHealth(app, control, clock);

@@ -167,6 +167,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   profileCpu: 'elsewhere',
   snapshotHeap: 'elsewhere',
   streamEvents: 'elsewhere',
+  viewStream: 'elsewhere',
 };
 
 for (const name of Object.keys(routes) as RouteName[]) {

@@ -9,6 +9,7 @@ import { createControl } from '#control/create.ts';
 import { createEnrolment } from '#control/enrolment.ts';
 import { checkSealingKey } from '#control/sealing-key.ts';
 import { createUsers } from '#control/users.ts';
+import { type Bus, noBus } from '#core/bus.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { Store } from '#core/store.ts';
@@ -23,7 +24,7 @@ import { profiler } from '#wire/profile.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { openStore } from './open-store.ts';
+import { openBus, openStore } from './open-store.ts';
 import type { ServeOptions } from './serve-config.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 
@@ -45,16 +46,18 @@ export async function runControlPlane(
   const meter = createMeter();
   meterProcess(meter, { version });
   const store = meterStore(await openStore(options, clock, log.warn), meter, clock);
+  const bus = openBus(options);
   try {
-    return await runOver({ store, log, meter }, options, startCompanion);
+    return await runOver({ store, bus: bus ?? noBus, log, meter }, options, startCompanion);
   } finally {
     // Connections to a database would keep the process alive, whatever went wrong.
+    await bus?.close();
     await store.close();
   }
 }
 
 async function runOver(
-  { store, log, meter }: { store: Store; log: Logger; meter: Meter },
+  { store, bus, log, meter }: { store: Store; bus: Bus; log: Logger; meter: Meter },
   options: ServeOptions,
   startCompanion: (control: Control) => Promise<Companion | null>,
 ): Promise<number> {
@@ -62,6 +65,7 @@ async function runOver(
   await checkSealingKey(store, sealer, { isShared: options.database !== null });
   const control = await createControl({
     store,
+    bus,
     clock,
     random,
     log,
@@ -72,7 +76,14 @@ async function runOver(
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
   const secrets = createSecrets();
-  const users = createUsers({ store, clock, random, secrets, bootstrapToken: options.bootstrapToken });
+  const users = createUsers({
+    store,
+    clock,
+    random,
+    secrets,
+    bootstrapToken: options.bootstrapToken,
+    bus,
+  });
   const api = await createApi({
     control,
     users,

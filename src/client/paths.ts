@@ -59,4 +59,5 @@ export const paths = {
   profileCpu: { method: 'POST', path: '/debug/cpu-profile', answer: 'dump' },
   snapshotHeap: { method: 'POST', path: '/debug/heap-snapshot', answer: 'dump' },
   streamEvents: { method: 'GET', path: '/events', answer: 'stream' },
+  viewStream: { method: 'PUT', path: '/streams/{id}/view', answer: 'none' },
 } as const;

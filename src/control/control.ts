@@ -1,3 +1,4 @@
+import type { StreamView } from '#core/bus.ts';
 import type { Download, DownloadOptions, DownloadState, ListFilter } from '#core/download.ts';
 import type { FlotillaEvent } from '#core/event.ts';
 import type { HostRule } from '#core/limits.ts';
@@ -10,6 +11,7 @@ import type { Resolution } from '#core/resolution.ts';
 import type { Rung, Stage } from '#core/stage.ts';
 import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
+import type { LiveFigures } from './progress.ts';
 import type { Period, PeriodStats } from './stats.ts';
 
 /** What a person asks for when adding a link. */
@@ -178,9 +180,11 @@ export interface Control extends ControlPlane {
   log(ownerId: string, id: string): Promise<LogEntry[]>;
   receipt(ownerId: string, id: string): Promise<Receipt | null>;
   /** The running task's latest report, from memory; null when nothing runs. */
-  progressOf(downloadId: string): TaskProgress | null;
+  progressOf(downloadId: string): LiveFigures | null;
   /** Latest reports of the owner's active downloads. */
-  progressOfAll(ownerId: string): { downloadId: string; progress: TaskProgress }[];
+  progressOfAll(ownerId: string): LiveFigures[];
+  /** With ranges and connections, wherever its worker reports; may take a moment. */
+  lookClosely(downloadId: string): Promise<TaskProgress | null>;
   countsOf(ownerId: string): Promise<Counts>;
 
   /** Asks a worker to look at a link; nothing is added. Throws the failure the worker met, or `timed_out`. */
@@ -191,6 +195,10 @@ export interface Control extends ControlPlane {
   lastSequence(): Promise<number>;
   /** Called after commit with each event; returns how to stop. */
   onEvent(listener: (event: FlotillaEvent) => void): () => void;
+  /** What is in sight of a live stream that another replica may hold. false: there is no other. */
+  passView(view: StreamView): boolean;
+  /** Called with what other replicas pass on; returns how to stop. */
+  onView(listener: (view: StreamView) => void): () => void;
 
   destinations(): Promise<StoredDestination[]>;
   putDestination(destination: Omit<StoredDestination, 'id'> & { id?: string }): Promise<StoredDestination>;

@@ -162,12 +162,21 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     receipt: (ownerId, id) => receiptOf(parts, ownerId, id),
     progressOf: (downloadId) => parts.progress.of(downloadId),
     progressOfAll: (ownerId) => parts.progress.ofOwner(ownerId),
+    lookClosely: (downloadId) => parts.progress.closely(downloadId),
     countsOf: (ownerId) => store.read((tx) => countFor(tx, ownerId)),
     probe: async (link, signal, request = {}) => parts.looks.ask(readLink(parts, link), request, signal),
 
     eventsAfter: (ownerId, sequence, limit) => eventsAfter(parts, ownerId, sequence, limit),
     lastSequence: () => store.read((tx) => tx.events.lastSequence()),
     onEvent: (listener) => parts.events.listen(listener),
+    passView(view) {
+      bus.publish({ kind: 'view', ...view });
+      return bus !== noBus;
+    },
+    onView: (listener) =>
+      bus.listen((message) => {
+        if (message.kind === 'view') listener(message);
+      }),
 
     destinations: () => store.read((tx) => tx.destinations.list()),
     putDestination: (destination) => putDestination(parts, destination),
@@ -195,6 +204,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
       claims.wake();
       parts.looks.close();
       stopListening();
+      parts.progress.close();
       await saveProgress();
     },
   };
@@ -218,7 +228,11 @@ async function prepareStore(
 
 /** What other replicas tell makes sooner what the regular round finds out anyway. */
 function listenToOthers(parts: Parts): () => void {
-  return parts.bus.listen((message) => {
+  // What another replica told of it last must not outlive it.
+  const stopEvents = parts.events.listen(({ downloadId, name }) => {
+    if (downloadId !== null && name !== 'download.noted' && name !== 'download.changed') parts.progress.end(downloadId);
+  });
+  const stopBus = parts.bus.listen((message) => {
     switch (message.kind) {
       case 'events':
         return void parts.events.catchUp().catch(() => {});
@@ -226,12 +240,20 @@ function listenToOthers(parts: Parts): () => void {
         return parts.claims.wake();
       case 'worker':
         return parts.sessions.outdate(message.workerId);
+      case 'watch':
+        return parts.progress.hearWatch(message.ownerIds, message.downloadIds);
       case 'progress':
         return parts.progress.hear(message.items);
+      case 'details':
+        return parts.progress.hearClosely(message.downloadId, message.progress);
       case 'answer':
         return void parts.looks.hear(message.lookId).catch(() => {});
     }
   });
+  return () => {
+    stopEvents();
+    stopBus();
+  };
 }
 
 /** What people may see of it. */

@@ -18,6 +18,8 @@ export function createEventHub({ store, log, bus }: Pick<Parts, 'store' | 'log' 
   const listeners = new Set<(event: FlotillaEvent) => void>();
   let told = lastSequence;
   let isReading = false;
+  /** Something was committed after the page that is being read. */
+  let isBehind = false;
 
   function tellAll(event: FlotillaEvent): void {
     told = event.sequence;
@@ -32,17 +34,19 @@ export function createEventHub({ store, log, bus }: Pick<Parts, 'store' | 'log' 
   }
 
   async function catchUp(): Promise<void> {
+    isBehind = true;
     if (isReading) return;
     isReading = true;
     try {
-      for (;;) {
+      while (isBehind) {
+        isBehind = false;
         const { page, last } = await store.read(async (tx) => {
           return { page: await tx.events.allAfter(told, pageSize), last: await tx.events.lastSequence() };
         });
         for (const event of page) if (event.sequence > told) tellAll(event);
         // The database was put back to an older one: what comes from now on has numbers that were told before.
         if (last < told) told = last;
-        if (page.length < pageSize) return;
+        if (page.length === pageSize) isBehind = true;
       }
     } finally {
       isReading = false;

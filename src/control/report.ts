@@ -29,7 +29,7 @@ export async function report(parts: Parts, request: ReportRequest): Promise<Repo
   const session = await sessionOf(parts, request);
   parts.sessions.hear(workerId);
   if (request.vitals !== undefined) seeVitals(parts, workerId, request.vitals);
-  const orders = tasks.map((progress) => takeProgress(session, progress)).filter((order) => order !== null);
+  const orders = tasks.map((progress) => takeProgress(parts, session, progress)).filter((order) => order !== null);
   if (request.lines !== undefined) await keepReported(parts, session, request.lines);
   await takeBackForgotten(parts, session, tasks);
   if (typeof request.spareBytes === 'number') await offerRoom(parts, workerId, request.spareBytes);
@@ -63,12 +63,14 @@ async function readSession(parts: Parts, workerId: string): Promise<Session> {
   return Object.assign(parts.sessions.replace(workerId, held), { isDrained: worker?.wanted === 'drain' });
 }
 
-function takeProgress(session: Session, progress: TaskProgress): TaskOrder | null {
+function takeProgress(parts: Parts, session: Session, progress: TaskProgress): TaskOrder | null {
   const { taskId, epoch } = progress;
   const held = session.held.get(taskId);
   if (held?.epoch !== epoch) return { taskId, epoch, order: 'lost' };
   held.progress = progress;
+  held.reportedAtMonoMs = parts.clock.mono();
   held.unnamedSinceMonoMs = null;
+  parts.progress.took(held);
   // What it has fetched it still delivers: nobody else has the bytes.
   const order = held.order ?? (session.isDrained && drainedKinds.includes(held.kind) ? 'stop' : null);
   return order === null ? null : { taskId, epoch, order };

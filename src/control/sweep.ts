@@ -66,7 +66,7 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
 
   return {
     async sweep() {
-      parts.progress.share();
+      parts.progress.watch();
       const nowMs = parts.clock.mono();
       const failures: unknown[] = [];
       for (const step of steps) {

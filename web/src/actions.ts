@@ -24,6 +24,8 @@ export const canRetry = ({ state, reason }: Download) =>
 /** With another stage or other wishes one that runs begins anew too. */
 export const canRetryChanged = ({ state, removedAtMs }: Download) =>
   removedAtMs === null && (state === 'failed' || state === 'cancelled' || state === 'queued' || state === 'active');
+/** Those that wait have a place in the queue. */
+export const canBePlaced = ({ state }: Download) => state === 'queued' || state === 'paused';
 export const canCancel = ({ state }: Download) => state === 'queued' || state === 'active' || state === 'paused';
 
 export function createActions(live: Live, toasts: Toasts) {
@@ -187,6 +189,21 @@ export function createActions(live: Live, toasts: Toasts) {
       store.putMany(before.filter(({ id }) => refused.has(id)));
       if (refused.size === before.length) toasts.dismiss(shown);
       toasts.add({ text: why, tone: 'bad' });
+    },
+
+    /** Among its owner's downloads of the same priority. */
+    async place(ids: Iterable<string>, place: 'first' | 'last') {
+      // The last that is put first is the very first.
+      const inOrder = place === 'first' ? [...ids].reverse() : [...ids];
+      let refusal: string | null = null;
+      for (const id of inOrder) {
+        try {
+          store.putMany([await api.change(id, { place })]);
+        } catch (error) {
+          refusal = sentenceOf(error);
+        }
+      }
+      report(place === 'first' ? 'done.first' : 'done.last', inOrder.length, refusal === null ? [] : [refusal]);
     },
 
     /** While it runs too. Rejects with what the server says. */

@@ -525,6 +525,16 @@ export const routes = {
     status: 200,
     answer: 'stream',
   },
+  viewStream: {
+    method: 'PUT',
+    path: '/streams/{id}/view',
+    summary: 'Which downloads are in sight of the reader of a live stream, by the id that its hello told',
+    access: 'downloads:read',
+    ...withId,
+    body: shape.streamView,
+    status: 204,
+    answer: null,
+  },
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;

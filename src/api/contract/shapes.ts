@@ -676,6 +676,15 @@ export const newToken = z.object({ token, secret: z.string().describe('Shown thi
 export const resetFrame = z.object({ sequence: z.int() }).meta({ id: 'ResetFrame' });
 
 /** Live only: never stored, has no id in the stream. */
+/** Begins a live stream. */
+export const hello = z.object({ streamId: z.string() }).meta({ id: 'Hello' });
+
+export const streamView = z
+  .strictObject({
+    downloadIds: z.array(z.string().max(100)).max(500).describe('Progress frames tell of these and of no others.'),
+  })
+  .meta({ id: 'StreamView' });
+
 export const progressFrame = z
   .object({
     downloads: z.array(

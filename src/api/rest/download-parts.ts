@@ -44,7 +44,8 @@ export function downloadPartHandlers({
       return (await control.log(ownerId, id)).filter((entry) => logLevels.indexOf(entry.level) >= least);
     },
     async getPieces({ params: { id } }, { ownerId }) {
-      return viewPieces(await find(ownerId, id), control.progressOf(id));
+      const download = await find(ownerId, id);
+      return viewPieces(download, download.state === 'active' ? await control.lookClosely(id) : null);
     },
     async getReceipt({ params: { id } }, { ownerId }) {
       await find(ownerId, id);

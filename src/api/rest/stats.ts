@@ -14,7 +14,7 @@ export function statsHandlers({ control, destinations, version }: Desk): Handler
         freeBytes(),
         control.stats(ownerId, query.period ?? 'today'),
       ]);
-      const speeds = control.progressOfAll(ownerId).map(({ progress }) => progress.speedBytesPerSecond);
+      const speeds = control.progressOfAll(ownerId).map(({ speedBytesPerSecond }) => speedBytesPerSecond);
       return {
         ...totals,
         counts,

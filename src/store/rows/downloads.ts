@@ -9,6 +9,14 @@ import { chunksOf } from './chunks.ts';
 type Row = Selectable<Schema['downloads']>;
 
 export function downloadRows(unit: Unit): DownloadRows {
+  const made = new WeakMap<Row, StoredDownload>();
+  /** A row that is asked for again is the same object, and need not be read again. */
+  function toDownload(row: Row): StoredDownload {
+    const known = made.get(row) ?? readRow(row);
+    made.set(row, known);
+    return known;
+  }
+
   return {
     async get(id) {
       const row = await unit.downloads.get([id]);
@@ -151,7 +159,7 @@ function toColumns(change: Partial<StoredDownload>): Partial<Row> {
   return columns;
 }
 
-function toDownload({ searchText: _, endedAtMs: __, ...row }: Row): StoredDownload {
+function readRow({ searchText: _, endedAtMs: __, ...row }: Row): StoredDownload {
   const download: Record<string, unknown> = { ...row, isErased: row.isErased === 1 };
   for (const name of jsonColumns) download[name] = row[name] === null ? null : JSON.parse(row[name]);
   return download as StoredDownload;

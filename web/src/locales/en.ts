@@ -12,6 +12,8 @@ export const messages = {
   'action.dismiss': 'Dismiss',
   'action.done': 'Done',
   'action.edit': 'Edit',
+  'action.first': 'First in the queue',
+  'action.last': 'Last in the queue',
   'action.pause': 'Pause',
   'action.remove': 'Remove',
   'action.removeFiles': 'Remove with files',
@@ -165,6 +167,8 @@ export const messages = {
   'details.title': 'Details',
 
   'done.cancelled': '{count, plural, one {# cancelled.} other {# cancelled.}}',
+  'done.first': '{count, plural, one {# is first now.} other {# are first now.}}',
+  'done.last': '{count, plural, one {# is last now.} other {# are last now.}}',
   'done.paused': '{count, plural, one {# paused.} other {# paused.}}',
   'done.restored': '{count, plural, one {# is back in the list.} other {# are back in the list.}}',
   'done.resumed': '{count, plural, one {# resumed.} other {# resumed.}}',

@@ -13,6 +13,8 @@ export const messages: Record<keyof typeof english, string> = {
   'action.dismiss': 'Masquer',
   'action.done': 'Terminé',
   'action.edit': 'Modifier',
+  'action.first': 'En tête de file',
+  'action.last': 'En fin de file',
   'action.pause': 'Pause',
   'action.remove': 'Retirer',
   'action.removeFiles': 'Retirer avec les fichiers',
@@ -168,6 +170,9 @@ export const messages: Record<keyof typeof english, string> = {
   'details.title': 'Détails',
 
   'done.cancelled': '{count, plural, one {# abandonné.} many {# abandonnés.} other {# abandonnés.}}',
+  'done.first': '{count, plural, one {# passe en tête.} many {# passent en tête.} other {# passent en tête.}}',
+  'done.last':
+    '{count, plural, one {# passe en fin de file.} many {# passent en fin de file.} other {# passent en fin de file.}}',
   'done.paused': '{count, plural, one {# mis en pause.} many {# mis en pause.} other {# mis en pause.}}',
   'done.restored':
     '{count, plural, one {# est de retour dans la liste.} many {# sont de retour dans la liste.} other {# sont de retour dans la liste.}}',

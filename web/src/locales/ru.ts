@@ -13,6 +13,8 @@ export const messages: Record<keyof typeof english, string> = {
   'action.dismiss': 'Скрыть',
   'action.done': 'Готово',
   'action.edit': 'Изменить',
+  'action.first': 'В начало очереди',
+  'action.last': 'В конец очереди',
   'action.pause': 'Пауза',
   'action.remove': 'Убрать',
   'action.removeFiles': 'Убрать вместе с файлами',
@@ -170,6 +172,10 @@ export const messages: Record<keyof typeof english, string> = {
   'details.title': 'Подробности',
 
   'done.cancelled': '{count, plural, one {Отменена #.} few {Отменены #.} many {Отменено #.} other {Отменено #.}}',
+  'done.first':
+    '{count, plural, one {# теперь в начале очереди.} few {# теперь в начале очереди.} many {# теперь в начале очереди.} other {# теперь в начале очереди.}}',
+  'done.last':
+    '{count, plural, one {# теперь в конце очереди.} few {# теперь в конце очереди.} many {# теперь в конце очереди.} other {# теперь в конце очереди.}}',
   'done.paused': 'На паузе: {count}.',
   'done.restored': 'Возвращено в список: {count}.',
   'done.resumed': '{count, plural, one {Продолжена #.} few {Продолжены #.} many {Продолжено #.} other {Продолжено #.}}',
