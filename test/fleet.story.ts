@@ -103,6 +103,12 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     const stranger = await startWorker(t, ['--data', tempFolder(t)]);
     assert.equal((await stranger.exited).code, 2);
     assert.match(stranger.stderr, /has not joined a server yet\. Copy the command/);
+    const nobody = `http://127.0.0.1:${await freePort()}`;
+    const waiting = await startWorker(t, ['--join', nobody, '--key', 'fj_x', '--data', tempFolder(t)]);
+    await waiting.until(/Nobody answers at .*: the server is not running\. Asking again\./);
+    const askedAtMs = performance.now();
+    assert.deepEqual(await waiting.kill('SIGTERM'), { code: 0, signal: null });
+    assert.ok(performance.now() - askedAtMs < 5000, 'who waits for a server stops at once');
     const twice = await startWorker(t, ['--data', folder]);
     assert.equal((await twice.exited).code, 5);
     assert.match(twice.stderr, /Another Flotilla is already running with the folder/);

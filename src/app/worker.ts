@@ -34,7 +34,7 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
   const warning = plainHttpWarning(identity.origin);
   if (warning !== null) log.warn(warning);
 
-  const { parts, close } = createWorkerParts({ scratchFolder, netAllow, keepFreeBytes, preallocate });
+  const { parts, close } = createWorkerParts({ dataFolder: data, scratchFolder, netAllow, keepFreeBytes, preallocate });
   const worker = new Worker(createWorkerPlane(identity), parts, {
     hello: helloOf({ workerId: identity.workerId, name, labels }),
     room: roomFor(jobs),
