@@ -70,6 +70,8 @@ export const api = {
   addToken: (body: T.AddToken) => client.addToken({ body }),
   removeToken: (id: string) => client.removeToken({ params: { id } }),
 
+  statsOf: (period: T.PeriodStats['period']) => client.getStats({ query: { period } }),
+
   workers: () => client.listWorkers(),
   inviteWorker: (origin: string) => client.inviteWorker({ body: { origin } }),
   changeWorker: (id: string, body: T.ChangeWorker) => client.changeWorker({ params: { id }, body }),

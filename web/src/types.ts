@@ -25,6 +25,7 @@ export type Session = z.infer<typeof shape.session>;
 export type ChangeDownload = z.infer<typeof shape.changeDownload>;
 export type ChangeSettings = Partial<z.infer<typeof shape.settings>>;
 export type Settings = z.infer<typeof shape.settingsView>;
+export type PeriodStats = z.infer<typeof shape.periodStats>;
 export type LogEntry = z.infer<typeof shape.logEntry>;
 export type Stage = z.infer<typeof shape.stage>;
 export type TimelineEvent = z.infer<typeof shape.event>;
