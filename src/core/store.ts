@@ -279,6 +279,8 @@ export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: st
 export interface AttachmentRows {
   /** null: there is none. */
   get(downloadId: string, kind: AttachmentKind): Promise<string | null>;
+  /** In no order; downloads without one are left out. */
+  getMany(downloadIds: string[], kind: AttachmentKind): Promise<AttachmentRow[]>;
   listOf(kind: AttachmentKind): Promise<AttachmentRow[]>;
   /** Ids of downloads that have one and were removed before that time. */
   ofRemoved(kind: AttachmentKind, beforeMs: number, limit: number): Promise<string[]>;

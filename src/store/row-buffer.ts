@@ -150,10 +150,10 @@ export function createRowBuffer<Row extends Record<string, unknown>>(
       });
     },
     update(key, given) {
-      const change = withoutUndefined(given);
       wishFor(key, (entry) => {
         const { wish } = entry;
         if (entry.row === null) return;
+        const change = changesOf(given, entry.row);
         if (entry.row) entry.row = { ...entry.row, ...change };
         if (wish.kind === 'insert' || wish.kind === 'put') wish.row = { ...wish.row, ...change };
         else entry.wish = { kind: 'update', change: wish.kind === 'update' ? { ...wish.change, ...change } : change };
@@ -194,9 +194,13 @@ function sumOf<Row extends Record<string, unknown>>(left: Row, right: Row, keyCo
   return Object.fromEntries(sums) as Row;
 }
 
-/** Absent is "not given"; null is a value. */
-function withoutUndefined<Row>(change: Partial<Row>): Partial<Row> {
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<Row>;
+/** What is another value than the row has, as far as it is known. Absent is "not given"; null is a value. */
+function changesOf<Row>(given: Partial<Row>, row: Row | undefined): Partial<Row> {
+  const change: Partial<Row> = {};
+  for (const column in given) {
+    if (given[column] !== undefined && row?.[column] !== given[column]) change[column] = given[column];
+  }
+  return change;
 }
 
 function inParts<Item>(items: Item[]): Item[][] {

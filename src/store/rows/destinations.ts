@@ -4,28 +4,26 @@ import type { Schema } from '../schema.ts';
 import type { Unit } from '../unit.ts';
 
 export function destinationRows(unit: Unit): DestinationRows {
+  const destinations = async () => (await unit.tables('destinations')).selectFrom('destinations').selectAll();
   return {
     async get(id) {
       const row = await unit.destinations.get([id]);
       return row && toDestination(row);
     },
     async getDefault() {
-      const db = await unit.tables('destinations');
-      const row = await db.selectFrom('destinations').selectAll().where('isDefault', '=', 1).executeTakeFirst();
+      const row = await (await destinations()).where('isDefault', '=', 1).executeTakeFirst();
       return row ? toDestination(row) : null;
     },
     async list() {
-      const db = await unit.tables('destinations');
-      return (await db.selectFrom('destinations').selectAll().orderBy('id').execute()).map(toDestination);
+      return (await (await destinations()).orderBy('id').execute()).map(toDestination);
     },
     async put(destination) {
       if (destination.isDefault) {
-        const db = await unit.tables('destinations');
-        await db.updateTable('destinations').set({ isDefault: 0 }).execute();
+        await (await unit.tables('destinations')).updateTable('destinations').set({ isDefault: 0 }).execute();
         unit.destinations.forget();
       }
-      const { options, isDefault } = destination;
-      unit.destinations.put({ ...destination, options: JSON.stringify(options), isDefault: isDefault ? 1 : 0 });
+      const { id, kind, name, options, isDefault } = destination;
+      unit.destinations.put({ id, kind, name, options: JSON.stringify(options), isDefault: isDefault ? 1 : 0 });
     },
     async remove(id) {
       unit.destinations.remove([id]);

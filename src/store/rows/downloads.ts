@@ -9,6 +9,16 @@ import { chunksOf } from './chunks.ts';
 type Row = Selectable<Schema['downloads']>;
 
 export function downloadRows(unit: Unit): DownloadRows {
+  /** Most rows are asked for more than once, and hold much JSON. A changed row is another one. */
+  const made = new WeakMap<Row, StoredDownload>();
+  const toDownload = (row: Row) => {
+    const known = made.get(row);
+    if (known) return known;
+    const download = readRow(row);
+    made.set(row, download);
+    return download;
+  };
+
   return {
     async get(id) {
       const row = await unit.downloads.get([id]);
@@ -136,7 +146,7 @@ function toColumns(change: Partial<StoredDownload>): Partial<Row> {
   return columns;
 }
 
-function toDownload({ searchText: _, endedAtMs: __, ...row }: Row): StoredDownload {
+function readRow({ searchText: _, endedAtMs: __, ...row }: Row): StoredDownload {
   const download: Record<string, unknown> = { ...row, isErased: row.isErased === 1 };
   for (const name of jsonColumns) download[name] = row[name] === null ? null : JSON.parse(row[name]);
   return download as StoredDownload;
