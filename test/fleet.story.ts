@@ -8,6 +8,7 @@ import { type Client, createClient } from '#client/client.ts';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { servePostgres } from '#testing/serve-postgres.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 
 const launcher = join(import.meta.dirname, '../flotilla');
@@ -18,9 +19,9 @@ const environment = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKE
 
 type Server = { process: StartedProcess; origin: string; client: Client };
 
-async function startServer(t: Scope, data: string, port: number): Promise<Server> {
+async function startServer(t: Scope, data: string, port: number, more: string[] = []): Promise<Server> {
   // The launcher may have to build the page first.
-  const process = await startProcess(t, launcher, ['server', '--data', data, '--port', String(port)], {
+  const process = await startProcess(t, launcher, ['server', '--data', data, '--port', String(port), ...more], {
     env: environment,
     ready: /^ready http:\/\/\S+$/m,
     readySeconds: 90,
@@ -126,6 +127,30 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     assert.match(first.process.stderr, /^flotilla: This key of a worker is not known here, or it was revoked/m);
     await untilState(main, id, 'completed', 40);
     assert.equal((await main.client.getReceipt({ params: { id } })).worker.id, second.workerId);
+  });
+
+  test('two servers on one PostgreSQL are one: invited by the first, a machine works at the second for both', async (t) => {
+    const database = await (await servePostgres(t)).newDatabase();
+    const data = tempFolder(t);
+    const first = await startServer(t, data, await freePort(), ['--database', database]);
+    const more = ['--database', database, '--secret-key-file', join(data, 'secret.key')];
+    const second = await startServer(t, tempFolder(t), await freePort(), more);
+    const args = ['server', '--data', tempFolder(t), '--port', '0', '--database', database];
+    const stranger = await startProcess(t, launcher, args, { env: environment });
+    assert.equal((await stranger.exited).code, 6);
+    assert.match(stranger.stderr, /^flotilla: .* sealed with another key\. Give every replica the same file/m);
+
+    const { key, workerId } = await first.client.inviteWorker({ body: {} });
+    const folder = tempFolder(t);
+    const worker = await startWorker(t, ['--join', second.origin, '--key', key, '--data', folder, '--name', 'shared']);
+    await worker.until(/^ready worker shared$/m);
+    for (const one of [first, second]) {
+      const { id } = await add(one, server.url('plain', {}, `of ${one.origin.slice(-5)}.bin`));
+      await untilState(first, id, 'completed');
+      assert.equal((await second.client.getReceipt({ params: { id } })).worker.id, workerId);
+    }
+    await first.client.removeWorker({ params: { id: workerId } });
+    assert.equal((await worker.exited).code, 4, 'revoked at one server, refused by the other');
   });
 
   test('SIGTERM hands what runs back at once, and another worker does it', async (t) => {

@@ -65,7 +65,7 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
 
   return {
     async sweep() {
-      parts.progress.share();
+      parts.progress.watch();
       const nowMs = parts.clock.mono();
       const failures: unknown[] = [];
       for (const step of steps) {
@@ -116,7 +116,9 @@ async function loseWorker(parts: Parts, tx: Transaction, worker: WorkerRecord): 
   await tx.workers.update(worker.id, { state: 'lost', seenAtMs });
   const silentFor = `Worker ${worker.name} was not heard of for ${parts.leaseSeconds} s.`;
   await recordEvents(parts, tx, [systemEvent(parts, 'worker.lost', silentFor, { workerId: worker.id })]);
-  for (const task of await tx.tasks.leasedBy(worker.id)) {
+  const leased = await tx.tasks.leasedBy(worker.id);
+  tx.afterCommit(() => parts.figures.leasesLost.add(leased.length));
+  for (const task of leased) {
     await releaseTask(parts, tx, task, `${silentFor} Its work was taken back.`, null);
   }
   for (const task of await tx.tasks.pinned()) {

@@ -4,7 +4,7 @@
  */
 import type { Download, DownloadState } from './download.ts';
 import type { FlotillaEvent } from './event.ts';
-import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind } from './protocol.ts';
+import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind, TaskLine, Vitals } from './protocol.ts';
 import type { Receipt } from './receipt.ts';
 import type { Climb } from './stage.ts';
 
@@ -34,6 +34,7 @@ export interface Transaction {
   readonly tasks: TaskRows;
   readonly shares: ShareRows;
   readonly attempts: AttemptRows;
+  readonly logs: LogRows;
   readonly receipts: ReceiptRows;
   readonly events: EventRows;
   readonly submissions: SubmissionRows;
@@ -167,6 +168,10 @@ export type WorkerRecord = {
   wanted: 'work' | 'pause' | 'drain';
   /** Rises while it is heard of; all replicas judge by it whether it is silent. */
   beat: number;
+  /** Most downloads that it is given at once; null: as many as it has room for. */
+  maxFetches: number | null;
+  /** How its machine was when it last told. */
+  vitals: Vitals | null;
   registeredAtMs: number;
   seenAtMs: number;
 };
@@ -199,6 +204,8 @@ export interface WorkerKeyRows {
   get(workerId: string): Promise<WorkerKeyRow | null>;
   byJoin(joinHash: string): Promise<WorkerKeyRow | null>;
   byKey(keyHash: string): Promise<WorkerKeyRow | null>;
+  /** Ids of the workers that have a key. */
+  workerIds(): Promise<string[]>;
   insert(row: WorkerKeyRow): Promise<void>;
   setKey(workerId: string, keyHash: string): Promise<void>;
   remove(workerId: string): Promise<void>;
@@ -255,6 +262,8 @@ export interface DownloadRows {
   page(query: DownloadQuery): Promise<StoredDownload[]>;
   /** Of those not removed. */
   countByState(ownerId: string): Promise<Record<DownloadState, number>>;
+  /** Of all owners. Takes time in proportion to the rows. */
+  countAll(): Promise<Record<DownloadState, number>>;
   /** Unfinished ones that go to the destination. */
   countUnfinishedTo(destinationId: string): Promise<number>;
   /** Those that are fetched although their `stopAtMs` has come. */
@@ -263,7 +272,7 @@ export interface DownloadRows {
   toErase(nowMs: number, limit: number): Promise<StoredDownload[]>;
   insertMany(rows: StoredDownload[]): Promise<void>;
   update(id: string, change: Partial<Omit<StoredDownload, 'id' | 'ownerId' | 'createdAtMs'>>): Promise<void>;
-  /** The rows with their attachments, receipts and attempts. Events stay until they are pruned. */
+  /** The rows with their attachments, receipts, attempts and logs. Events stay until they are pruned. */
   removeMany(ids: string[]): Promise<void>;
 }
 
@@ -346,6 +355,8 @@ export interface TaskRows {
   /** Downloads that are fetched now, counted. */
   fetching(): Promise<Fetching[]>;
   leasedCounts(): Promise<{ workerId: string; count: number }[]>;
+  /** Takes time in proportion to the rows. */
+  countAll(): Promise<{ kind: TaskKind; status: TaskStatus; count: number }[]>;
   /** Hosts that ready tasks were held for. */
   heldHosts(): Promise<string[]>;
   /** As `heads`, of each queue in which tasks are held for that host. */
@@ -399,6 +410,19 @@ export interface AttemptRows {
   insert(row: AttemptRow): Promise<void>;
   /** Forgets attempts that ended before that time, of downloads that are gone. How many went. */
   prune(beforeMs: number, limit: number): Promise<number>;
+}
+
+/** A line of the log of a download. */
+export type LogLine = { atMs: number; level: TaskLine['level']; message: string };
+
+/** Some lines that a worker said about a task, one after the other. Ids rise. */
+export type LogRow = { id: string; downloadId: string; taskId: string; epoch: number; workerId: string; lines: LogLine[] };
+
+export interface LogRows {
+  /** Oldest first. */
+  ofDownload(downloadId: string): Promise<LogRow[]>;
+  /** The oldest rows of a download go as long as there are more lines of it than that. */
+  appendMany(rows: LogRow[], mostLines: number): Promise<void>;
 }
 
 export interface ReceiptRows {

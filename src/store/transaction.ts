@@ -5,6 +5,7 @@ import { attachmentRows } from './rows/attachments.ts';
 import { destinationRows } from './rows/destinations.ts';
 import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
+import { logRows } from './rows/logs.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
 import { shareRows } from './rows/shares.ts';
@@ -38,6 +39,7 @@ export async function runJob<T>(
     tasks: taskRows(unit),
     shares: shareRows(unit),
     attempts: attemptRows(unit),
+    logs: logRows(unit),
     receipts: receiptRows(unit),
     events: eventRows(unit),
     submissions: submissionRows(db),

@@ -13,7 +13,7 @@ export function statsHandlers({ control, destinations, version }: Desk): Handler
         control.workers(),
         freeBytes(),
       ]);
-      const speeds = control.progressOfAll(ownerId).map(({ progress }) => progress.speedBytesPerSecond);
+      const speeds = control.progressOfAll(ownerId).map(({ speedBytesPerSecond }) => speedBytesPerSecond);
       return {
         ...totals,
         counts,

@@ -52,6 +52,7 @@ export async function handleFailure(
     case 'wait':
       return waitForRetry(parts, tx, task, download, { ...fields, reason: 'retry' }, failure, decision);
     case 'climb': {
+      tx.afterCommit(() => parts.figures.retries.add(1, { code: failure.code }));
       const { to, message } = decision;
       const climb = climbTo(settings.stages, to, decision.tried);
       const changed = { ...fields, climb, tries: 0, reason: 'slot', attempt: download.attempt + 1 } as const;
@@ -92,6 +93,7 @@ async function fail(
   const told = download.climb !== null && download.climb.tried.length > 0 ? { ...failure, message } : failure;
   const happening = { name: 'download.failed', message, data: { failure: told } } as const;
   await changeState(parts, tx, download, 'failed', { ...fields, failure: told }, happening);
+  tx.afterCommit(() => parts.figures.failures.add(1, { code: failure.code }));
   await tx.totals.add(download.ownerId, { failedTotal: 1 });
   await dropTask(parts, tx, task);
 }
@@ -125,6 +127,7 @@ async function waitForRetry(
   failure: Failure,
   { waitMs, message }: { waitMs: number; message: string },
 ): Promise<void> {
+  tx.afterCommit(() => parts.figures.retries.add(1, { code: failure.code }));
   const retryAtMs = parts.clock.now() + waitMs;
   const changed = { ...fields, retryAtMs, attempt: download.attempt + 1 };
   const queued = await changeState(parts, tx, download, 'retry_scheduled', changed, {
