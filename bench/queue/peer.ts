@@ -2,7 +2,7 @@
 import { Queue, Worker } from 'bullmq';
 import { run } from 'graphile-worker';
 import { PgBoss } from 'pg-boss';
-import { obey, readOrder } from './order.ts';
+import { obey, type Report, readOrder } from './order.ts';
 
 export type Peer = 'pg-boss' | 'graphile-worker' | 'BullMQ';
 
@@ -46,7 +46,7 @@ const peers: Record<Peer, () => Promise<void>> = {
   },
 
   async 'graphile-worker'() {
-    let finished = 0;
+    let told: Report | null = null;
     const worker = {
       concurrentJobs: batch,
       // Its own advice for many short jobs: fetched in batches, completed in batches.
@@ -61,7 +61,7 @@ const peers: Record<Peer, () => Promise<void>> = {
         noHandleSignals: true,
         taskList: {
           work: async () => {
-            finished++;
+            if (told) told.finished++;
           },
         },
       });
@@ -79,9 +79,9 @@ const peers: Record<Peer, () => Promise<void>> = {
     await obey(
       seconds,
       async (report, isOver) => {
+        told = report;
         runner = await start();
         while (!isOver()) await new Promise((resolve) => setTimeout(resolve, 50));
-        report.finished = finished;
       },
       async () => runner?.stop(),
     );
@@ -98,17 +98,17 @@ const peers: Record<Peer, () => Promise<void>> = {
       await jobs.close();
       return process.exit(0);
     }
-    let finished = 0;
+    let told: Report | null = null;
     const count = async () => {
-      finished++;
+      if (told) told.finished++;
     };
     const worker = new Worker(queue, count, { connection, concurrency: batch, autorun: false });
     await obey(
       seconds,
       async (report, isOver) => {
+        told = report;
         void worker.run();
         while (!isOver()) await new Promise((resolve) => setTimeout(resolve, 50));
-        report.finished = finished;
       },
       () => worker.close(true),
     );

@@ -10,10 +10,6 @@ export function attachmentRows(unit: Unit): AttachmentRows {
       const rows = await unit.attachments.getMany(downloadIds.map((downloadId) => [downloadId, kind]));
       return rows.map((row): AttachmentRow => ({ ...row, kind: row.kind as AttachmentKind }));
     },
-    async getMany(downloadIds, kind) {
-      const rows = await unit.attachments.getMany(downloadIds.map((downloadId) => [downloadId, kind]));
-      return rows.map((row): AttachmentRow => ({ ...row, kind: row.kind as AttachmentKind }));
-    },
     async listOf(kind) {
       const db = await unit.tables('attachments');
       const rows = await db.selectFrom('attachments').selectAll().where('kind', '=', kind).execute();
