@@ -374,7 +374,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     for (const { id } of [kept, gone]) await untilState(serving, id, 'completed');
     await untilState(serving, running.id, 'active');
     await serving.client.removeDownload({ params: { id: kept.id } });
-    await serving.client.removeDownload({ params: { id: gone.id }, query: { files: 'true' } });
+    await serving.client.removeDownload({ params: { id: gone.id }, query: { files: 'now' } });
     await serving.client.removeDownload({ params: { id: running.id } });
     assert.deepEqual((await serving.client.listDownloads()).items, []);
     await until(() => !delivered(data).includes('gone.bin'), 'the file is gone');

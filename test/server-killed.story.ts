@@ -10,13 +10,13 @@ describe('a server that is killed', { concurrency: 2 }, () => {
   test('loses nothing that it acknowledged, on the embedded database (Q1)', async (t) => {
     const { acknowledged, lost } = await killServers(t, 8, ['--data', tempFolder(t)]);
     assert.deepEqual(lost, []);
-    assert.ok(acknowledged > 50, `only ${acknowledged} were added`);
+    assert.ok(acknowledged >= 40, `only ${acknowledged} were added`);
   });
 
   test('loses nothing that it acknowledged, on PostgreSQL (Q1)', async (t) => {
     const database = await (await servePostgres(t)).newDatabase();
     const { acknowledged, lost } = await killServers(t, 8, ['--data', join(tempFolder(t), 'data'), '--database', database]);
     assert.deepEqual(lost, []);
-    assert.ok(acknowledged > 50, `only ${acknowledged} were added`);
+    assert.ok(acknowledged >= 40, `only ${acknowledged} were added`);
   });
 });

@@ -163,7 +163,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   noteTask: 'elsewhere',
   finishTask: 'elsewhere',
   listWorkers: {},
-  getStats: {},
+  getStats: { query: '?period=365d' },
   streamEvents: 'elsewhere',
   viewStream: 'elsewhere',
 };

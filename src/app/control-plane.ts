@@ -47,7 +47,7 @@ export async function runControlPlane(
   const store = meterStore(await openStore(options, clock, log.warn), meter, clock);
   const bus = openBus(options);
   try {
-    return await runOver(store, meter, bus ?? noBus, options, log, startCompanion);
+    return await runOver({ store, bus: bus ?? noBus, log, meter }, options, startCompanion);
   } finally {
     // Connections to a database would keep the process alive, whatever went wrong.
     await bus?.close();
@@ -56,11 +56,8 @@ export async function runControlPlane(
 }
 
 async function runOver(
-  store: Store,
-  meter: Meter,
-  bus: Bus,
+  { store, bus, log, meter }: { store: Store; bus: Bus; log: Logger; meter: Meter },
   options: ServeOptions,
-  log: Logger,
   startCompanion: (control: Control) => Promise<Companion | null>,
 ): Promise<number> {
   const sealer = await openSealer(files, options.secretKeyFile);

@@ -7,7 +7,7 @@ export function untilAskedToStop(): Promise<{ done(): void }> {
     const asked = () => {
       process.off('SIGINT', asked);
       process.off('SIGTERM', asked);
-      const cut = setTimeout(() => process.exit(1), drainMs);
+      const cut = setTimeout(() => process.exit(1), drainMs).unref();
       const atOnce = () => process.exit(1);
       process.once('SIGINT', atOnce);
       process.once('SIGTERM', atOnce);

@@ -1,4 +1,5 @@
 /** What every worker is made of, whether it lives in a thread of a server or in a process of its own. */
+import { join } from 'node:path';
 import { type TaskKind, taskKinds, type WorkerHello } from '#core/protocol.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
@@ -16,6 +17,8 @@ import { Scratch } from '#worker/scratch.ts';
 import { openGate } from './outlet.ts';
 
 export type WorkerSettings = {
+  /** Holds what the worker knows of itself. */
+  dataFolder: string;
   scratchFolder: string;
   netAllow: string[];
   /** null: as `Room` chooses. */
@@ -24,7 +27,7 @@ export type WorkerSettings = {
 };
 
 /** `close` lets go of what the parts hold. */
-export function createWorkerParts({ scratchFolder, netAllow, keepFreeBytes, preallocate }: WorkerSettings): {
+export function createWorkerParts({ dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate }: WorkerSettings): {
   parts: WorkerParts;
   close(): void;
 } {
@@ -43,7 +46,7 @@ export function createWorkerParts({ scratchFolder, netAllow, keepFreeBytes, prea
     listings: metalink,
     limits: new SharedLimits(clock),
     hostMemory: new Map<string, number>(),
-    scratch: new Scratch(files, scratchFolder),
+    scratch: new Scratch(files, scratchFolder, join(dataFolder, 'scratch-of.json')),
     vitals: createVitals({ files, clock, folder: scratchFolder }),
   };
   return {

@@ -10,18 +10,16 @@ import { callThrough, type PortMessage } from './port-calls.ts';
 import { createWorkerParts, helloOf, roomFor, type WorkerSettings } from './worker-parts.ts';
 
 export type WorkerThreadData = WorkerSettings & {
-  /** Holds the worker's identity. */
-  dataFolder: string;
   /** The least that is told. */
   logLevel: LogLevel;
 };
 
 if (parentPort === null) throw new Error('this file is the entry of a thread');
 const port = parentPort;
-const { dataFolder, logLevel, ...settings } = workerData as WorkerThreadData;
+const { logLevel, ...settings } = workerData as WorkerThreadData;
 const tell = (told: string) => port.postMessage({ told } satisfies PortMessage);
 
-const idPath = join(dataFolder, 'worker-id');
+const idPath = join(settings.dataFolder, 'worker-id');
 const { parts, close } = createWorkerParts(settings);
 const worker = new Worker(callThrough(port), parts, {
   hello: helloOf({ workerId: (await files.readText(idPath))?.trim() ?? null, name: hostname() }),

@@ -31,9 +31,10 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
   const identityParts = { files, random, secrets: createSecrets() };
   const identity = await untilAnswered(log, wanted.signal, () => openIdentity(identityParts, data, options));
   if (identity === null) return 0;
-  warnOfPlainHttp(log, identity.origin);
+  const warning = plainHttpWarning(identity.origin);
+  if (warning !== null) log.warn(warning);
 
-  const { parts, close } = createWorkerParts({ scratchFolder, netAllow, keepFreeBytes, preallocate });
+  const { parts, close } = createWorkerParts({ dataFolder: data, scratchFolder, netAllow, keepFreeBytes, preallocate });
   const worker = new Worker(createWorkerPlane(identity), parts, {
     hello: helloOf({ workerId: identity.workerId, name, labels }),
     room: roomFor(jobs),
@@ -84,12 +85,10 @@ function pause(waitMs: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Whoever listens on the way to a server far off reads the key and what downloads are asked with. */
-function warnOfPlainHttp(log: Logger, origin: string): void {
+export function plainHttpWarning(origin: string): string | null {
   const { protocol, hostname } = new URL(origin);
   const address = hostname.replace(/^\[|\]$/g, '');
   const isNear = hostname === 'localhost' || (isIP(address) !== 0 && refusedRangeOf(address) !== null);
-  if (protocol === 'https:' || isNear) return;
-  log.warn(
-    `${origin} is not encrypted: whoever listens on the way can read the worker's key. Use https:// outside your own network.`,
-  );
+  if (protocol === 'https:' || isNear) return null;
+  return `${origin} is not encrypted: whoever listens on the way can read the worker's key. Use https:// outside your own network.`;
 }

@@ -12,6 +12,7 @@ import type { Rung, Stage } from '#core/stage.ts';
 import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
 import type { LiveFigures } from './progress.ts';
+import type { Period, PeriodStats } from './stats.ts';
 
 /** What a person asks for when adding a link. */
 export type Submission = {
@@ -123,9 +124,6 @@ export type WorkerRow = {
   seenAtMs: number;
 };
 
-/** `pause`: it takes nothing new · `drain`: it gives back what it has, too. */
-export type WorkerChange = Partial<Pick<WorkerRow, 'name' | 'labels' | 'wanted' | 'maxFetches'>>;
-
 /** A line of the log of a download. `timeline`: what happened to it · `attempt`: how a task ended · `worker`: what one said. */
 export type LogEntry = {
   atMs: number;
@@ -136,6 +134,9 @@ export type LogEntry = {
   taskId: string | null;
   epoch: number | null;
 };
+
+/** `pause`: it takes nothing new · `drain`: it gives back what it has, too. */
+export type WorkerChange = Partial<Pick<WorkerRow, 'name' | 'labels' | 'wanted' | 'maxFetches'>>;
 
 /**
  * Everything the faces ask of the control plane; workers use the `ControlPlane` part.
@@ -218,6 +219,8 @@ export interface Control extends ControlPlane {
   changeWorker(id: string, change: WorkerChange): Promise<WorkerRow>;
   /** Revokes its key and forgets it; what it does goes back at once. Throws `not_found`, and `refused` for one inside a server. */
   removeWorker(id: string): Promise<void>;
+  /** Sums of the owner's downloads in those days of the server's calendar. */
+  stats(ownerId: string, period: Period): Promise<PeriodStats>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;
 
   /** Ends expired leases, wakes due retries, forgets old idempotency keys. Idempotent; called each second. */

@@ -30,6 +30,7 @@ import { note, report } from './report.ts';
 import { sealOpenSecrets } from './secrets-at-rest.ts';
 import { createSessions } from './sessions.ts';
 import { changeSettings, readSettings } from './settings.ts';
+import { createCalendar, statsOf } from './stats.ts';
 import { readLink, submit, submitMany } from './submit.ts';
 import { createSweep, saveEveryMs } from './sweep.ts';
 import { changeUserLimits, listUsers } from './user-limits.ts';
@@ -93,6 +94,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     schemes,
     leaseSeconds,
     timeZone,
+    dayOf: createCalendar(timeZone),
     firstEpoch,
     steadyNow: () => Math.round(startMs + clock.mono()),
     wake() {
@@ -190,6 +192,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     changeWorker: (id, wishes) => changeWorker(parts, id, wishes),
     removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
+    stats: (ownerId, period) => statsOf(parts, ownerId, period),
 
     sweep,
     drain() {

@@ -83,7 +83,9 @@ test('how a machine is reaches every replica, and is shown', async (t) => {
   };
   await under.control.report({ workerId: worker.id, tasks: [], holding: [], vitals });
   await under.restart();
-  assert.deepEqual((await under.control.workers())[0]?.vitals, vitals);
+  const [row] = await under.control.workers();
+  assert.deepEqual(row?.vitals, vitals);
+  assert.equal(row?.speedBytesPerSecond, 1000, 'told by itself, to whichever replica it talks');
 });
 
 test('an invitation that nobody used can be taken back, and nothing else is a worker', async (t) => {

@@ -21,7 +21,11 @@ import {
 } from './testing/start-control.ts';
 
 const actions = ['pause', 'resume', 'cancel', 'retry', 'restore'] as const;
-const ends = ['success', 'given_back', 'later', 'never', 'no_space', 'scratch_lost'] as const;
+const ends = ['success', 'given_back', 'later', 'elsewhere', 'refused', 'never', 'no_space', 'scratch_lost'] as const;
+/** What the downloads climb when they fail. */
+const stages = [
+  { name: 'Other', kind: null, host: '*', attempts: 2, labels: [], connections: null, request: { userAgent: 'Other/1' } },
+];
 const kinds: TaskKind[] = ['probe', 'fetch', 'deliver', 'erase'];
 const leaseMs = 30_000;
 
@@ -53,6 +57,14 @@ const step = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('register' as const), worker: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('retryFrom' as const),
+      which: fc.nat(3),
+      from: fc.constantFrom('As asked', 'Other'),
+    }),
+  },
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
@@ -89,6 +101,8 @@ class World {
       case 'retry':
       case 'restore':
         return this.mayRefuse(step.which, (id) => control[step.do](owner, id));
+      case 'retryFrom':
+        return this.mayRefuse(step.which, (id) => control.retry(owner, id, { from: step.from }));
       case 'remove':
         return this.mayRefuse(step.which, (id) => control.remove(owner, id, { files: step.files }));
       case 'claim':
@@ -221,7 +235,7 @@ class World {
     if (before === undefined) return;
     assert.ok(download.attempt >= before.attempt);
     if (!isFinished(before.state) || before.state === download.state) return;
-    assert.equal(step?.do, 'retry', 'Q3: only a person makes a finished one go again');
+    assert.match(step?.do ?? '', /^retry/, 'Q3: only a person makes a finished one go again');
     assert.notEqual(before.state, 'completed', 'Q2: completed is for ever');
     assert.equal(download.attempt, before.attempt + 1);
   }
@@ -274,6 +288,9 @@ function outcomeOf(claim: Claim, end: (typeof ends)[number]): Outcome {
   if (end === 'scratch_lost') {
     return claim.kind === 'probe' || claim.kind === 'erase' ? { kind: 'given_back', doneBytes: 0 } : { kind: 'scratch_lost' };
   }
+  if (end === 'refused') {
+    return { kind: 'failed', failure: failure({ code: 'auth_required', retry: 'never' }), doneBytes: 2 };
+  }
   const change = end === 'no_space' ? { code: 'no_space' as const } : { retry: end };
   return { kind: 'failed', failure: failure(change), doneBytes: 2 };
 }
@@ -292,6 +309,7 @@ test('whatever people, workers and time do, the promises of queue and leases hol
       const releases: (() => unknown)[] = [];
       const under = await startControl({ after: (release) => releases.push(release) });
       try {
+        await under.control.changeSettings({ stages });
         const world = new World(under, [await startWorker(under, 'one'), await startWorker(under, 'two')]);
         for (const step of steps) {
           await world.run(step);
@@ -305,7 +323,17 @@ test('whatever people, workers and time do, the promises of queue and leases hol
     }),
     { numRuns: 200, ...replay },
   );
-  for (const name of ['completed', 'failed', 'cancelled', 'paused', 'resumed', 'retry_scheduled', 'removed', 'restored']) {
+  for (const name of [
+    'completed',
+    'failed',
+    'cancelled',
+    'paused',
+    'resumed',
+    'retry_scheduled',
+    'stage_changed',
+    'removed',
+    'restored',
+  ]) {
     assert.ok(seen.has(`download.${name}`), `no run came to ${name}`);
   }
   t.diagnostic(`${seen.size} kinds of events were seen`);

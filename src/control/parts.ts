@@ -28,6 +28,8 @@ export type Parts = {
   leaseSeconds: number;
   /** Of the timetable. */
   timeZone: string;
+  /** The day of a time in that zone, as `2026-11-21`. */
+  dayOf: (timeMs: number) => string;
   /**
    * Least epoch of a claim since this start. It rises by each start and follows the clock, so that epochs are not used
    * again after the database was restored from a backup.

@@ -1,6 +1,6 @@
 /** How much a user's downloads may be: how large each, how many together. */
 import type { Failure } from '#core/errors.ts';
-import type { Transaction, UserLimits } from '#core/store.ts';
+import { noUserLimits, type Transaction, type UserLimits } from '#core/store.ts';
 import { formatBytes } from '#lib/format.ts';
 
 /** null: it is not larger than allowed, or nobody knows. */
@@ -8,6 +8,17 @@ export function tooLarge(sizeBytes: number | null, { maxBytesPerDownload: mostBy
   if (sizeBytes === null || mostBytes === null || sizeBytes <= mostBytes) return null;
   const message = `It has ${formatBytes(sizeBytes)}, and a download of this user may have ${formatBytes(mostBytes)}. An admin can raise the limit.`;
   return { code: 'too_large', message, retry: 'never', retryAfterMs: null };
+}
+
+export type LimitReader = (ownerId: string) => Promise<UserLimits>;
+
+/** Reads all users once, when it is first asked, for a transaction that may ask for many. */
+export function createLimitReader(tx: Transaction): LimitReader {
+  let known: Promise<Map<string, UserLimits>> | null = null;
+  return async (ownerId) => {
+    known ??= tx.users.list().then((users) => new Map(users.map((user) => [user.id, user])));
+    return (await known).get(ownerId) ?? noUserLimits;
+  };
 }
 
 export type QueueRoom = { freeCount: number; refusal: string };

@@ -16,6 +16,7 @@ import { undoMs } from './report.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
 import type { Held } from './sessions.ts';
 import { createSilence, type Silence } from './silence.ts';
+import { foldHosts } from './stats.ts';
 import { submissionLifetimeMs } from './submit.ts';
 import { emptyDueTrash } from './trash.ts';
 
@@ -213,6 +214,7 @@ async function pruneEvents(parts: Parts, afterSequence: number): Promise<number>
 async function forgetOldThings(parts: Parts): Promise<void> {
   const nowMs = parts.clock.now();
   await parts.store.write(async (tx) => {
+    await foldHosts(parts, tx);
     await tx.submissions.removeBefore(nowMs - submissionLifetimeMs);
     await tx.attempts.prune(nowMs - keepAttemptsMs, pruneAtOnce);
   });

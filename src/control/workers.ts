@@ -75,10 +75,15 @@ export async function listWorkers(parts: Parts): Promise<WorkerRow[]> {
       ...worker,
       embedded: !keyed.has(id),
       activeTasks: leased.find(({ workerId }) => workerId === id)?.count ?? 0,
-      speedBytesPerSecond: parts.progress.speedOf(id),
+      speedBytesPerSecond: parts.progress.speedOf(id) || toldSpeed(parts, id, worker),
       seenAtMs: Math.max(seenAtMs, parts.sessions.get(id)?.heardAtMs ?? 0),
     };
   });
+}
+
+/** Of one that talks to another replica, as it told a moment ago, when that replica did not tell us more. */
+function toldSpeed(parts: Parts, id: string, { state, vitals }: Pick<WorkerRecord, 'state' | 'vitals'>): number {
+  return state === 'online' && parts.sessions.get(id) === null ? (vitals?.speedBytesPerSecond ?? 0) : 0;
 }
 
 function isId(text: string): boolean {

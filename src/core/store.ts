@@ -39,6 +39,7 @@ export interface Transaction {
   readonly events: EventRows;
   readonly submissions: SubmissionRows;
   readonly totals: TotalRows;
+  readonly daily: DailyRows;
   readonly stageMemory: StageMemoryRows;
   /** Called once after the commit, in the order of commits, before the promise of `write` resolves. It must not throw. */
   afterCommit(run: () => void): void;
@@ -485,4 +486,34 @@ export interface StageMemoryRows {
   remove(kind: string, host: string): Promise<void>;
   /** How many were older. */
   removeBefore(atMs: number): Promise<number>;
+}
+
+/** `all`: a day as a whole, without a name · `speed`: completed downloads, by how fast they were, see `control/stats.ts`. */
+export type DailyKind = 'all' | 'worker' | 'host' | 'failure' | 'speed';
+
+export type DailySums = {
+  completed: number;
+  /** For good. */
+  failed: number;
+  /** Failures that another try followed. */
+  retries: number;
+  /** Of completed downloads: what came over the network, useful or not. */
+  fetchedBytes: number;
+  deliveredBytes: number;
+};
+
+/** `day`: `2026-11-21`, as the clock on the wall of the server shows it. */
+export type DailyKey = { ownerId: string; kind: DailyKind; day: string; name: string };
+export type DailyRow = DailyKey & DailySums;
+
+export interface DailyRows {
+  add(key: DailyKey, change: Partial<DailySums>): Promise<void>;
+  /** The days as a whole from that one on, in order. */
+  byDay(ownerId: string, fromDay: string): Promise<DailyRow[]>;
+  /** Sums of the days from that one on, by name: the ones that brought most first. */
+  byName(ownerId: string, kind: DailyKind, fromDay: string, limit: number): Promise<({ name: string } & DailySums)[]>;
+  /** Days that have more names than that. */
+  crowded(kind: DailyKind, fromDay: string, most: number): Promise<{ ownerId: string; day: string }[]>;
+  /** All but the greatest names of that day become one. */
+  fold(day: Omit<DailyKey, 'name'>, kept: number, into: string): Promise<void>;
 }

@@ -93,6 +93,17 @@ export type Schema = {
     startedAtMs: number;
     finishedAtMs: number;
   };
+  daily: {
+    ownerId: string;
+    kind: string;
+    day: string;
+    name: string;
+    completed: number;
+    failed: number;
+    retries: number;
+    fetchedBytes: number;
+    deliveredBytes: number;
+  };
   logs: {
     id: string;
     downloadId: string;

@@ -2,6 +2,7 @@ import type { Transaction } from '#core/store.ts';
 import type { Engine } from './engine.ts';
 import { sessionRows, tokenRows, userRows } from './rows/accounts.ts';
 import { attachmentRows } from './rows/attachments.ts';
+import { dailyRows } from './rows/daily.ts';
 import { destinationRows } from './rows/destinations.ts';
 import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
@@ -40,6 +41,7 @@ export async function runJob<T>(
     shares: shareRows(unit),
     attempts: attemptRows(unit),
     logs: logRows(unit),
+    daily: dailyRows(unit),
     receipts: receiptRows(unit),
     events: eventRows(unit),
     submissions: submissionRows(db),

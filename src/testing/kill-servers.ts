@@ -6,6 +6,8 @@ import { freePort, type Scope } from './temp.ts';
 
 const launcher = join(import.meta.dirname, '../../flotilla');
 const token = 'only for these kills';
+/** Downloads that are acknowledged between two kills at least. */
+const leastEach = 5;
 
 export type Killed = {
   /** Downloads whose adding was answered with yes. */
@@ -54,7 +56,10 @@ export async function killServers(t: Scope, killCount: number, args: string[]): 
 
   const adders = ['a', 'b', 'c', 'd'].map(addOn);
   for (let kill = 0; kill < killCount; kill++) {
-    await sleep(30 + Math.random() * 400);
+    // Not before it promised something: a start alone proves nothing.
+    const before = acknowledged.size;
+    while (acknowledged.size < before + leastEach) await sleep(5);
+    await sleep(Math.random() * 300);
     await server.kill('SIGKILL');
     const startedAtMs = performance.now();
     server = await start();

@@ -11,11 +11,14 @@ type Adopted = Strangers & { instance: string };
 export class Scratch {
   readonly #files: Files;
   readonly root: string;
+  /** Says which database the scratch is for; not in it, so that an empty scratch is an empty folder. */
+  readonly #notePath: string;
   #strangers: Strangers = { ids: [], sinceMs: 0 };
 
-  constructor(files: Files, root: string) {
+  constructor(files: Files, root: string, notePath: string) {
     this.#files = files;
     this.root = root;
+    this.#notePath = notePath;
   }
 
   /**
@@ -23,8 +26,7 @@ export class Scratch {
    * for a while, or somebody may still bring it back.
    */
   async adopt(instance: string, nowMs: number): Promise<void> {
-    const path = join(this.root, 'instance.json');
-    const text = await this.#files.readText(path);
+    const text = await this.#files.readText(this.#notePath);
     const known: Adopted | null = text === null ? null : JSON.parse(text);
     if (known?.instance === instance) {
       this.#strangers = known;
@@ -32,7 +34,7 @@ export class Scratch {
     }
     const ids = known === null ? [] : await this.holding();
     this.#strangers = { ids, sinceMs: nowMs };
-    await this.#files.writeText(path, JSON.stringify({ instance, ids, sinceMs: nowMs } satisfies Adopted));
+    await this.#files.writeText(this.#notePath, JSON.stringify({ instance, ids, sinceMs: nowMs } satisfies Adopted));
   }
 
   /** May it be thrown away because the control plane knows no use for it? */

@@ -490,7 +490,15 @@ export const routes = {
     status: 204,
     answer: null,
   },
-  getStats: { method: 'GET', path: '/stats', summary: 'Totals', access: 'downloads:read', status: 200, answer: shape.stats },
+  getStats: {
+    method: 'GET',
+    path: '/stats',
+    summary: 'What goes on now, totals, and what was done in some days',
+    access: 'downloads:read',
+    query: shape.statsQuery,
+    status: 200,
+    answer: shape.stats,
+  },
   streamEvents: {
     method: 'GET',
     path: '/events',

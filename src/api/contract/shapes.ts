@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { periods } from '#control/stats.ts';
 import { scopes } from '#core/access.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
@@ -591,6 +592,33 @@ export const worker = z
   })
   .meta({ id: 'Worker' });
 
+const dailySums = {
+  completed: z.int(),
+  failed: z.int().describe('For good.'),
+  retries: z.int().describe('Failures that another try followed.'),
+  fetchedBytes: z.number().describe('Of completed downloads: what came over the network, useful or not.'),
+  deliveredBytes: z.number(),
+};
+const share = z.number().min(0).max(1).nullable();
+
+export const periodStats = z
+  .object({
+    period: z.enum(periods),
+    fromDay: z.string().nullable().describe('In the time zone of the server, as 2026-11-21; null is from the beginning.'),
+    toDay: z.string(),
+    ...dailySums,
+    successRate: share.describe('Completed of completed and failed.'),
+    usefulShare: share.describe('Delivered of fetched bytes.'),
+    medianSpeedBytesPerSecond: z.number().nullable().describe('Of completed downloads, to about 9 %.'),
+    days: z.array(z.object({ day: z.string(), ...dailySums })).describe('Those on which something ended.'),
+    workers: z.array(z.object({ id: z.string(), name: z.string(), ...dailySums })),
+    hosts: z.array(z.object({ name: z.string(), ...dailySums })).describe('The 20 that brought most; * is many small ones.'),
+    failures: z.array(z.object({ name: z.string().describe('Code of the failure.'), ...dailySums })),
+  })
+  .meta({ id: 'PeriodStats', description: 'What was done in some days.' });
+
+export const statsQuery = z.object({ period: z.enum(periods).optional().describe('today when absent.') });
+
 export const stats = z
   .object({
     counts,
@@ -602,6 +630,7 @@ export const stats = z
     workersOnline: z.int(),
     workersTotal: z.int(),
     version: z.string(),
+    period: periodStats,
   })
   .meta({ id: 'Stats' });
 

@@ -30,8 +30,9 @@ export function taskRows(unit: Unit): TaskRows {
       unit.tasks.learn(rows);
       for (const { id, downloadId } of rows) idsOfDownload.get(downloadId)?.push(id);
     }
-    const ids = downloadIds.flatMap((id) => idsOfDownload.get(id) ?? []);
-    return (await unit.tasks.getMany(ids.map((id) => [id]))).map(toTask);
+    // One that went and came again is named twice.
+    const ids = new Set(downloadIds.flatMap((id) => idsOfDownload.get(id) ?? []));
+    return (await unit.tasks.getMany([...ids].map((id) => [id]))).map(toTask);
   }
 
   return {

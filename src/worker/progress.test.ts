@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mostReportBytes, reportRequest } from '#api/contract/worker-shapes.ts';
+import type { TaskProgress } from '#core/protocol.ts';
+import { withinReport } from './progress.ts';
+
+const far = 2 ** 45;
+
+/** A task whose bytes lie in so many places; every third place is larger. */
+function scattered(index: number, count: number): TaskProgress {
+  const ranges = Array.from({ length: count }, (_, at): [number, number] => [
+    far + at * 100,
+    far + at * 100 + (at % 3 === 0 ? 50 : 10),
+  ]);
+  return {
+    taskId: `018f0000-0000-7000-8000-${String(index).padStart(12, '0')}`,
+    epoch: 1_700_000_000,
+    phase: 'fetch',
+    doneBytes: far,
+    sizeBytes: 2 * far,
+    speedBytesPerSecond: 123_456_789.123,
+    connections: [],
+    ranges,
+    stretches: ['one.example.org', 'two.example.org'].map((mirror) => ({ mirror, ranges })),
+  };
+}
+
+for (const [tasks, count] of [
+  [1, 10_000],
+  [64, 5000],
+  [1000, 500],
+] as const) {
+  test(`the report of ${tasks} tasks in ${count} pieces each is one that the contract takes`, () => {
+    const all = Array.from({ length: tasks }, (_, index) => scattered(index, count));
+    const report = { workerId: 'w', ...withinReport({ tasks: all, holding: Array(30_000).fill('018f') }) };
+    assert.equal(report.tasks.length, tasks);
+    assert.ok(reportRequest.safeParse(report).success);
+    assert.ok(JSON.stringify(report).length <= mostReportBytes, String(JSON.stringify(report).length));
+  });
+}
+
+test('of too many pieces the largest are told, in order', () => {
+  const [told] = withinReport({ tasks: [scattered(0, 9000)], holding: [] }).tasks;
+  const sizes = told?.ranges.map(([startByte, endByte]) => endByte - startByte) ?? [];
+  assert.equal(sizes.filter((size) => size === 50).length, 3000);
+  assert.deepEqual(
+    told?.ranges,
+    told?.ranges.toSorted((a, b) => a[0] - b[0]),
+  );
+});
+
+test('what fits is told as it is', () => {
+  const task = scattered(0, 100);
+  assert.deepEqual(withinReport({ tasks: [task], holding: ['a'] }), { tasks: [task], holding: ['a'] });
+});
