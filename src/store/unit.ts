@@ -51,12 +51,12 @@ export function createUnit({ db, bulk }: Engine): Unit {
   const unit = {
     async tables(...tables: string[]) {
       refuseLate();
-      for (const table of tables) await buffers.get(table)?.flush();
+      await Promise.all(tables.map((table) => buffers.get(table)?.flush()));
       return db;
     },
     heads: bulk.heads,
     async flush() {
-      for (const buffer of buffers.values()) await buffer.flush();
+      await Promise.all([...buffers.values()].map((buffer) => buffer.flush()));
     },
     close() {
       isOver = true;
