@@ -120,6 +120,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
       const found = await store.read((tx) => findDownload(tx, ownerId, id));
       return found && toDownload(found);
     },
+    async getMany(ownerId, ids) {
+      const found = await store.read((tx) => tx.downloads.getMany(ids));
+      return found.filter((download) => download.ownerId === ownerId).map(toDownload);
+    },
     async list(ownerId, request) {
       const page = await listDownloads(parts, ownerId, request);
       return { ...page, items: page.items.map(toDownload) };

@@ -3,7 +3,8 @@
  * Each takes one id or many, and does to each what makes sense in its state.
  */
 import { ApiProblem, api } from './api.ts';
-import type { Live } from './live/live.ts';
+import type { Live, Reach } from './live/live.ts';
+import type { Target } from './live/selection.ts';
 import type { Toasts } from './toasts.ts';
 import type { Download } from './types.ts';
 import { type MessageId, t } from './words/words.ts';
@@ -26,14 +27,16 @@ export function createActions(live: Live, toasts: Toasts) {
   const { store } = live;
 
   type Step = {
+    action: 'pause' | 'resume' | 'retry' | 'cancel';
     can(row: Download): boolean;
     expected: Partial<Download>;
     run(id: string): Promise<Download>;
     done: MessageId;
   };
 
-  async function change(ids: Iterable<string>, step: Step) {
-    const before = rowsOf(ids).filter(step.can);
+  async function change(target: Target, step: Step) {
+    if ('matching' in target) return actOnMatching(step.action, target.matching, step.done);
+    const before = rowsOf(target).filter(step.can);
     if (before.length === 0) return;
     store.putMany(before.map((row) => ({ ...row, ...step.expected })));
     const problems: string[] = [];
@@ -46,6 +49,21 @@ export function createActions(live: Live, toasts: Toasts) {
       }
     });
     report(step.done, before.length, problems);
+  }
+
+  /** The server finds them: of a long list only a part is here. */
+  async function actOnMatching(action: Step['action'] | 'remove', { filter, q }: Reach, done: MessageId, files = false) {
+    const query = { ...(filter !== 'all' && { state: filter }), ...(q !== '' && { q }) };
+    try {
+      const { doneCount, problemCount, problems } = await api.act({ action, query, files: files ? 'true' : 'false' });
+      const why = problems[0]?.problem ?? '';
+      const text = t(done, { count: doneCount });
+      if (problemCount === 0) toasts.add({ text, tone: 'plain' });
+      else toasts.add({ text: t('bulk.someFailed', { done: text, failed: problemCount, why }), tone: 'bad' });
+    } catch (error) {
+      toasts.add({ text: sentenceOf(error), tone: 'bad' });
+    }
+    await live.reload();
   }
 
   function report(done: MessageId, asked: number, problems: string[]) {
@@ -95,30 +113,46 @@ export function createActions(live: Live, toasts: Toasts) {
   }
 
   return {
-    pause: (ids: Iterable<string>) =>
-      change(ids, {
+    pause: (target: Target) =>
+      change(target, {
+        action: 'pause',
         can: canPause,
         expected: { state: 'paused', phase: null, reason: null },
         run: api.pause,
         done: 'done.paused',
       }),
-    resume: (ids: Iterable<string>) =>
-      change(ids, { can: canResume, expected: { state: 'queued', reason: null }, run: api.resume, done: 'done.resumed' }),
-    retry: (ids: Iterable<string>) =>
-      change(ids, {
+    resume: (target: Target) =>
+      change(target, {
+        action: 'resume',
+        can: canResume,
+        expected: { state: 'queued', reason: null },
+        run: api.resume,
+        done: 'done.resumed',
+      }),
+    retry: (target: Target) =>
+      change(target, {
+        action: 'retry',
         can: canRetry,
         expected: { state: 'queued', reason: null, retryAtMs: null, failure: null, finishedAtMs: null },
         run: api.retry,
         done: 'done.retried',
       }),
-    cancel: (ids: Iterable<string>) =>
-      change(ids, { can: canCancel, expected: { state: 'cancelled', phase: null }, run: api.cancel, done: 'done.cancelled' }),
+    cancel: (target: Target) =>
+      change(target, {
+        action: 'cancel',
+        can: canCancel,
+        expected: { state: 'cancelled', phase: null },
+        run: api.cancel,
+        done: 'done.cancelled',
+      }),
 
     /** Pauses when anything can be paused, else resumes: what one key does to a mixed selection. */
-    togglePause(ids: Iterable<string>) {
-      const list = [...ids];
-      return rowsOf(list).some(canPause) ? this.pause(list) : this.resume(list);
+    togglePause(target: Target) {
+      const isAny = 'matching' in target || rowsOf(target).some(canPause);
+      return isAny ? this.pause(target) : this.resume(target);
     },
+
+    removeMatching: (reach: Reach, { files }: { files: boolean }) => actOnMatching('remove', reach, 'removed.many', files),
 
     /** Takes them off the list; for ten seconds they can be brought back. With `files` there is no way back. */
     async remove(ids: Iterable<string>, { files }: { files: boolean }) {

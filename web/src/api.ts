@@ -32,7 +32,7 @@ export const api = {
   probe: (url: string, request: T.AddDownload['request'], signal: AbortSignal) =>
     client.probeLink({ body: { url, ...(request && { request }) } }, { signal }),
 
-  list: (query: { cursor?: string; limit?: number }, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
+  list: (query: T.ListQuery, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
   get: (id: string) => client.getDownload({ params: { id } }),
   change: (id: string, body: T.ChangeDownload) => client.changeDownload({ params: { id }, body }),
   pause: (id: string) => client.pauseDownload({ params: { id } }),
@@ -42,6 +42,7 @@ export const api = {
   restore: (id: string) => client.restoreDownload({ params: { id } }),
   remove: (id: string, files: boolean) => client.removeDownload({ params: { id }, query: files ? { files: 'true' } : {} }),
   removeMany: (body: T.Selection) => client.deleteDownloads({ body }),
+  act: (body: T.BulkAction) => client.actOnDownloads({ body }),
   files: (id: string) => client.listFiles({ params: { id } }),
   fileLink: (id: string, index: number) => `/api/v1/downloads/${encodeURIComponent(id)}/files/${index}/content`,
   timeline: (id: string) => client.listDownloadEvents({ params: { id } }),

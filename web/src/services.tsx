@@ -4,7 +4,7 @@ import { type Actions, createActions } from './actions.ts';
 import { api } from './api.ts';
 import { createKeyBus, type KeyBus } from './key-bus.ts';
 import type { ListDocument } from './list-file.ts';
-import { createLive, type Live } from './live/live.ts';
+import { createLive, type Live, type Reach } from './live/live.ts';
 import { createSelection, type Selection } from './live/selection.ts';
 import { createCell } from './live/signal.ts';
 import { openStream } from './live/stream.ts';
@@ -13,7 +13,8 @@ import type { Download } from './types.ts';
 
 export type OpenDialog =
   | { kind: 'add'; text: string; document?: ListDocument }
-  | { kind: 'removeFiles'; ids: string[] }
+  | { kind: 'removeFiles'; ids: readonly string[] }
+  | { kind: 'removeMatching'; reach: Reach; files: boolean }
   | { kind: 'clearHistory' }
   | { kind: 'keys' };
 

@@ -32,3 +32,13 @@ test('after clearing, a range starts anew', () => {
   selection.extend('c', order);
   assert.deepEqual([...selection.ids()], ['c']);
 });
+
+test('all that match stays so while more of them come, and until another row is ticked', () => {
+  const selection = createSelection();
+  const reach = { filter: 'failed', q: '' } as const;
+  selection.setMatching(reach, ['a', 'b']);
+  selection.keepOnly(order);
+  assert.deepEqual([selection.target(), selection.ids().size], [{ matching: reach }, 5]);
+  selection.toggle('c');
+  assert.deepEqual(selection.target(), ['a', 'b', 'd', 'e']);
+});

@@ -1,15 +1,22 @@
+import type { Reach } from './live.ts';
 import { createSignal } from './signal.ts';
 
 export type Selection = ReturnType<typeof createSelection>;
+
+/** What an action is about: these downloads, or all that the server finds for this, whether they are here or not. */
+export type Target = readonly string[] | { matching: Reach };
 
 /** The rows that are ticked. The anchor is where a range with Shift starts. */
 export function createSelection() {
   const signal = createSignal();
   let chosen: ReadonlySet<string> = new Set();
   let anchor: string | null = null;
+  /** All that match it are meant, more than are here. */
+  let matching: Reach | null = null;
 
   function set(next: Iterable<string>) {
     chosen = new Set(next);
+    matching = null;
     signal.emit();
   }
 
@@ -18,6 +25,13 @@ export function createSelection() {
     ids: () => chosen,
     has: (id: string) => chosen.has(id),
     set,
+    /** All that match; `ids` are those of them that are here. */
+    setMatching(reach: Reach, ids: Iterable<string>) {
+      set(ids);
+      matching = reach;
+    },
+    matching: () => matching,
+    target: (): Target => (matching === null ? [...chosen] : { matching }),
     clear() {
       anchor = null;
       if (chosen.size > 0) set([]);
@@ -42,6 +56,11 @@ export function createSelection() {
     /** Rows that left the view are no longer ticked: nobody acts on what cannot be seen. */
     keepOnly(order: readonly string[]) {
       if (chosen.size === 0) return;
+      if (matching !== null) {
+        // More of them have come.
+        chosen = new Set(order);
+        return signal.emit();
+      }
       const shown = new Set(order);
       const kept = [...chosen].filter((id) => shown.has(id));
       if (kept.length !== chosen.size) set(kept);

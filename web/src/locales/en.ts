@@ -89,8 +89,10 @@ export const messages = {
   'appearance.theme': 'Theme',
 
   'bulk.all': 'Select all {count}',
+  'bulk.allSelected': 'All {count} that match',
   'bulk.clear': 'Clear selection',
   'bulk.label': 'Selected downloads',
+  'bulk.matching': 'Select all that match',
   'bulk.selected': '{count, plural, one {# selected} other {# selected}}',
   'bulk.someFailed': '{done} {failed, plural, one {# failed} other {# failed}}: {why}',
 
@@ -303,6 +305,9 @@ export const messages = {
   'login.title': 'Log in',
   'login.wrong': 'Name or password is wrong.',
 
+  'list.found': 'The newest {shown} that match are here. More come as you scroll.',
+  'list.most': 'Only the newest {shown} are shown here. Filter or search for the others.',
+  'list.part': 'The newest {shown} of {all} are here, and sorted. More come as you scroll.',
   'nav.downloads': 'Downloads',
   'nav.downloadsShort': 'Downloads',
   'nav.history': 'History',
@@ -377,6 +382,10 @@ export const messages = {
     '{count, plural, one {# download and its files are deleted. This cannot be undone.} other {# downloads and their files are deleted. This cannot be undone.}}',
   'removeFiles.one': '“{name}” and its files are deleted. This cannot be undone.',
   'removeFiles.title': 'Delete the files too?',
+  'removeMatching.files':
+    'All that match are removed, also those that are not shown here, and their delivered files with them.',
+  'removeMatching.text': 'All that match are removed from the list, also those that are not shown here. Delivered files stay.',
+  'removeMatching.title': 'Remove all that match?',
   'removed.many': '{count, plural, one {# download removed.} other {# downloads removed.}}',
   'removed.one': '“{name}” removed.',
 

@@ -92,8 +92,10 @@ export const messages: Record<keyof typeof english, string> = {
   'appearance.theme': 'Thème',
 
   'bulk.all': 'Tout sélectionner ({count})',
+  'bulk.allSelected': 'Tous ceux qui correspondent : {count}',
   'bulk.clear': 'Effacer la sélection',
   'bulk.label': 'Téléchargements sélectionnés',
+  'bulk.matching': 'Sélectionner tous ceux qui correspondent',
   'bulk.selected': '{count, plural, one {# sélectionné} many {# sélectionnés} other {# sélectionnés}}',
   'bulk.someFailed': '{done} {failed, plural, one {# échec} many {# échecs} other {# échecs}} : {why}',
 
@@ -308,6 +310,9 @@ export const messages: Record<keyof typeof english, string> = {
   'login.title': 'Connexion',
   'login.wrong': 'Le nom ou le mot de passe est faux.',
 
+  'list.found': 'Voici les {shown} plus récents qui correspondent. La suite vient en défilant.',
+  'list.most': 'Seuls les {shown} plus récents sont affichés ici. Filtrez ou cherchez les autres.',
+  'list.part': 'Voici, triés, les {shown} plus récents sur {all}. La suite vient en défilant.',
   'nav.downloads': 'Téléchargements',
   'nav.downloadsShort': 'Liste',
   'nav.history': 'Historique',
@@ -382,6 +387,11 @@ export const messages: Record<keyof typeof english, string> = {
     '{count, plural, one {# téléchargement et ses fichiers seront supprimés, sans retour possible.} many {# téléchargements et leurs fichiers seront supprimés, sans retour possible.} other {# téléchargements et leurs fichiers seront supprimés, sans retour possible.}}',
   'removeFiles.one': '« {name} » et ses fichiers seront supprimés, sans retour possible.',
   'removeFiles.title': 'Supprimer aussi les fichiers ?',
+  'removeMatching.files':
+    'Tous ceux qui correspondent sont retirés, même ceux qui ne sont pas affichés ici, et leurs fichiers livrés avec eux.',
+  'removeMatching.text':
+    'Tous ceux qui correspondent sont retirés de la liste, même ceux qui ne sont pas affichés ici. Les fichiers livrés restent.',
+  'removeMatching.title': 'Retirer tous ceux qui correspondent ?',
   'removed.many':
     '{count, plural, one {# téléchargement retiré.} many {# téléchargements retirés.} other {# téléchargements retirés.}}',
   'removed.one': '« {name} » retiré.',

@@ -92,8 +92,10 @@ export const messages: Record<keyof typeof english, string> = {
   'appearance.theme': 'Тема',
 
   'bulk.all': 'Выбрать все ({count})',
+  'bulk.allSelected': 'Все подходящие: {count}',
   'bulk.clear': 'Снять выбор',
   'bulk.label': 'Выбранные загрузки',
+  'bulk.matching': 'Выбрать все подходящие',
   'bulk.selected': '{count, plural, one {Выбрана #} few {Выбрано #} many {Выбрано #} other {Выбрано #}}',
   'bulk.someFailed':
     '{done} {failed, plural, one {# не удалась} few {# не удались} many {# не удались} other {# не удались}}: {why}',
@@ -308,6 +310,9 @@ export const messages: Record<keyof typeof english, string> = {
   'login.title': 'Вход',
   'login.wrong': 'Неверное имя или пароль.',
 
+  'list.found': 'Здесь самые новые из подходящих: {shown}. Остальные появятся при прокрутке.',
+  'list.most': 'Здесь показаны только самые новые: {shown}. Остальные найдёт фильтр или поиск.',
+  'list.part': 'Здесь самые новые, по порядку: {shown} из {all}. Остальные появятся при прокрутке.',
   'nav.downloads': 'Загрузки',
   'nav.downloadsShort': 'Загрузки',
   'nav.history': 'История',
@@ -383,6 +388,10 @@ export const messages: Record<keyof typeof english, string> = {
     '{count, plural, one {# загрузка и её файлы будут удалены без возврата.} few {# загрузки и их файлы будут удалены без возврата.} many {# загрузок и их файлы будут удалены без возврата.} other {# загрузки и их файлы будут удалены без возврата.}}',
   'removeFiles.one': '«{name}» и её файлы будут удалены без возврата.',
   'removeFiles.title': 'Удалить и файлы?',
+  'removeMatching.files': 'Все подходящие будут удалены, даже те, которых здесь не видно, вместе с доставленными файлами.',
+  'removeMatching.text':
+    'Все подходящие будут удалены из списка, даже те, которых здесь не видно. Доставленные файлы останутся.',
+  'removeMatching.title': 'Удалить все подходящие?',
   'removed.many':
     '{count, plural, one {Убрана # загрузка.} few {Убраны # загрузки.} many {Убрано # загрузок.} other {Убрано # загрузки.}}',
   'removed.one': '«{name}» — убрано.',

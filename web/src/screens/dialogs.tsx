@@ -37,6 +37,18 @@ export function Dialogs() {
           onClose={close}
         />
       )}
+      {open.kind === 'removeMatching' && (
+        <Confirm
+          title={t('removeMatching.title')}
+          text={t(open.files ? 'removeMatching.files' : 'removeMatching.text')}
+          confirm={t(open.files ? 'action.removeFiles' : 'action.remove')}
+          onConfirm={() => {
+            void actions.removeMatching(open.reach, { files: open.files });
+            selection.clear();
+          }}
+          onClose={close}
+        />
+      )}
       {open.kind === 'clearHistory' && (
         <Confirm
           title={t('history.clearTitle')}

@@ -4,16 +4,19 @@ import type { ComponentType } from 'react';
 import { canCancel, canPause, canResume, canRetry } from '../../actions.ts';
 import { useServices } from '../../services.tsx';
 import { useT } from '../../words/words.ts';
+import { removeTarget } from './remove-target.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
 
 type Props = { request: MenuRequest; onClose(): void; onOpen(id: string): void };
 
 export function RowMenu({ request, onClose, onOpen }: Props) {
   const t = useT();
-  const { actions, dialog, live } = useServices();
-  const { id, ids, anchor } = request;
+  const services = useServices();
+  const { actions, live, selection } = services;
+  const { id, target, anchor } = request;
+  const ids = 'matching' in target ? [...selection.ids()] : target;
   const rows = ids.map((each) => live.store.row(each)).filter((row) => row !== undefined);
-  const isOne = ids.length === 1;
+  const isOne = !('matching' in target) && ids.length === 1;
 
   const item = (label: string, Icon: ComponentType<{ size: number; 'aria-hidden': 'true' }>, run: () => unknown, tone = '') => (
     <Menu.Item key={label} className={tone} onClick={() => void run()}>
@@ -33,15 +36,15 @@ export function RowMenu({ request, onClose, onOpen }: Props) {
             aria-label={isOne ? t('row.menu', { name: rows[0]?.name ?? '' }) : t('bulk.selected', { count: ids.length })}
             finalFocus={() => document.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"]`) ?? false}
           >
-            {rows.some(canPause) && item(t('action.pause'), Pause, () => actions.pause(ids))}
-            {rows.some(canResume) && item(t('action.resume'), Play, () => actions.resume(ids))}
-            {rows.some(canRetry) && item(t('action.retry'), RotateCw, () => actions.retry(ids))}
-            {rows.some(canCancel) && item(t('action.cancelDownload'), Ban, () => actions.cancel(ids))}
+            {rows.some(canPause) && item(t('action.pause'), Pause, () => actions.pause(target))}
+            {rows.some(canResume) && item(t('action.resume'), Play, () => actions.resume(target))}
+            {rows.some(canRetry) && item(t('action.retry'), RotateCw, () => actions.retry(target))}
+            {rows.some(canCancel) && item(t('action.cancelDownload'), Ban, () => actions.cancel(target))}
             {isOne && item(t('action.details'), Info, () => onOpen(id))}
             {isOne && item(t('action.copyLink'), Link, () => actions.copyLink(id))}
             <Menu.Separator className="my-1 h-px bg-hairline" />
-            {item(t('action.remove'), Trash2, () => actions.remove(ids, { files: false }))}
-            {item(t('action.removeFiles'), FolderX, () => dialog.set({ kind: 'removeFiles', ids }), 'text-bad')}
+            {item(t('action.remove'), Trash2, () => removeTarget(services, target, { files: false }))}
+            {item(t('action.removeFiles'), FolderX, () => removeTarget(services, target, { files: true }), 'text-bad')}
           </Menu.Popup>
         </Menu.Positioner>
       </Menu.Portal>

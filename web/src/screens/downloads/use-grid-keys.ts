@@ -1,6 +1,8 @@
 import { type RefObject, useCallback } from 'react';
+import type { Target } from '../../live/selection.ts';
 import { useServices } from '../../services.tsx';
 import { useKeys } from '../../ui/use-keys.ts';
+import { removeTarget } from './remove-target.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
 
 type Options = {
@@ -15,7 +17,8 @@ type Options = {
 
 /** The keys of the list. They work while the focus is in it, or nowhere in particular. */
 export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu }: Options) {
-  const { selection, actions, dialog } = useServices();
+  const services = useServices();
+  const { selection, actions } = services;
 
   const focusRow = useCallback(
     (index: number) => {
@@ -56,14 +59,14 @@ export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId
   };
 
   /** The ticked rows, else the one with the focus. */
-  const targets = (): string[] => {
-    if (selection.ids().size > 0) return [...selection.ids()];
+  const targets = (): Target => {
+    if (selection.ids().size > 0) return selection.target();
     const id = ids[focusIndex];
     return id === undefined ? [] : [id];
   };
-  const act = (run: (ids: string[]) => unknown) => {
+  const act = (run: (target: Target) => unknown) => {
     const chosen = targets();
-    if (chosen.length === 0) return false;
+    if ('length' in chosen && chosen.length === 0) return false;
     run(chosen);
   };
 
@@ -88,14 +91,14 @@ export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId
     },
     pause: () => act((chosen) => actions.togglePause(chosen)),
     retry: () => act((chosen) => actions.retry(chosen)),
-    remove: () => act((chosen) => actions.remove(chosen, { files: false })),
-    removeFiles: () => act((chosen) => dialog.set({ kind: 'removeFiles', ids: chosen })),
+    remove: () => act((chosen) => removeTarget(services, chosen, { files: false })),
+    removeFiles: () => act((chosen) => removeTarget(services, chosen, { files: true })),
     menu: (event) => {
       const id = ids[focusIndex];
       const row = id === undefined ? null : scroller.current?.querySelector(`[data-row="${CSS.escape(id)}"]`);
       if (id === undefined || row == null || !isOurs(event)) return false;
       const anchor = row.querySelector('[data-menu]') ?? row;
-      onMenu({ id, anchor, ids: selection.has(id) ? [...selection.ids()] : [id] });
+      onMenu({ id, anchor, target: selection.has(id) ? selection.target() : [id] });
     },
   });
 
