@@ -15,6 +15,8 @@ const launcher = join(import.meta.dirname, '../flotilla');
 const token = 'the token of this story';
 const MiB = 1024 * 1024;
 const body = sampleBytes(24 * MiB, 43);
+/** The engine writes down what has arrived at least this often. */
+const markBytes = 4 * MiB;
 const environment = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token };
 
 type Server = { process: StartedProcess; origin: string; client: Client };
@@ -164,6 +166,20 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     await untilState(main, id, 'completed', 30);
     assert.equal((await main.client.getReceipt({ params: { id } })).worker.id, second.workerId);
     assert.ok(deliveredOf(data).equals(body));
+  });
+
+  test('a worker that is killed and started again goes on with the bytes that it has', async (t) => {
+    const { data, main } = await start(t);
+    const folder = tempFolder(t);
+    const { process } = await joinWorker(t, main, folder, 'stubborn');
+    const url = server.url('plain', slow(5));
+    const { id } = await add(main, url);
+    await until(() => sentBytes(url) > body.length / 2, 'a half was sent');
+    await process.kill('SIGKILL');
+    await (await startWorker(t, ['--data', folder])).until(/^ready worker /m);
+    await untilState(main, id, 'completed', 20);
+    assert.ok(deliveredOf(data).equals(body));
+    assert.ok(sentBytes(url) < body.length + markBytes + body.length / 10, `${sentBytes(url)} bytes were sent`);
   });
 
   test('what a killed worker did is done by another within 35 s and the time it takes', async (t) => {

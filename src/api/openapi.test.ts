@@ -112,6 +112,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   getFileContent: { id: addCompleted },
   listDownloadEvents: { id: add },
   listAttempts: { id: addCompleted },
+  getDownloadLog: { id: addCompleted, query: '?level=debug' },
   getPieces: { id: addRunning },
   getReceipt: { id: addCompleted },
   listHistory: { query: '?limit=5' },
@@ -162,7 +163,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   noteTask: 'elsewhere',
   finishTask: 'elsewhere',
   listWorkers: {},
-  getStats: {},
+  getStats: { query: '?period=365d' },
   streamEvents: 'elsewhere',
   viewStream: 'elsewhere',
 };

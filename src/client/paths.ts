@@ -26,6 +26,7 @@ export const paths = {
   getFileContent: { method: 'GET', path: '/downloads/{id}/files/{index}/content', answer: 'file' },
   listDownloadEvents: { method: 'GET', path: '/downloads/{id}/events', answer: 'json' },
   listAttempts: { method: 'GET', path: '/downloads/{id}/attempts', answer: 'json' },
+  getDownloadLog: { method: 'GET', path: '/downloads/{id}/log', answer: 'json' },
   getPieces: { method: 'GET', path: '/downloads/{id}/pieces', answer: 'json' },
   getReceipt: { method: 'GET', path: '/downloads/{id}/receipt', answer: 'json' },
   listHistory: { method: 'GET', path: '/history', answer: 'json' },

@@ -12,6 +12,7 @@ import type { Rung, Stage } from '#core/stage.ts';
 import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
 import type { LiveFigures } from './progress.ts';
+import type { Period, PeriodStats } from './stats.ts';
 
 /** What a person asks for when adding a link. */
 export type Submission = {
@@ -123,6 +124,17 @@ export type WorkerRow = {
   seenAtMs: number;
 };
 
+/** A line of the log of a download. `timeline`: what happened to it · `attempt`: how a task ended · `worker`: what one said. */
+export type LogEntry = {
+  atMs: number;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  source: 'timeline' | 'attempt' | 'worker';
+  message: string;
+  worker: { id: string; name: string } | null;
+  taskId: string | null;
+  epoch: number | null;
+};
+
 /** `pause`: it takes nothing new · `drain`: it gives back what it has, too. */
 export type WorkerChange = Partial<Pick<WorkerRow, 'name' | 'labels' | 'wanted' | 'maxFetches'>>;
 
@@ -166,6 +178,8 @@ export interface Control extends ControlPlane {
   timeline(ownerId: string, id: string): Promise<FlotillaEvent[]>;
   /** Oldest first. */
   attempts(ownerId: string, id: string): Promise<Attempt[]>;
+  /** Timeline, tries and what workers said, oldest first; of very many the newest. */
+  log(ownerId: string, id: string): Promise<LogEntry[]>;
   receipt(ownerId: string, id: string): Promise<Receipt | null>;
   /** The running task's latest report, from memory; null when nothing runs. */
   progressOf(downloadId: string): LiveFigures | null;
@@ -207,6 +221,8 @@ export interface Control extends ControlPlane {
   changeWorker(id: string, change: WorkerChange): Promise<WorkerRow>;
   /** Revokes its key and forgets it; what it does goes back at once. Throws `not_found`, and `refused` for one inside a server. */
   removeWorker(id: string): Promise<void>;
+  /** Sums of the owner's downloads in those days of the server's calendar. */
+  stats(ownerId: string, period: Period): Promise<PeriodStats>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;
 
   /** Ends expired leases, wakes due retries, forgets old idempotency keys. Idempotent; called each second. */

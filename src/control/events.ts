@@ -28,7 +28,7 @@ export function createEventHub({ store, log, bus }: Pick<Parts, 'store' | 'log' 
         listener(event);
       } catch (error) {
         // The event is committed; a listener that stumbles must not keep it from the others.
-        log('a listener of events failed', { error: String(error), event: event.name });
+        log.error('A listener of events failed.', { error, event: event.name });
       }
     }
   }

@@ -38,7 +38,7 @@ function wantedSentence({ name, wanted }: Pick<WorkerRow, 'name' | 'wanted'>): s
 export function seeVitals(parts: Parts, workerId: string, vitals: Vitals): void {
   parts.store
     .write((tx) => tx.workers.update(workerId, { vitals }))
-    .catch((error) => parts.log('how a worker is could not be written down', { error: String(error) }));
+    .catch((error) => parts.log.warn('How a worker is could not be written down.', { workerId, error }));
 }
 
 function noSuchWorker(): FlotillaError {

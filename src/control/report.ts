@@ -1,6 +1,7 @@
 import { FlotillaError } from '#core/errors.ts';
 import type { NoteRequest, ReportAnswer, ReportRequest, TaskKind, TaskOrder, TaskProgress } from '#core/protocol.ts';
 import type { StoredDownload } from '#core/store.ts';
+import { keepReported } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { lostTask } from './finish.ts';
 import { seeVitals } from './fleet.ts';
@@ -29,6 +30,7 @@ export async function report(parts: Parts, request: ReportRequest): Promise<Repo
   parts.sessions.hear(workerId);
   if (request.vitals !== undefined) seeVitals(parts, workerId, request.vitals);
   const orders = tasks.map((progress) => takeProgress(parts, session, progress)).filter((order) => order !== null);
+  if (request.lines !== undefined) await keepReported(parts, session, request.lines);
   await takeBackForgotten(parts, session, tasks);
   if (typeof request.spareBytes === 'number') await offerRoom(parts, workerId, request.spareBytes);
   const limits = await parts.store.read(async (tx) => limitsOf(parts, tx, workerId, await readSettings(tx)));

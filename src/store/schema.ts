@@ -93,6 +93,26 @@ export type Schema = {
     startedAtMs: number;
     finishedAtMs: number;
   };
+  daily: {
+    ownerId: string;
+    kind: string;
+    day: string;
+    name: string;
+    completed: number;
+    failed: number;
+    retries: number;
+    fetchedBytes: number;
+    deliveredBytes: number;
+  };
+  logs: {
+    id: string;
+    downloadId: string;
+    taskId: string;
+    epoch: number;
+    workerId: string;
+    lineCount: number;
+    body: string;
+  };
   receipts: { downloadId: string; completedAtMs: number; body: string };
   events: {
     sequence: number;

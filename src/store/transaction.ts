@@ -2,9 +2,11 @@ import type { Transaction } from '#core/store.ts';
 import type { Engine } from './engine.ts';
 import { sessionRows, tokenRows, userRows } from './rows/accounts.ts';
 import { attachmentRows } from './rows/attachments.ts';
+import { dailyRows } from './rows/daily.ts';
 import { destinationRows } from './rows/destinations.ts';
 import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
+import { logRows } from './rows/logs.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
 import { shareRows } from './rows/shares.ts';
@@ -38,6 +40,8 @@ export async function runJob<T>(
     tasks: taskRows(unit),
     shares: shareRows(unit),
     attempts: attemptRows(unit),
+    logs: logRows(unit),
+    daily: dailyRows(unit),
     receipts: receiptRows(unit),
     events: eventRows(unit),
     submissions: submissionRows(db),

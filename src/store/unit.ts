@@ -17,6 +17,7 @@ const keysOfHotTables = {
   events: ['sequence'],
   counters: ['name'],
   totals: ['ownerId'],
+  daily: ['ownerId', 'kind', 'day', 'name'],
   stageMemory: ['kind', 'host'],
 } as const satisfies { [Table in keyof Schema]?: readonly (keyof Schema[Table])[] };
 

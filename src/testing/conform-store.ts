@@ -651,6 +651,94 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     });
   });
 
+  check('what workers said is kept with a download, the newest of it, and goes with it', async (store) => {
+    const said = (id: string, downloadId: string, count: number) => {
+      const lines = Array.from({ length: count }, (_, index) => ({
+        atMs: index,
+        level: 'debug' as const,
+        message: `${id} ${index}`,
+      }));
+      return { id, downloadId, taskId: 't', epoch: 2 ** 40, workerId: 'w', lines };
+    };
+    const idsOf = async (downloadId: string) => (await store.read((tx) => tx.logs.ofDownload(downloadId))).map((row) => row.id);
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([download('a'), download('b')]);
+      await tx.logs.appendMany([said('1', 'a', 4), said('2', 'b', 9), said('3', 'a', 4)], 10);
+    });
+    const [first] = await store.read((tx) => tx.logs.ofDownload('a'));
+    assert.deepEqual(first, said('1', 'a', 4));
+    assert.deepEqual(await idsOf('a'), ['1', '3']);
+    await store.write((tx) => tx.logs.appendMany([said('4', 'a', 4)], 10));
+    assert.deepEqual([await idsOf('a'), await idsOf('b')], [['3', '4'], ['2']]);
+    await store.write((tx) => tx.downloads.removeMany(['a']));
+    assert.deepEqual([await idsOf('a'), await idsOf('b')], [[], ['2']]);
+  });
+
+  check('downloads and tasks of all owners are counted by what they are', async (store) => {
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([
+        download('a', { state: 'queued' }),
+        download('b', { state: 'queued', ownerId: 'bert' }),
+        download('c', { state: 'failed', removedAtMs: 1 }),
+      ]);
+      await tx.tasks.insertMany([task('1', { status: 'ready' }), task('2', { status: 'leased', downloadId: 'b' })]);
+      const counts = await tx.downloads.countAll();
+      assert.deepEqual([counts.queued, counts.failed], [2, 0]);
+      const counted = await tx.tasks.countAll();
+      assert.deepEqual(counted.map(({ status, count }) => `${status} ${count}`).sort(), ['leased 1', 'ready 1']);
+    });
+  });
+
+  check('sums by day add up by owner, kind and name, the greatest first', async (store) => {
+    const key = (day: string, name: string, ownerId = 'anna') => ({ ownerId, kind: 'host' as const, day, name });
+    await store.write(async (tx) => {
+      await tx.daily.add(key('2026-01-01', 'a'), { completed: 1, deliveredBytes: 2 ** 40 });
+      await tx.daily.add(key('2026-01-02', 'a'), { completed: 1, deliveredBytes: 1 });
+      await tx.daily.add(key('2026-01-02', 'b'), { failed: 1 });
+      await tx.daily.add(key('2026-01-02', 'c'), { failed: 1, retries: 1 });
+      await tx.daily.add(key('2026-01-02', 'a', 'bert'), { completed: 5 });
+      await tx.daily.add({ ownerId: 'anna', kind: 'all', day: '2026-01-02', name: '' }, { completed: 1, fetchedBytes: 3 });
+      await tx.daily.add({ ownerId: 'anna', kind: 'all', day: '2026-01-02', name: '' }, { completed: 1, fetchedBytes: 4 });
+    });
+    await store.read(async (tx) => {
+      const hosts = await tx.daily.byName('anna', 'host', '2026-01-01', 10);
+      assert.deepEqual(
+        hosts.map(({ name }) => name),
+        ['a', 'c', 'b'],
+      );
+      const sums = { completed: 2, failed: 0, retries: 0, fetchedBytes: 0, deliveredBytes: 2 ** 40 + 1 };
+      assert.deepEqual(hosts[0], { name: 'a', ...sums });
+      assert.equal((await tx.daily.byName('anna', 'host', '2026-01-02', 1))[0]?.deliveredBytes, 1);
+      const [day, ...more] = await tx.daily.byDay('anna', '2026-01-01');
+      assert.deepEqual([day?.day, day?.completed, day?.fetchedBytes, more.length], ['2026-01-02', 2, 7, 0]);
+    });
+  });
+
+  check('a day with very many names keeps the greatest, and the sum of the others', async (store) => {
+    const day = { ownerId: 'anna', kind: 'host' as const, day: '2026-01-02' };
+    await store.write(async (tx) => {
+      for (let index = 0; index < 9; index++) {
+        await tx.daily.add({ ...day, name: `h${index}` }, { completed: 1, deliveredBytes: index });
+      }
+    });
+    await store.write(async (tx) => {
+      assert.deepEqual(await tx.daily.crowded('host', '2026-01-01', 9), []);
+      assert.deepEqual(await tx.daily.crowded('host', '2026-01-03', 1), []);
+      assert.deepEqual(await tx.daily.crowded('host', '2026-01-01', 8), [{ ownerId: 'anna', day: '2026-01-02' }]);
+      await tx.daily.fold(day, 2, '*');
+      await tx.daily.fold(day, 2, '*');
+    });
+    const hosts = await store.read((tx) => tx.daily.byName('anna', 'host', '2026-01-01', 10));
+    assert.deepEqual(
+      hosts.map(({ name, completed, deliveredBytes }) => [name, completed, deliveredBytes]),
+      [
+        ['*', 7, 21],
+        ['h8', 1, 8],
+        ['h7', 1, 7],
+      ],
+    );
+  });
+
   check('totals only grow', async (store) => {
     await store.write(async (tx) => {
       assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 0, completedTotal: 0, failedTotal: 0 });

@@ -15,6 +15,7 @@ export type KeyAction =
   | 'open'
   | 'pause'
   | 'retry'
+  | 'retryChanged'
   | 'remove'
   | 'removeFiles'
   | 'menu'
@@ -70,6 +71,7 @@ export const shortcuts: Shortcut[] = [
   { action: 'open', group: 'list', words: 'key.open', chords: [{ code: 'Enter' }, letter('o')] },
   { action: 'pause', group: 'list', words: 'key.pause', chords: [letter('p')] },
   { action: 'retry', group: 'list', words: 'key.retry', chords: [letter('r')] },
+  { action: 'retryChanged', group: 'list', words: 'key.retryChanged', chords: [letter('r', { shift: true })] },
   { action: 'remove', group: 'list', words: 'key.remove', chords: [{ code: 'Delete' }] },
   { action: 'removeFiles', group: 'list', words: 'key.removeFiles', chords: [{ code: 'Delete', shift: true }] },
   { action: 'menu', group: 'list', words: 'key.menu', chords: [{ code: 'F10', shift: true }, { code: 'ContextMenu' }] },

@@ -24,6 +24,8 @@ export type EventStreams = {
   open(call: Call, lastEventId: number | null): Promise<void>;
   /** What is in sight of the reader of that stream. false: this user has no such stream. */
   see(ownerId: string, streamId: string, downloadIds: string[]): boolean;
+  /** How many readers there are. */
+  count(): number;
   close(): void;
 };
 
@@ -83,6 +85,7 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
   }
 
   return {
+    count: () => readers.size,
     async open({ actor, ownerId, reply }, lastEventId) {
       if (isClosed) throw new Problem(503, 'shutting_down', 'This server is shutting down. Try again in a moment.');
       const count = [...readers].filter((reader) => reader.ownerId === ownerId).length;

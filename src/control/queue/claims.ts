@@ -51,13 +51,17 @@ export function createClaims(parts: () => Parts): Claims {
   }
 
   async function serveSome(): Promise<void> {
+    const { clock, figures } = parts();
+    let begunAtMs: number | null = null;
     let hungry: Ask[] = [];
     try {
       const served = await serveAsks(parts(), () => {
+        begunAtMs ??= clock.mono();
         // Only now, when it is our turn: those that came while we waited for it are served along.
         if (hungry.length === 0) hungry = takeHungry();
         return hungry.map(({ request }) => request);
       });
+      figures.claimSeconds.observe((clock.mono() - (begunAtMs ?? clock.mono())) / 1000);
       hungry.forEach((ask, index) => {
         const claims = served[index] ?? [];
         ask.isServed = false;

@@ -1,7 +1,7 @@
 /** Who gets what: one transaction hands tasks to all workers that wait at this replica. */
 import type { FlotillaError } from '#core/errors.ts';
 import type { Claim, ClaimRequest, TaskKind } from '#core/protocol.ts';
-import type { Fetching, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
+import type { Fetching, TaskRow, Transaction, UserRow, WorkerRecord } from '#core/store.ts';
 import type { Settings } from '../control.ts';
 import { recallProxies } from '../kept-proxies.ts';
 import { recallStages } from '../kept-stages.ts';
@@ -68,6 +68,7 @@ type Round = {
   parts: Parts;
   tx: Transaction;
   settings: Settings;
+  users: UserRow[];
   askers: Asker[];
   queues: Queue[];
   crowd: Crowd;
@@ -88,7 +89,7 @@ async function startRound(parts: Parts, tx: Transaction, askers: Asker[], settin
   for (const kind of sharedKinds) accounts.add(accountOf(kind));
   const shares = await tx.shares.getMany([...accounts]);
   const fairness = new Map(sharedKinds.map((kind) => [kind, createFairness(kind, shares, users)]));
-  return { parts, tx, settings, askers, queues, crowd: createCrowd(fetching, users, settings), fairness, fetching };
+  return { parts, tx, settings, users, askers, queues, crowd: createCrowd(fetching, users, settings), fairness, fetching };
 }
 
 /** An admin may want fewer downloads of a worker than it has room for. */
@@ -154,7 +155,7 @@ function inOrder(a: TaskRow, b: TaskRow): number {
 
 /** Was anything given, or held? */
 async function giveTo(round: Round, kind: TaskKind, waiting: Waiting, most: number): Promise<boolean> {
-  const { parts, tx, settings, crowd, fairness, askers, fetching } = round;
+  const { parts, tx, settings, users, crowd, fairness, askers, fetching } = round;
   const shared = fairness.get(kind);
   const running = new Map<string, number>();
   const runningOf = (ownerId: string) => (kind === 'fetch' ? crowd.ofOwner(ownerId) : (running.get(ownerId) ?? 0));
@@ -179,7 +180,7 @@ async function giveTo(round: Round, kind: TaskKind, waiting: Waiting, most: numb
       await hold(parts, tx, task, settings);
       continue;
     }
-    const claims = await startTask(parts, tx, task, asker.worker, settings);
+    const claims = await startTask(parts, tx, task, asker.worker, settings, users);
     if (claims.length === 0) continue;
     asker.claims.push(...claims);
     asker.room[kind]--;

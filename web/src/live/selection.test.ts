@@ -35,10 +35,10 @@ test('after clearing, a range starts anew', () => {
 
 test('all that match stays so while more of them come, and until another row is ticked', () => {
   const selection = createSelection();
-  const reach = { filter: 'failed', q: '' } as const;
-  selection.setMatching(reach, ['a', 'b']);
+  const match = { state: 'failed' } as const;
+  selection.setAll(['a', 'b'], match);
   selection.keepOnly(order);
-  assert.deepEqual([selection.target(), selection.ids().size], [{ matching: reach }, 5]);
+  assert.deepEqual([selection.match(), selection.ids().size], [match, 5]);
   selection.toggle('c');
-  assert.deepEqual(selection.target(), ['a', 'b', 'd', 'e']);
+  assert.deepEqual([selection.match(), [...selection.ids()]], [null, ['a', 'b', 'd', 'e']]);
 });

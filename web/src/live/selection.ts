@@ -1,22 +1,21 @@
-import type { Reach } from './live.ts';
+import type { ListFilter } from '#core/download.ts';
 import { createSignal } from './signal.ts';
 
 export type Selection = ReturnType<typeof createSelection>;
 
-/** What an action is about: these downloads, or all that the server finds for this, whether they are here or not. */
-export type Target = readonly string[] | { matching: Reach };
+/** What the ticked rows have in common: all that the server finds with it, those too that came since. */
+export type Match = { state: ListFilter; q?: string };
 
 /** The rows that are ticked. The anchor is where a range with Shift starts. */
 export function createSelection() {
   const signal = createSignal();
   let chosen: ReadonlySet<string> = new Set();
   let anchor: string | null = null;
-  /** All that match it are meant, more than are here. */
-  let matching: Reach | null = null;
+  let match: Match | null = null;
 
-  function set(next: Iterable<string>) {
+  function set(next: Iterable<string>, all: Match | null = null) {
     chosen = new Set(next);
-    matching = null;
+    match = all;
     signal.emit();
   }
 
@@ -24,14 +23,10 @@ export function createSelection() {
     listen: signal.listen,
     ids: () => chosen,
     has: (id: string) => chosen.has(id),
-    set,
-    /** All that match; `ids` are those of them that are here. */
-    setMatching(reach: Reach, ids: Iterable<string>) {
-      set(ids);
-      matching = reach;
-    },
-    matching: () => matching,
-    target: (): Target => (matching === null ? [...chosen] : { matching }),
+    set: (next: Iterable<string>) => set(next),
+    /** Not null while all that match are ticked, and none was taken out. */
+    match: () => match,
+    setAll: (ids: Iterable<string>, all: Match) => set(ids, all),
     clear() {
       anchor = null;
       if (chosen.size > 0) set([]);
@@ -56,10 +51,10 @@ export function createSelection() {
     /** Rows that left the view are no longer ticked: nobody acts on what cannot be seen. */
     keepOnly(order: readonly string[]) {
       if (chosen.size === 0) return;
-      if (matching !== null) {
-        // More of them have come.
-        chosen = new Set(order);
-        return signal.emit();
+      if (match !== null) {
+        // More of them may have come, or been read.
+        if (order.length !== chosen.size) set(order, match);
+        return;
       }
       const shown = new Set(order);
       const kept = [...chosen].filter((id) => shown.has(id));

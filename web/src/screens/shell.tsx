@@ -129,7 +129,7 @@ function Screen({ place }: { place: Place }) {
     case 'download':
       return <DetailsPage id={place.id} tab={place.tab} />;
     case 'history':
-      return <HistoryScreen q={place.q} />;
+      return <HistoryScreen q={place.q} isTrash={place.isTrash} />;
     case 'workers':
       return <WorkersScreen id={place.id} />;
     case 'settings':

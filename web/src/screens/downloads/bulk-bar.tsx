@@ -1,12 +1,12 @@
 import { X } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
 import { canPause, canResume, canRetry } from '../../actions.ts';
-import type { View } from '../../live/order.ts';
+import { matchOf, type View } from '../../live/order.ts';
 import { useCell, useServices } from '../../services.tsx';
 import { show, useT } from '../../words/words.ts';
-import { removeTarget } from './remove-target.ts';
+import { removeChosen } from './remove-chosen.ts';
 
-/** What can be done to the ticked rows at once, or to all that match when more of them are on the server than here. */
+/** What can be done to the ticked rows at once. */
 export function BulkBar({ ids, view }: { ids: string[]; view: View }) {
   const t = useT();
   const services = useServices();
@@ -15,11 +15,12 @@ export function BulkBar({ ids, view }: { ids: string[]; view: View }) {
   const counts = useSyncExternalStore(live.store.onHead, live.store.counts);
   const isWhole = useCell(live.extent) === 'whole';
   if (chosen.size === 0) return null;
-  const isAll = selection.matching() !== null;
+  const match = selection.match();
+  // More than are here: what can be done to the others the server knows.
+  const isBeyond = match !== null && !isWhole;
+  // How many a search of a long list finds nobody has counted.
+  const allCount = isWhole ? ids.length : view.q === '' ? counts[view.filter] : null;
   const rows = [...chosen].map((id) => live.store.row(id)).filter((row) => row !== undefined);
-  // How many match a search only the server could count.
-  const matchCount = view.q === '' ? show.count(counts[view.filter]) : null;
-  const selectAll = () => (isWhole ? selection.set(ids) : selection.setMatching({ filter: view.filter, q: view.q }, ids));
   return (
     <div
       role="toolbar"
@@ -27,45 +28,43 @@ export function BulkBar({ ids, view }: { ids: string[]; view: View }) {
       className="flex flex-none flex-wrap items-center gap-2 border-t border-hairline bg-surface px-3 py-2"
     >
       <span className="font-semibold">
-        {isAll ? t('bulk.allSelected', { count: matchCount ?? '' }) : t('bulk.selected', { count: chosen.size })}
+        {match === null
+          ? t('bulk.selected', { count: chosen.size })
+          : allCount === null
+            ? t('bulk.matchingMany')
+            : t('bulk.matching', { count: allCount })}
       </span>
       <button
         type="button"
         className="button"
-        disabled={!isAll && !rows.some(canPause)}
-        onClick={() => actions.pause(selection.target())}
+        disabled={!isBeyond && !rows.some(canPause)}
+        onClick={() => actions.pause(chosen, match)}
       >
         {t('action.pause')}
       </button>
       <button
         type="button"
         className="button"
-        disabled={!isAll && !rows.some(canResume)}
-        onClick={() => actions.resume(selection.target())}
+        disabled={!isBeyond && !rows.some(canResume)}
+        onClick={() => actions.resume(chosen, match)}
       >
         {t('action.resume')}
       </button>
       <button
         type="button"
         className="button"
-        disabled={!isAll && !rows.some(canRetry)}
-        onClick={() => actions.retry(selection.target())}
+        disabled={!isBeyond && !rows.some(canRetry)}
+        onClick={() => actions.retry(chosen, match)}
       >
         {t('action.retry')}
       </button>
-      <button
-        type="button"
-        className="button danger"
-        onClick={() => removeTarget(services, selection.target(), { files: false })}
-      >
+      <button type="button" className="button danger" onClick={() => removeChosen(services, chosen, match, false)}>
         {t('action.remove')}
       </button>
       <span className="flex-1" />
-      {(isWhole ? chosen.size < ids.length : !isAll) && (
-        <button type="button" className="button quiet" onClick={selectAll}>
-          {!isWhole && matchCount === null
-            ? t('bulk.matching')
-            : t('bulk.all', { count: isWhole ? show.count(ids.length) : (matchCount ?? '') })}
+      {(chosen.size < ids.length || (!isWhole && match === null)) && (
+        <button type="button" className="button quiet" onClick={() => selection.setAll(ids, matchOf(view))}>
+          {allCount === null ? t('bulk.allMany') : t('bulk.all', { count: show.count(allCount) })}
         </button>
       )}
       <button type="button" className="button quiet square" aria-label={t('bulk.clear')} onClick={() => selection.clear()}>

@@ -2,7 +2,7 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: the rows take the focus, and the buttons in the head
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { type MouseEvent, type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { isLive, type SortKey, type View } from '../../live/order.ts';
+import { isLive, matchOf, type SortKey, type View } from '../../live/order.ts';
 import { usePreferences } from '../../preferences.ts';
 import { useCell, useServices } from '../../services.tsx';
 import { useIsPhone } from '../../ui/hooks.ts';
@@ -56,7 +56,7 @@ export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Pro
   }
   const tabStop = focusIndex === -1 ? ids[first] : focusedId;
 
-  const { focusRow } = useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu });
+  const { focusRow } = useGridKeys({ ids, view, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu });
 
   // A row that goes while it has the focus hands it to the one that took its place, else the keyboard would start over.
   const lastIndex = useRef(-1);
@@ -75,7 +75,7 @@ export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Pro
     if (id === undefined) return;
     const target = event.target as Element;
     const button = target.closest('[data-menu]');
-    if (button !== null) return onMenu({ id, anchor: button, target: targetOf(id) });
+    if (button !== null) return onMenu({ id, anchor: button, ids: targetsOf(id) });
     if (target.closest('[data-tick]') !== null) {
       if (event.shiftKey) selection.extend(id, ids);
       else selection.toggle(id);
@@ -90,7 +90,7 @@ export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Pro
       onOpen(id);
     }
   };
-  const targetOf = (id: string) => (selection.has(id) ? selection.target() : [id]);
+  const targetsOf = (id: string) => (selection.has(id) ? [...selection.ids()] : [id]);
 
   return (
     <div
@@ -113,7 +113,7 @@ export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Pro
           const id = rowOf(event.target);
           if (id === undefined) return;
           event.preventDefault();
-          onMenu({ id, anchor: { x: event.clientX, y: event.clientY }, target: targetOf(id) });
+          onMenu({ id, anchor: { x: event.clientX, y: event.clientY }, ids: targetsOf(id) });
         }}
         onPointerEnter={() => {
           isHeld.current = true;
@@ -186,7 +186,7 @@ function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
             className="block"
             aria-label={t('column.selectAll')}
             checked={isAll}
-            onChange={() => (isAll ? selection.clear() : selection.set(ids))}
+            onChange={() => (isAll ? selection.clear() : selection.setAll(ids, matchOf(view)))}
           />
         </span>
         {columns.map(({ key, isEnd, className = '' }) => {

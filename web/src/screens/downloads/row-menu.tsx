@@ -1,22 +1,31 @@
 import { Menu } from '@base-ui/react/menu';
-import { Ban, FolderX, Info, Link, Pause, Play, RotateCw, Trash2 } from 'lucide-react';
+import {
+  ArrowDownToLine,
+  ArrowUpToLine,
+  Ban,
+  FolderX,
+  Info,
+  Link,
+  Pause,
+  Play,
+  RotateCw,
+  SlidersHorizontal,
+  Trash2,
+} from 'lucide-react';
 import type { ComponentType } from 'react';
-import { canCancel, canPause, canResume, canRetry } from '../../actions.ts';
+import { canBePlaced, canCancel, canPause, canResume, canRetry, canRetryChanged } from '../../actions.ts';
 import { useServices } from '../../services.tsx';
 import { useT } from '../../words/words.ts';
-import { removeTarget } from './remove-target.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
 
 type Props = { request: MenuRequest; onClose(): void; onOpen(id: string): void };
 
 export function RowMenu({ request, onClose, onOpen }: Props) {
   const t = useT();
-  const services = useServices();
-  const { actions, live, selection } = services;
-  const { id, target, anchor } = request;
-  const ids = 'matching' in target ? [...selection.ids()] : target;
+  const { actions, dialog, live } = useServices();
+  const { id, ids, anchor } = request;
   const rows = ids.map((each) => live.store.row(each)).filter((row) => row !== undefined);
-  const isOne = !('matching' in target) && ids.length === 1;
+  const isOne = ids.length === 1;
 
   const item = (label: string, Icon: ComponentType<{ size: number; 'aria-hidden': 'true' }>, run: () => unknown, tone = '') => (
     <Menu.Item key={label} className={tone} onClick={() => void run()}>
@@ -36,15 +45,20 @@ export function RowMenu({ request, onClose, onOpen }: Props) {
             aria-label={isOne ? t('row.menu', { name: rows[0]?.name ?? '' }) : t('bulk.selected', { count: ids.length })}
             finalFocus={() => document.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"]`) ?? false}
           >
-            {rows.some(canPause) && item(t('action.pause'), Pause, () => actions.pause(target))}
-            {rows.some(canResume) && item(t('action.resume'), Play, () => actions.resume(target))}
-            {rows.some(canRetry) && item(t('action.retry'), RotateCw, () => actions.retry(target))}
-            {rows.some(canCancel) && item(t('action.cancelDownload'), Ban, () => actions.cancel(target))}
+            {rows.some(canPause) && item(t('action.pause'), Pause, () => actions.pause(ids))}
+            {rows.some(canResume) && item(t('action.resume'), Play, () => actions.resume(ids))}
+            {rows.some(canRetry) && item(t('action.retry'), RotateCw, () => actions.retry(ids))}
+            {isOne &&
+              rows.some(canRetryChanged) &&
+              item(t('action.retryChanged'), SlidersHorizontal, () => dialog.set({ kind: 'retryChanged', id }))}
+            {rows.some(canBePlaced) && item(t('action.first'), ArrowUpToLine, () => actions.place(ids, 'first'))}
+            {rows.some(canBePlaced) && item(t('action.last'), ArrowDownToLine, () => actions.place(ids, 'last'))}
+            {rows.some(canCancel) && item(t('action.cancelDownload'), Ban, () => actions.cancel(ids))}
             {isOne && item(t('action.details'), Info, () => onOpen(id))}
             {isOne && item(t('action.copyLink'), Link, () => actions.copyLink(id))}
             <Menu.Separator className="my-1 h-px bg-hairline" />
-            {item(t('action.remove'), Trash2, () => removeTarget(services, target, { files: false }))}
-            {item(t('action.removeFiles'), FolderX, () => removeTarget(services, target, { files: true }), 'text-bad')}
+            {item(t('action.remove'), Trash2, () => actions.remove(ids, { files: false }))}
+            {item(t('action.removeFiles'), FolderX, () => actions.remove(ids, { files: true }), 'text-bad')}
           </Menu.Popup>
         </Menu.Positioner>
       </Menu.Portal>

@@ -39,7 +39,7 @@ export function DownloadsScreen({ search }: { search: ListSearch }) {
   useEffect(() => {
     live.show({ filter: view.filter, q: view.q });
     // What matched before is something else now.
-    if (selection.matching() !== null) selection.clear();
+    if (selection.match() !== null) selection.clear();
   }, [live, selection, view.filter, view.q]);
 
   const open = useCallback(

@@ -1,12 +1,13 @@
 import { type RefObject, useCallback } from 'react';
-import type { Target } from '../../live/selection.ts';
+import { matchOf, type View } from '../../live/order.ts';
 import { useServices } from '../../services.tsx';
 import { useKeys } from '../../ui/use-keys.ts';
-import { removeTarget } from './remove-target.ts';
+import { removeChosen } from './remove-chosen.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
 
 type Options = {
   ids: string[];
+  view: View;
   focusIndex: number;
   rowHeight: number;
   scroller: RefObject<HTMLDivElement | null>;
@@ -16,9 +17,9 @@ type Options = {
 };
 
 /** The keys of the list. They work while the focus is in it, or nowhere in particular. */
-export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu }: Options) {
+export function useGridKeys({ ids, view, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu }: Options) {
   const services = useServices();
-  const { selection, actions } = services;
+  const { selection, actions, dialog } = services;
 
   const focusRow = useCallback(
     (index: number) => {
@@ -59,14 +60,14 @@ export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId
   };
 
   /** The ticked rows, else the one with the focus. */
-  const targets = (): Target => {
-    if (selection.ids().size > 0) return selection.target();
+  const targets = (): string[] => {
+    if (selection.ids().size > 0) return [...selection.ids()];
     const id = ids[focusIndex];
     return id === undefined ? [] : [id];
   };
-  const act = (run: (target: Target) => unknown) => {
+  const act = (run: (ids: string[]) => unknown) => {
     const chosen = targets();
-    if ('length' in chosen && chosen.length === 0) return false;
+    if (chosen.length === 0) return false;
     run(chosen);
   };
 
@@ -83,22 +84,23 @@ export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId
       if (event.shiftKey) selection.extend(id, ids);
       else selection.toggle(id);
     },
-    selectAll: () => selection.set(ids),
+    selectAll: () => selection.setAll(ids, matchOf(view)),
     open: (event) => {
       const id = ids[focusIndex];
       if (id === undefined || !isOurs(event)) return false;
       onOpen(id);
     },
-    pause: () => act((chosen) => actions.togglePause(chosen)),
-    retry: () => act((chosen) => actions.retry(chosen)),
-    remove: () => act((chosen) => removeTarget(services, chosen, { files: false })),
-    removeFiles: () => act((chosen) => removeTarget(services, chosen, { files: true })),
+    pause: () => act((chosen) => actions.togglePause(chosen, selection.match())),
+    retry: () => act((chosen) => actions.retry(chosen, selection.match())),
+    remove: () => act((chosen) => removeChosen(services, chosen, selection.match(), false)),
+    removeFiles: () => act((chosen) => removeChosen(services, chosen, selection.match(), true)),
+    retryChanged: () => act(([id = '']) => dialog.set({ kind: 'retryChanged', id })),
     menu: (event) => {
       const id = ids[focusIndex];
       const row = id === undefined ? null : scroller.current?.querySelector(`[data-row="${CSS.escape(id)}"]`);
       if (id === undefined || row == null || !isOurs(event)) return false;
       const anchor = row.querySelector('[data-menu]') ?? row;
-      onMenu({ id, anchor, target: selection.has(id) ? selection.target() : [id] });
+      onMenu({ id, anchor, ids: selection.has(id) ? [...selection.ids()] : [id] });
     },
   });
 
