@@ -42,7 +42,7 @@ export async function serveAsks(parts: Parts, take: () => ClaimRequest[]): Promi
     return { requests, found, settings };
   });
   const { requests, found, settings } = served;
-  return Promise.all(requests.map((request) => withLimits(parts, settings, found.get(request))));
+  return Promise.all(requests.map((request) => withLimits(parts, found.get(request))));
 }
 
 async function askerOf(parts: Parts, tx: Transaction, { workerId, room }: ClaimRequest): Promise<Asker | FlotillaError> {
@@ -51,15 +51,11 @@ async function askerOf(parts: Parts, tx: Transaction, { workerId, room }: ClaimR
 }
 
 /** Known only now, for what was just begun counts too. */
-async function withLimits(
-  parts: Parts,
-  settings: Settings,
-  asker: Asker | FlotillaError | undefined,
-): Promise<Claim[] | FlotillaError> {
+async function withLimits(parts: Parts, asker: Asker | FlotillaError | undefined): Promise<Claim[] | FlotillaError> {
   if (asker === undefined) return [];
   if (!('worker' in asker)) return asker;
   if (!asker.claims.some(({ kind }) => kind === 'fetch')) return asker.claims;
-  const limits = await parts.store.read((tx) => limitsOf(parts, tx, asker.worker.id, settings));
+  const limits = await limitsOf(parts, asker.worker.id);
   return asker.claims.map((claim) => (claim.kind === 'fetch' ? { ...claim, limits } : claim));
 }
 
