@@ -39,9 +39,9 @@ export async function serveAsks(parts: Parts, take: () => ClaimRequest[]): Promi
     const round = await startRound(parts, tx, askers, settings);
     for (const kind of kindOrder) await handOut(round, kind);
     await tx.shares.putMany([...round.fairness.values()].flatMap((one) => one.changed()));
-    return { requests, found, settings };
+    return { requests, found };
   });
-  const { requests, found, settings } = served;
+  const { requests, found } = served;
   return Promise.all(requests.map((request) => withLimits(parts, found.get(request))));
 }
 
