@@ -158,6 +158,8 @@ export interface Control extends ControlPlane {
   ): Promise<(Download | { problem: string })[]>;
 
   get(ownerId: string, id: string): Promise<Download | null>;
+  /** In no order; unknown and foreign ones are left out. */
+  getMany(ownerId: string, ids: string[]): Promise<Download[]>;
   list(ownerId: string, request: ListRequest): Promise<DownloadPage>;
   change(ownerId: string, id: string, change: Wishes): Promise<Download>;
   pause(ownerId: string, id: string): Promise<Download>;

@@ -27,6 +27,7 @@ import { createProgress } from './progress.ts';
 import { createClaims } from './queue/claims.ts';
 import { shownReason } from './queue/stop-hours.ts';
 import { note, report } from './report.ts';
+import { createRules } from './rules.ts';
 import { sealOpenSecrets } from './secrets-at-rest.ts';
 import { createSessions } from './sessions.ts';
 import { changeSettings, readSettings } from './settings.ts';
@@ -108,6 +109,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     progress: createProgress(clock, bus, sessions),
     claims,
     crowds: createCrowds(clock),
+    rules: createRules({ store, clock }),
     looks: createLooks(() => parts),
     events: createEventHub({ store, log, bus }, lastSequence),
     isRoomNeeded: true,
@@ -140,6 +142,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     async get(ownerId, id) {
       const found = await store.read((tx) => findDownload(tx, ownerId, id));
       return found && toDownload(found);
+    },
+    async getMany(ownerId, ids) {
+      const found = await store.read((tx) => tx.downloads.getMany(ids));
+      return found.filter((download) => download.ownerId === ownerId).map(toDownload);
     },
     async list(ownerId, request) {
       const page = await listDownloads(parts, ownerId, request);
@@ -230,6 +236,7 @@ async function prepareStore(
 function listenToOthers(parts: Parts): () => void {
   // What another replica told of it last must not outlive it.
   const stopEvents = parts.events.listen(({ downloadId, name }) => {
+    if (name === 'settings.changed') parts.rules.outdate();
     if (downloadId !== null && name !== 'download.noted' && name !== 'download.changed') parts.progress.end(downloadId);
   });
   const stopBus = parts.bus.listen((message) => {

@@ -10,6 +10,7 @@ import type { Crowds } from './limits.ts';
 import type { Looks } from './looks.ts';
 import type { Progress } from './progress.ts';
 import type { Claims } from './queue/claims.ts';
+import type { Rules } from './rules.ts';
 import type { Sessions } from './sessions.ts';
 
 /** What the rooms of the control plane share. The database is the truth; the rest is memory that a restart may lose. */
@@ -48,6 +49,7 @@ export type Parts = {
   progress: Progress;
   claims: Claims;
   crowds: Crowds;
+  rules: Rules;
   looks: Looks;
   events: EventHub;
   /** Something waits for room on the disk of a worker. */
