@@ -76,7 +76,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     leaseSeconds,
     timeZone,
     firstEpoch,
-    steadyNow: () => startMs + clock.mono(),
+    steadyNow: () => Math.floor(startMs + clock.mono()),
     wake() {
       claims.wake();
       bus.publish({ kind: 'work' });

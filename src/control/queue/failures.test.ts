@@ -169,3 +169,14 @@ test('a failed delivery is delivered again without fetching', async (t) => {
   await it.worker.succeed(await it.worker.take('deliver'));
   assert.equal((await it.get()).state, 'completed');
 });
+
+test('waits end at whole milliseconds, although a clock counts parts of them', async (t) => {
+  const it = await startFetching(t);
+  it.under.clock.advance(0.75);
+  await it.under.restart();
+  it.under.clock.advance(0.3);
+  await it.fail();
+  const task = await it.under.store.read((tx) => tx.tasks.ofDownload(it.id));
+  assert.equal(task?.status, 'waiting');
+  assert.ok(Number.isInteger(task.runnableAtMs), `PostgreSQL keeps no ${task.runnableAtMs}`);
+});
