@@ -211,7 +211,7 @@ async function pruneEvents(parts: Parts, afterSequence: number): Promise<number>
 async function forgetOldThings(parts: Parts): Promise<void> {
   const nowMs = parts.clock.now();
   await parts.store.write(async (tx) => {
-    await tx.submissions.removeBefore(nowMs - submissionLifetimeMs);
+    await tx.submissions.removeBefore(parts.steadyNow() - submissionLifetimeMs);
     await tx.attempts.prune(nowMs - keepAttemptsMs, pruneAtOnce);
   });
 }
