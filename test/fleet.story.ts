@@ -8,19 +8,22 @@ import { type Client, createClient } from '#client/client.ts';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { servePostgres } from '#testing/serve-postgres.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 
 const launcher = join(import.meta.dirname, '../flotilla');
 const token = 'the token of this story';
 const MiB = 1024 * 1024;
 const body = sampleBytes(24 * MiB, 43);
+/** The engine writes down what has arrived at least this often. */
+const markBytes = 4 * MiB;
 const environment = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token };
 
 type Server = { process: StartedProcess; origin: string; client: Client };
 
-async function startServer(t: Scope, data: string, port: number): Promise<Server> {
+async function startServer(t: Scope, data: string, port: number, more: string[] = []): Promise<Server> {
   // The launcher may have to build the page first.
-  const process = await startProcess(t, launcher, ['server', '--data', data, '--port', String(port)], {
+  const process = await startProcess(t, launcher, ['server', '--data', data, '--port', String(port), ...more], {
     env: environment,
     ready: /^ready http:\/\/\S+$/m,
     readySeconds: 90,
@@ -128,6 +131,30 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     assert.equal((await main.client.getReceipt({ params: { id } })).worker.id, second.workerId);
   });
 
+  test('two servers on one PostgreSQL are one: invited by the first, a machine works at the second for both', async (t) => {
+    const database = await (await servePostgres(t)).newDatabase();
+    const data = tempFolder(t);
+    const first = await startServer(t, data, await freePort(), ['--database', database]);
+    const more = ['--database', database, '--secret-key-file', join(data, 'secret.key')];
+    const second = await startServer(t, tempFolder(t), await freePort(), more);
+    const args = ['server', '--data', tempFolder(t), '--port', '0', '--database', database];
+    const stranger = await startProcess(t, launcher, args, { env: environment });
+    assert.equal((await stranger.exited).code, 6);
+    assert.match(stranger.stderr, /^flotilla: .* sealed with another key\. Give every replica the same file/m);
+
+    const { key, workerId } = await first.client.inviteWorker({ body: {} });
+    const folder = tempFolder(t);
+    const worker = await startWorker(t, ['--join', second.origin, '--key', key, '--data', folder, '--name', 'shared']);
+    await worker.until(/^ready worker shared$/m);
+    for (const one of [first, second]) {
+      const { id } = await add(one, server.url('plain', {}, `of ${one.origin.slice(-5)}.bin`));
+      await untilState(first, id, 'completed');
+      assert.equal((await second.client.getReceipt({ params: { id } })).worker.id, workerId);
+    }
+    await first.client.removeWorker({ params: { id: workerId } });
+    assert.equal((await worker.exited).code, 4, 'revoked at one server, refused by the other');
+  });
+
   test('SIGTERM hands what runs back at once, and another worker does it', async (t) => {
     const { data, main } = await start(t);
     const first = await joinWorker(t, main, tempFolder(t), 'first');
@@ -139,6 +166,20 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     await untilState(main, id, 'completed', 30);
     assert.equal((await main.client.getReceipt({ params: { id } })).worker.id, second.workerId);
     assert.ok(deliveredOf(data).equals(body));
+  });
+
+  test('a worker that is killed and started again goes on with the bytes that it has', async (t) => {
+    const { data, main } = await start(t);
+    const folder = tempFolder(t);
+    const { process } = await joinWorker(t, main, folder, 'stubborn');
+    const url = server.url('plain', slow(5));
+    const { id } = await add(main, url);
+    await until(() => sentBytes(url) > body.length / 2, 'a half was sent');
+    await process.kill('SIGKILL');
+    await (await startWorker(t, ['--data', folder])).until(/^ready worker /m);
+    await untilState(main, id, 'completed', 20);
+    assert.ok(deliveredOf(data).equals(body));
+    assert.ok(sentBytes(url) < body.length + markBytes + body.length / 10, `${sentBytes(url)} bytes were sent`);
   });
 
   test('what a killed worker did is done by another within 35 s and the time it takes', async (t) => {

@@ -1,6 +1,6 @@
 /** The page in a real browser: claim, paste, watch it come, find it done, open it. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { AxeBuilder } from '@axe-core/playwright';
@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '..');
 const password = 'correct horse battery';
 const body = sampleBytes(6_000_000, 3);
 
-describe('the page', { timeout: 120_000 }, () => {
+describe('the page', { timeout: 240_000 }, () => {
   const releases: (() => unknown)[] = [];
   const scope = { after: (release: () => unknown) => releases.push(release) };
   let folder: string;
@@ -233,7 +233,15 @@ describe('the page', { timeout: 120_000 }, () => {
       await page.emulateMedia({ colorScheme });
       for (const width of [1366, 390]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const path of ['/', '/history', '/settings', '/settings/limits']) {
+        for (const path of [
+          '/',
+          '/workers',
+          '/history',
+          '/history?trash=true',
+          '/settings',
+          '/settings/limits',
+          '/settings/stages',
+        ]) {
           await page.goto(origin + path);
           await page.getByRole('main').waitFor();
           await page.waitForTimeout(300);
@@ -286,6 +294,186 @@ describe('the page', { timeout: 120_000 }, () => {
     await untilSettings(({ limitBytesPerSecond }) => limitBytesPerSecond === null);
   });
 
+  test('a machine joins with the one command that the page shows, and is looked after with the keyboard alone', async () => {
+    await page.goto(origin);
+    await page.getByRole('main').waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('k');
+    await page.getByRole('heading', { name: 'Workers' }).waitFor();
+    await page.getByRole('button', { name: 'Add worker' }).press('Enter');
+    const dialog = page.getByRole('dialog');
+    const command = await dialog.getByLabel('Run this on the other machine').inputValue();
+    assert.ok(command.startsWith(`flotilla worker --join ${origin} --key fj_`), command);
+    await dialog.getByText('Waiting for the machine…').waitFor();
+    await checkAxe('add worker');
+    const args = command.replace('flotilla ', '').split(' ');
+    const more = ['--data', tempFolder(scope), '--name', 'attic', '--labels', 'vpn'];
+    const worker = await startProcess(scope, join(root, 'flotilla'), [...args, ...more], { ready: /^ready worker attic$/m });
+    await dialog.getByText('attic has joined.').waitFor();
+    await checkAxe('worker has joined');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+
+    const row = page.getByRole('row', { name: /attic/ });
+    await row.getByText('0 of 16').waitFor();
+    await row.getByText('vpn').waitFor();
+    await row.getByRole('link', { name: 'attic' }).press('Enter');
+    assert.match(page.url(), /\/workers\?id=/);
+    await dialog.getByLabel('Labels').fill('geo:fr, vpn');
+    await page.keyboard.press('Enter');
+    await dialog.getByLabel('Most downloads at once').fill('3');
+    await page.keyboard.press('Enter');
+    const isKept = ({ name, labels, maxFetches }: Machine) =>
+      name === 'attic' && labels.join() === 'geo:fr,vpn' && maxFetches === 3;
+    await untilKept('/workers', (workers: Machine[]) => workers.some(isKept));
+    await dialog.getByRole('button', { name: 'Drain' }).press('Enter');
+    await dialog.getByText('drained').waitFor();
+    await dialog.getByRole('button', { name: 'Resume' }).press('Enter');
+    await dialog.getByText('0 of 3').waitFor();
+    await checkAxe('worker');
+    await page.setViewportSize({ width: 390, height: 800 });
+    await checkAxe('worker on a phone');
+    await page.setViewportSize({ width: 1366, height: 800 });
+    await dialog.getByRole('button', { name: 'Remove' }).press('Enter');
+    await page.getByRole('alertdialog').getByText('is refused from now on').waitFor();
+    await page.keyboard.press('Enter');
+    await row.waitFor({ state: 'detached' });
+    assert.equal((await worker.exited).code, 4);
+  });
+
+  test('stages are added, put in order and tried on a link with the keyboard alone', async () => {
+    await page.goto(`${origin}/settings/stages`);
+    for (const [name, agent] of [
+      ['Phone', 'Phone/1'],
+      ['Browser', 'Browser/1'],
+    ] as const) {
+      await page.getByRole('button', { name: 'Add a stage' }).press('Enter');
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Name').fill(name);
+      await dialog.getByLabel('Host', { exact: true }).fill('127.0.0.1');
+      await dialog.getByLabel('User agent').fill(agent);
+      if (name === 'Phone') await checkAxe('stage dialog');
+      await dialog.getByLabel('Headers').fill('X-Key: hidden key');
+      await page.keyboard.press('Tab');
+      await dialog.getByRole('button', { name: 'Save' }).press('Enter');
+      await dialog.waitFor({ state: 'hidden' });
+    }
+    const orderIs = (wanted: string) =>
+      untilKept('/settings', ({ stages }: { stages: { name: string }[] }) => stages.map(({ name }) => name).join() === wanted);
+    await orderIs('Phone,Browser');
+    await page.getByRole('button', { name: /^Change stage Browser/ }).focus();
+    await page.keyboard.press('Alt+ArrowUp');
+    await orderIs('Browser,Phone');
+    await page.keyboard.press('Alt+ArrowDown');
+    await orderIs('Phone,Browser');
+    assert.match(await page.evaluate('document.activeElement?.ariaLabel'), /Browser/, 'what moves keeps the focus');
+    await page.getByLabel('Try a link').fill(files.url('plain'));
+    await page.keyboard.press('Enter');
+    const found = page.getByRole('region', { name: 'Show the stages' }).getByRole('listitem');
+    await found.nth(2).waitFor();
+    assert.deepEqual(await found.allTextContents(), ['As asked (5 tries)', 'Phone (2 tries)', 'Browser (2 tries)']);
+    await checkAxe('stages');
+    await page.setViewportSize({ width: 390, height: 800 });
+    await checkAxe('stages on a phone');
+    await page.setViewportSize({ width: 1366, height: 800 });
+    const told = await (await context.request.get(`${origin}/api/v1/settings`)).text();
+    assert.doesNotMatch(told, /hidden key/);
+  });
+
+  test('a download is tried again from a stage, and asked for differently with Shift+R', async () => {
+    await page.goto(origin);
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.keyboard.press('a');
+    await page.getByRole('dialog').getByLabel('Links').waitFor();
+    await page.keyboard.insertText(files.url('wants-user-agent', { value: 'Special' }, 'picky.bin'));
+    await page.keyboard.press('Control+Enter');
+    const row = page.getByRole('row', { name: /picky\.bin/ });
+    await row.getByText(/^Failed/).waitFor();
+    await row.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Attempts' }).click();
+    const attempts = page.getByRole('tabpanel', { name: 'Attempts' });
+    await attempts.getByText('Look at the link · failed · Browser').waitFor();
+    assert.equal(await attempts.getByRole('listitem').count(), 3);
+    await checkAxe('attempts');
+    await attempts.getByRole('button', { name: 'Retry from here: stage Browser' }).click();
+    await attempts.getByRole('listitem').nth(5).waitFor();
+    await row.getByText(/^Failed/).waitFor();
+    await row.focus();
+    await page.keyboard.press('Shift+R');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('User agent').fill('Special/1');
+    await checkAxe('retry with changes');
+    await dialog.getByLabel('Begin with stage').selectOption('As asked');
+    await page.keyboard.press('Tab');
+    await dialog.getByRole('button', { name: 'Retry', exact: true }).press('Enter');
+    await row.getByText('Finished').waitFor({ timeout: 30_000 });
+  });
+
+  test('files go to the trash with Shift+Delete, come back, and are deleted for good', async () => {
+    const row = page.getByRole('row', { name: /picky\.bin/ });
+    const path = join(folder, 'downloads', 'picky.bin');
+    await row.focus();
+    await page.keyboard.press('Shift+Delete');
+    await row.waitFor({ state: 'detached' });
+    await page.getByText('“picky.bin” and its files are in the trash.').waitFor();
+    await page.keyboard.press('Control+z');
+    await row.getByText('Finished').waitFor();
+    await row.focus();
+    await page.keyboard.press('Shift+Delete');
+    await row.waitFor({ state: 'detached' });
+    assert.ok(existsSync(path), 'nothing is moved or deleted yet');
+    await page.goto(`${origin}/history`);
+    await page.getByRole('button', { name: 'Trash', exact: true }).click();
+    await page.getByText(/in the trash until/).waitFor();
+    await checkAxe('trash');
+    await page.getByRole('button', { name: 'Delete the files of picky.bin for good' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete for good' }).click();
+    await page.getByText('The trash is empty.').waitFor();
+    for (let tries = 0; existsSync(path) && tries < 200; tries++) await page.waitForTimeout(50);
+    assert.ok(!existsSync(path));
+  });
+
+  test('all that match are paused at once, and a start time is shown', async () => {
+    await page.goto(origin);
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.keyboard.press('a');
+    const dialog = page.getByRole('dialog');
+    const links = Array.from({ length: 12 }, (_, index) => files.url('plain', {}, `later-${index}.bin`));
+    await dialog.getByLabel('Links').fill(links.join('\n'));
+    await dialog.getByRole('button', { name: 'More' }).click();
+    await dialog.getByLabel('Start at').fill('2099-01-01T12:00');
+    await dialog.getByLabel('From', { exact: true }).fill('22:00');
+    await dialog.getByLabel('To', { exact: true }).fill('06:00');
+    await page.keyboard.press('Control+Enter');
+    await page
+      .getByRole('row', { name: /later-11\.bin/ })
+      .getByText(/^Starts/)
+      .waitFor();
+    await page.goto(`${origin}/?q=later`);
+    await page.getByRole('row', { name: /later-11\.bin/ }).focus();
+    await page.keyboard.press('Shift+F10');
+    await page.getByRole('menuitem', { name: 'First in the queue' }).press('Enter');
+    await page.getByText('1 is first now.').waitFor();
+    await page.getByRole('row', { name: /later-11\.bin/ }).focus();
+    await page.keyboard.press('Control+a');
+    await page.getByText('All 12 that match').waitFor();
+    const asked = page.waitForRequest(/downloads\/actions$/);
+    await page.keyboard.press('p');
+    assert.deepEqual((await asked).postDataJSON(), { action: 'pause', query: { state: 'all', q: 'later' } });
+    await page.getByText('12 paused.').first().waitFor();
+    await untilKept('/downloads?q=later&limit=20', ({ items }: { items: { state: string }[] }) =>
+      items.every(({ state }) => state === 'paused'),
+    );
+    await page.keyboard.press('Delete');
+    await page.getByText('12 downloads removed.').first().waitFor();
+    await page.keyboard.press('Control+z');
+    await page
+      .getByRole('row', { name: /later-11\.bin/ })
+      .getByText('Paused')
+      .waitFor();
+  });
+
   test('logging out and in again', async () => {
     await page.goto(origin);
     await page.getByRole('button', { name: 'Log out' }).click();
@@ -306,6 +494,7 @@ describe('the page', { timeout: 120_000 }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  type Machine = { name: string; labels: string[]; maxFetches: number | null };
   type Kept = { limitBytesPerSecond: number | null; hostRules: object[]; timetable: string[][] | null };
 
   const untilSettings = (isSo: (settings: Kept) => boolean) => untilKept('/settings', isSo);

@@ -17,6 +17,7 @@ const programs: readonly Program[] = [
   { command: 'nginx', packages: ['nginx-extras', 'nginx'], use: 'tests' },
   { command: 'chromium', packages: ['chromium'], use: 'tests' },
   { command: 'openssl', packages: ['openssl'], use: 'tests' },
+  { command: 'promtool', packages: ['prometheus'], use: 'tests' },
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
   { command: 'aria2c', packages: ['aria2'], use: 'bench' },

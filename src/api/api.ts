@@ -7,14 +7,18 @@ import type { Enrolment } from '#control/enrolment.ts';
 import type { Users } from '#control/users.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Listings } from '#core/listing.ts';
+import type { Logger } from '#core/log.ts';
+import { type Meter, noMeter } from '#lib/meter.ts';
 import { routes } from './contract/routes.ts';
 import { guardDoor } from './door.ts';
 import { createEventStreams } from './events/streams.ts';
 import type { Desk, DestinationDesk } from './handlers.ts';
 import { registerHealth } from './health.ts';
+import { registerMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { notFound, Problem, sendProblem, toBody, toProblem } from './problem.ts';
 import { apiRoot, pathPattern, registerRoutes } from './register.ts';
+import { requestIdHeader, requestIdOf, tellRequests } from './requests.ts';
 import { createHandlers } from './rest/index.ts';
 import { securityHeaders } from './security-headers.ts';
 import { registerWeb } from './web.ts';
@@ -32,22 +36,38 @@ export type ApiOptions = {
   openContent: Desk['openContent'];
   destinations: DestinationDesk;
   listings: Listings;
+  /** `/metrics` answers everybody. */
+  metricsPublic?: boolean;
   /** Origin under which workers reach this server; null: as whoever asks reached it. */
   publicUrl?: string | null;
 };
 
-/** Something an operator should know of; nothing secret goes in. */
-type ApiLog = (message: string, detail?: Record<string, unknown>) => void;
-
-export type ApiParts = { control: Control; users: Users; enrolment: Enrolment; clock: Clock; log: ApiLog; options: ApiOptions };
+export type ApiParts = {
+  control: Control;
+  users: Users;
+  enrolment: Enrolment;
+  clock: Clock;
+  log: Logger;
+  meter?: Meter;
+  options: ApiOptions;
+};
 
 const bodyLimitBytes = 4 * 1024 * 1024;
 
 /** Makes the server; the caller listens and closes. Closing ends the event streams, so that it does not wait for them. */
-export async function createApi({ control, users, enrolment, clock, log, options }: ApiParts): Promise<FastifyInstance> {
+export async function createApi({
+  control,
+  users,
+  enrolment,
+  clock,
+  log,
+  meter = noMeter,
+  options,
+}: ApiParts): Promise<FastifyInstance> {
   const { trustedProxies = [], allowedHosts = [], boundHost, version } = options;
   const app = fastify({
     logger: false,
+    genReqId: requestIdOf,
     bodyLimit: bodyLimitBytes,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     requestTimeout: 60_000,
@@ -56,17 +76,22 @@ export async function createApi({ control, users, enrolment, clock, log, options
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseMalformed,
-    frameworkErrors: (error, _, reply) => {
-      reply.headers(securityHeaders);
+    frameworkErrors: (error, request, reply) => {
+      reply.headers({ ...securityHeaders, [requestIdHeader]: request.id });
       sendProblem(reply as never, toProblem(error) ?? internal());
     },
   });
+  tellRequests(app, log);
+  registerMetrics(app, { users, enrolment }, meter, options.metricsPublic ?? false);
   guardDoor(app, { boundHost, allowedHosts }, pathPattern(routes.streamEvents));
   acceptJsonOnly(app);
   app.decorateRequest('actor');
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
-    if (problem === null) log('a request failed', { error, method: request.method, route: request.routeOptions.url });
+    if (problem === null) {
+      const about = { requestId: request.id, method: request.method, route: request.routeOptions.url };
+      log.error('A request failed for a reason that nobody expected.', { ...about, error });
+    }
     return sendProblem(reply, problem ?? internal());
   });
   await app.register(fastifyCookie);
@@ -75,7 +100,7 @@ export async function createApi({ control, users, enrolment, clock, log, options
     control,
     users,
     clock,
-    onError: (error) => log('an event stream failed', { error }),
+    onError: (error) => log.error('An event stream failed.', { error }),
   });
   app.addHook('preClose', async () => streams.close());
   const handlers = createHandlers({
@@ -89,9 +114,11 @@ export async function createApi({ control, users, enrolment, clock, log, options
     listings: options.listings,
     openContent: options.openContent,
     streamEvents: (call, lastEventId) => streams.open(call, lastEventId),
+    viewStream: streams.see,
   });
   registerRoutes(app, { users, enrolment }, handlers);
   registerHealth(app, control, clock);
+  meter.gauge('flotilla_event_streams', 'Readers of live events at this replica.', () => streams.count());
 
   const document = JSON.stringify(openApiDocument(version));
   app.get(`${apiRoot}/openapi.json`, async (_, reply) => {

@@ -36,6 +36,8 @@ export type Desk = {
   openContent(downloadId: string, index: number, file: DeliveredFile): Promise<OpenContent | null>;
   /** Answers `GET /events`. */
   streamEvents(call: Call, lastEventId: number | null): Promise<void>;
+  /** false: this user has no such stream. */
+  viewStream(ownerId: string, streamId: string, downloadIds: string[]): boolean;
   version: string;
 };
 

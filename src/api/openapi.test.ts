@@ -112,6 +112,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   getFileContent: { id: addCompleted },
   listDownloadEvents: { id: add },
   listAttempts: { id: addCompleted },
+  getDownloadLog: { id: addCompleted, query: '?level=debug' },
   getPieces: { id: addRunning },
   getReceipt: { id: addCompleted },
   listHistory: { query: '?limit=5' },
@@ -152,6 +153,7 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   listTokens: {},
   addToken: { body: { name: 'cli', scopes: ['downloads:read'] } },
   removeToken: { id: async () => (await api.users.addToken(userId, { name: 'gone', scopes: ['admin'] })).token.id },
+  changeWorker: { id: async () => (await api.control.workers())[0]?.id ?? '', body: { labels: ['vpn'], maxFetches: 3 } },
   inviteWorker: { body: { origin: 'https://flotilla.example' } },
   removeWorker: { id: async () => (await api.enrolment.invite()).workerId },
   enrolWorker: 'elsewhere',
@@ -161,8 +163,9 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   noteTask: 'elsewhere',
   finishTask: 'elsewhere',
   listWorkers: {},
-  getStats: {},
+  getStats: { query: '?period=365d' },
   streamEvents: 'elsewhere',
+  viewStream: 'elsewhere',
 };
 
 for (const name of Object.keys(routes) as RouteName[]) {

@@ -68,7 +68,7 @@ const rangeParameters = ['range', 'if-range', 'if-none-match'].map((name) => {
   return { name, in: 'header', required: false, schema: { type: 'string' } };
 });
 
-function answers({ status, answer }: Route): Json {
+function answers({ status, answer, text }: Route): Json {
   if (answer === null) return { [status]: { description: 'Done' } };
   if (answer === 'file') {
     const content = { 'application/octet-stream': {} };
@@ -82,7 +82,11 @@ function answers({ status, answer }: Route): Json {
     const description = 'Frames named after events (`Event`), `progress` (`ProgressFrame`) and `reset` (`ResetFrame`)';
     return { 200: { description, content: { 'text/event-stream': { schema: { type: 'string' } } } } };
   }
-  return { [status]: { description: 'Done', content: { 'application/json': { schema: schemaOf(answer) } } } };
+  const content = {
+    'application/json': { schema: schemaOf(answer) },
+    ...(text && { 'text/plain': { schema: { type: 'string' } } }),
+  };
+  return { [status]: { description: 'Done', content } };
 }
 
 function parameters(place: 'path' | 'query' | 'header', schema: z.ZodObject | undefined): Json[] {

@@ -33,13 +33,14 @@ export function notFound(what = 'download'): Problem {
 }
 
 /** RFC 9457: `type` is about:blank because `code` tells programs what they need. */
-export function toBody({ status, code, message, errors }: Problem): ProblemBody {
-  return { type: 'about:blank', title: titles[status] ?? 'Error', status, code, detail: message, ...(errors && { errors }) };
+export function toBody({ status, code, message, errors }: Problem, requestId?: string): ProblemBody {
+  const about = { ...(errors && { errors }), ...(requestId !== undefined && { requestId }) };
+  return { type: 'about:blank', title: titles[status] ?? 'Error', status, code, detail: message, ...about };
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   reply.code(problem.status).headers(problem.headers).header('content-type', 'application/problem+json; charset=utf-8');
-  return reply.send(JSON.stringify(toBody(problem)));
+  return reply.send(JSON.stringify(toBody(problem, reply.request.id)));
 }
 
 /** The problem behind anything thrown; null is a bug, which the caller logs. */

@@ -38,7 +38,7 @@ function registerRoute(app: FastifyInstance, registers: Registers, route: Route,
       reply.header('cache-control', 'no-store');
       const call = { actor: request.actor, ownerId: request.actor.userId ?? '', request, reply };
       const answer = await handler(readInput(route, request), call);
-      return route.answer === 'file' || route.answer === 'stream' ? reply : sendAnswer(route, reply, answer);
+      return route.answer === 'file' || route.answer === 'stream' ? reply : sendAnswer(route, request, reply, answer);
     },
   });
 }
@@ -78,11 +78,23 @@ function readInput(route: Route, request: FastifyRequest) {
 }
 
 /** Only what the contract promises leaves: a field that is not in the shape is cut off, one that is wrong is a bug. */
-function sendAnswer(route: Route, reply: FastifyReply, answer: unknown): FastifyReply {
+function sendAnswer(route: Route, request: FastifyRequest, reply: FastifyReply, answer: unknown): FastifyReply {
   reply.code(route.status);
   if (route.answer === null) return reply.send();
   const body = (route.answer as z.ZodType).parse(answer);
+  if (route.text !== undefined) {
+    reply.header('vary', 'accept');
+    if (prefersText(request)) {
+      return reply.header('content-type', 'text/plain; charset=utf-8').send(route.text(body as never));
+    }
+  }
   return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+}
+
+/** It names text/plain, and JSON later or not at all. */
+function prefersText({ headers: { accept = '' } }: FastifyRequest): boolean {
+  const [text, json] = ['text/plain', 'application/json'].map((type) => accept.indexOf(type)) as [number, number];
+  return text >= 0 && (json < 0 || text < json);
 }
 
 function isEmpty(body: unknown): boolean {

@@ -1,6 +1,7 @@
 /** Our words as the contract shows them: no owner, no secret of a link, and the live figures laid over the stored ones. */
 import type { z } from 'zod';
 import type { Control } from '#control/control.ts';
+import type { LiveFigures } from '#control/progress.ts';
 import type { Download } from '#core/download.ts';
 import { showLink } from '#core/link.ts';
 import type { FetchedFile, TaskProgress } from '#core/protocol.ts';
@@ -27,7 +28,7 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     doneBytes: live?.doneBytes ?? stored.doneBytes,
     speedBytesPerSecond: live?.speedBytesPerSecond ?? 0,
     etaSeconds: live === null ? null : etaSeconds(live),
-    connectionCount: live?.connections.length ?? 0,
+    connectionCount: live?.connectionCount ?? 0,
     resumable: stored.resolution?.resumable ?? null,
     destinationId: stored.destinationId,
     location: proof?.files[0]?.location ?? null,
@@ -82,15 +83,15 @@ export function viewFiles(stored: Download, proof: Receipt | null): z.input<type
   return known.map(({ path, sizeBytes }, index) => ({ index, path, sizeBytes, digests: [], location: null, available: false }));
 }
 
-export function viewProgress(downloadId: string, live: TaskProgress): z.input<typeof progressFrame>['downloads'][number] {
+export function viewProgress(live: LiveFigures): z.input<typeof progressFrame>['downloads'][number] {
   return {
-    id: downloadId,
+    id: live.downloadId,
     phase: live.phase,
     doneBytes: live.doneBytes,
     sizeBytes: live.sizeBytes,
     speedBytesPerSecond: live.speedBytesPerSecond,
     etaSeconds: etaSeconds(live),
-    connectionCount: live.connections.length,
+    connectionCount: live.connectionCount,
   };
 }
 
@@ -100,7 +101,7 @@ function sha256Of(file: FetchedFile): string {
 }
 
 /** null: the size is not known, or nothing moves. */
-function etaSeconds({ sizeBytes, doneBytes, speedBytesPerSecond }: TaskProgress): number | null {
+function etaSeconds({ sizeBytes, doneBytes, speedBytesPerSecond }: LiveFigures): number | null {
   if (sizeBytes === null || speedBytesPerSecond <= 0) return null;
   return Math.max(0, sizeBytes - doneBytes) / speedBytesPerSecond;
 }

@@ -7,26 +7,27 @@ import type { Desk, DestinationDesk } from '#api/handlers.ts';
 import type { Control } from '#control/control.ts';
 import { createControl } from '#control/create.ts';
 import { createEnrolment } from '#control/enrolment.ts';
+import { checkSealingKey } from '#control/sealing-key.ts';
 import { createUsers } from '#control/users.ts';
+import { type Bus, noBus } from '#core/bus.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
+import type { Logger } from '#core/log.ts';
+import type { Store } from '#core/store.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
+import { createMeter, type Meter } from '#lib/meter.ts';
 import { sources } from '#sources/index.ts';
+import { meterStore } from '#store/metered.ts';
 import { metalink } from '#wire/metalink.ts';
+import { meterProcess } from '#wire/process-figures.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { openStore } from './open-store.ts';
+import { openBus, openStore } from './open-store.ts';
 import type { ServeOptions } from './serve-config.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 
 const sweepMs = 1000;
-
-export type Log = (message: string) => void;
-
-export function toStandardError(message: string): void {
-  process.stderr.write(`${new Date(clock.now()).toISOString()} ${message}\n`);
-}
 
 /** What works for the control plane in the same process. */
 export type Companion = {
@@ -37,29 +38,58 @@ export type Companion = {
 /** Runs until it is asked to stop; resolves with the exit code. `startCompanion` is called once the API can be reached. */
 export async function runControlPlane(
   options: ServeOptions,
-  log: Log,
+  log: Logger,
   startCompanion: (control: Control) => Promise<Companion | null>,
 ): Promise<number> {
   await files.makeFolder(options.data);
-  const store = await openStore(options, clock, log);
+  const meter = createMeter();
+  meterProcess(meter, { version });
+  const store = meterStore(await openStore(options, clock, log.warn), meter, clock);
+  const bus = openBus(options);
+  try {
+    return await runOver({ store, bus: bus ?? noBus, log, meter }, options, startCompanion);
+  } finally {
+    // Connections to a database would keep the process alive, whatever went wrong.
+    await bus?.close();
+    await store.close();
+  }
+}
+
+async function runOver(
+  { store, bus, log, meter }: { store: Store; bus: Bus; log: Logger; meter: Meter },
+  options: ServeOptions,
+  startCompanion: (control: Control) => Promise<Companion | null>,
+): Promise<number> {
+  const sealer = await openSealer(files, options.secretKeyFile);
+  await checkSealingKey(store, sealer, { isShared: options.database !== null });
   const control = await createControl({
     store,
+    bus,
     clock,
     random,
     log,
-    sealer: await openSealer(files, options.secretKeyFile),
+    meter,
+    sealer,
     schemes: sources.flatMap(({ schemes }) => schemes),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
   const secrets = createSecrets();
-  const users = createUsers({ store, clock, random, secrets, bootstrapToken: options.bootstrapToken });
+  const users = createUsers({
+    store,
+    clock,
+    random,
+    secrets,
+    bootstrapToken: options.bootstrapToken,
+    bus,
+  });
   const api = await createApi({
     control,
     users,
     enrolment: createEnrolment({ store, clock, random, secrets }),
     clock,
-    log: (message, detail) => log(detail?.error instanceof Error ? `${message}: ${detail.error.stack}` : message),
+    log,
+    meter,
     options: {
       version,
       boundHost: options.host,
@@ -70,6 +100,7 @@ export async function runControlPlane(
       openContent,
       destinations: desk,
       listings: metalink,
+      metricsPublic: options.metricsPublic,
     },
   });
   // Before anybody can call: it also makes the owner of what the bootstrap token adds.
@@ -77,20 +108,19 @@ export async function runControlPlane(
   const origin = await listen(api, options);
   const companion = await startCompanion(control);
   const sweeper = setInterval(() => {
-    control.sweep().catch((error) => log(`the sweep failed: ${toFailure(error).message}`));
+    control.sweep().catch((error) => log.error(`The regular round failed: ${toFailure(error).message}`, { error }));
   }, sweepMs);
 
   tellHowToClaim(claimCode, options.publicUrl ?? origin);
   process.stdout.write(`ready ${origin}\n`);
 
   const stopping = await untilAskedToStop();
-  log(companion === null ? 'Stopping.' : 'Stopping: running downloads are put down safely.');
+  log.info(companion === null ? 'Stopping.' : 'Stopping: running downloads are put down safely.');
   clearInterval(sweeper);
   control.drain();
   await companion?.drain();
   await api.close();
   await control.close();
-  await store.close();
   stopping.done();
   return 0;
 }

@@ -1,5 +1,6 @@
 /** The worker that lives in the process of the server, in a thread of its own. */
 import { Worker as Thread } from 'node:worker_threads';
+import type { Logger } from '#core/log.ts';
 import type { ControlPlane } from '#core/protocol.ts';
 import { answerCalls, type PortMessage } from './port-calls.ts';
 import type { WorkerThreadData } from './worker-thread.ts';
@@ -15,11 +16,7 @@ const restartMs = 1000;
  * Starts working for the control plane, with scratch and identity in the data folder; resolves when it is registered.
  * A thread that dies of a defect is told of and started again; what it held is claimed anew.
  */
-export async function startEmbeddedWorker(
-  control: ControlPlane,
-  data: WorkerThreadData,
-  onTrouble: (message: string) => void,
-): Promise<EmbeddedWorker> {
+export async function startEmbeddedWorker(control: ControlPlane, data: WorkerThreadData, log: Logger): Promise<EmbeddedWorker> {
   let thread: Thread;
   let isDraining = false;
 
@@ -28,9 +25,9 @@ export async function startEmbeddedWorker(
     answerCalls(thread, control);
     const started = told(thread, 'started');
     thread.on('message', (message: PortMessage) => {
-      if ('told' in message && (message.told === 'trouble' || message.told === 'debug')) onTrouble(message.text ?? '');
+      if ('line' in message) log[message.line](message.message, message.detail);
     });
-    thread.on('error', (error: Error) => onTrouble(`The worker stopped: ${error.stack ?? error.message}`));
+    thread.on('error', (error: Error) => log.error('The worker stopped.', { error }));
     thread.once('exit', () => {
       if (!isDraining) setTimeout(() => void start().catch(() => {}), restartMs);
     });

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import type { Bus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Store } from '#core/store.ts';
+import { openPostgresBus } from '#store/postgres/bus.ts';
 import { openPostgresStore } from '#store/postgres/postgres.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 
@@ -11,6 +13,11 @@ export function openStore({ data, database }: StorePlace, clock: Clock, log: (se
   return database === null
     ? openSqliteStore(embeddedDatabase(data), { clock })
     : openPostgresStore(database, { clock, onWait: log });
+}
+
+/** Between the replicas on one database; null: the embedded one has only one. */
+export function openBus({ database }: StorePlace): (Bus & { close(): Promise<void> }) | null {
+  return database === null ? null : openPostgresBus(database);
 }
 
 export function embeddedDatabase(dataFolder: string): string {

@@ -13,7 +13,7 @@ test('calls, answers, failures and cancelling pass through the port', async (t) 
   let cancelled: unknown = null;
   const finished: FinishRequest[] = [];
   const control: Pick<ControlPlane, 'register' | 'claim' | 'finish'> = {
-    register: async ({ name }) => ({ workerId: `id of ${name}`, leaseSeconds: 30, reportEverySeconds: 1 }),
+    register: async ({ name }) => ({ workerId: `id of ${name}`, leaseSeconds: 30, reportEverySeconds: 1, instance: 'i' }),
     claim: (_request, signal) =>
       new Promise((resolve) => {
         signal.addEventListener('abort', () => {

@@ -1,12 +1,14 @@
 /** The control plane's interface over a message port: the same calls as in one thread, as data. */
 import { type Failure, FlotillaError, toFailure } from '#core/errors.ts';
+import type { LogDetail, LogLevel } from '#core/log.ts';
 import type { ControlPlane } from '#core/protocol.ts';
 
 type Method = keyof ControlPlane;
 type Call = { call: number; method: Method; request: unknown };
 type Cancel = { cancel: number };
 type Answer = { answer: number; result?: unknown; failure?: Failure };
-export type PortMessage = Call | Cancel | Answer | { told: string; text?: string };
+type Line = { line: LogLevel; message: string; detail: LogDetail };
+export type PortMessage = Call | Cancel | Answer | Line | { told: string };
 
 type Port = {
   postMessage(message: PortMessage): void;

@@ -91,7 +91,7 @@ export async function runProgram(args: string[]): Promise<number> {
     .command('serve')
     .description('everything in one process: control plane, API, web page and a worker, on an embedded database')
     .option('--data <folder>', 'database and unfinished files (FLOTILLA_DATA)');
-  addWorkFlags(addServerFlags(serve)).action(async (options) => {
+  addLogFlags(addWorkFlags(addServerFlags(serve))).action(async (options) => {
     const { runServe } = await import('./serve.ts');
     exitCode = await runServe(options);
   });
@@ -100,7 +100,7 @@ export async function runProgram(args: string[]): Promise<number> {
     .command('server')
     .description('control plane, API and web page, for workers on other machines')
     .option('--data <folder>', 'database and key (FLOTILLA_DATA)');
-  addServerFlags(server).action(async (options) => {
+  addLogFlags(addServerFlags(server)).action(async (options) => {
     const { runServer } = await import('./server.ts');
     exitCode = await runServer(options);
   });
@@ -114,7 +114,7 @@ export async function runProgram(args: string[]): Promise<number> {
     .option('--labels <labels>', 'what it is good for, when it joins: geo:fr,vpn (FLOTILLA_LABELS)')
     .addOption(new Option('-j, --jobs <count>', 'most downloads at once (FLOTILLA_JOBS, 16)').argParser(wholeNumber(1, 1000)))
     .option('--data <folder>', 'its key, and unfinished files (FLOTILLA_DATA)');
-  addWorkFlags(worker).action(async (options) => {
+  addLogFlags(addWorkFlags(worker)).action(async (options) => {
     const { runWorker } = await import('./worker.ts');
     exitCode = await runWorker(options);
   });
@@ -179,6 +179,7 @@ function addServerFlags(command: Command): Command {
       '--secret-key-file <file>',
       'key for secrets in the database (FLOTILLA_SECRET_KEY_FILE, secret.key in the data folder)',
     )
+    .option('--metrics-public', 'show /metrics to everybody (FLOTILLA_METRICS_PUBLIC)')
     .option('--allowed-hosts <names>', 'further names under which people reach this server (FLOTILLA_ALLOWED_HOSTS)')
     .option('--trusted-proxies <ranges>', 'proxies whose X-Forwarded headers count (FLOTILLA_TRUSTED_PROXIES)');
 }
@@ -190,6 +191,13 @@ function addWorkFlags(command: Command): Command {
     .option('--preallocate', 'take the whole room of a file before its first byte (FLOTILLA_PREALLOCATE)')
     .option('--keep-free <size>', 'room left on the disk of unfinished files (FLOTILLA_KEEP_FREE, 64M, at most 1 %)')
     .option('--net-allow <ranges>', 'refused address ranges that downloads may reach all the same (FLOTILLA_NET_ALLOW)');
+}
+
+/** How everything that runs for long tells about itself, on standard error. */
+function addLogFlags(command: Command): Command {
+  return command
+    .option('--log-level <level>', 'trace, debug, info, warn, error or fatal (FLOTILLA_LOG_LEVEL, info)')
+    .option('--log-format <format>', 'json or text (FLOTILLA_LOG_FORMAT, text on a terminal, else json)');
 }
 
 /** How links are asked for: the same for every command that asks. */

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultDataFolder, type Environment } from './config.ts';
+import { logOptions } from './log.ts';
 import { isDatabaseLink } from './open-store.ts';
 import { checkOptions, givenOptions, listOf, onOff, originOf, sizeOf } from './options.ts';
 
@@ -24,6 +25,8 @@ export const serveOptions = z.strictObject({
   allowedHosts: listOf('Further names under which people reach this server.'),
   trustedProxies: listOf('Addresses of proxies whose X-Forwarded headers count.'),
   netAllow: listOf('Refused ranges of addresses that downloads may connect to all the same.'),
+  metricsPublic: onOff('Show /metrics to everybody, not only to admins with a token.'),
+  ...logOptions,
   bootstrapToken: z.string().min(16).nullable().default(null).describe('Accepted as the API token of an admin.'),
 });
 

@@ -1,7 +1,8 @@
 /** `flotilla serve`: control plane, API, web page and a worker in one process. */
 import { environment } from './config.ts';
-import { toStandardError as log, runControlPlane } from './control-plane.ts';
+import { runControlPlane } from './control-plane.ts';
 import { startEmbeddedWorker } from './embedded-worker.ts';
+import { levelOf, openProcessLog } from './log.ts';
 import { openGate } from './outlet.ts';
 import { serveConfig } from './serve-config.ts';
 
@@ -10,7 +11,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
   const { data: dataFolder, scratch: scratchFolder, netAllow, keepFree: keepFreeBytes, preallocate } = options;
   // The worker makes its own in its thread; a range that is none is told of here, before anything is opened.
   openGate(netAllow);
-  const isDebug = Boolean(environment.FLOTILLA_DEBUG);
-  const settings = { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, isDebug };
+  const log = openProcessLog(options);
+  const settings = { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, logLevel: levelOf(options) };
   return runControlPlane(options, log, (control) => startEmbeddedWorker(control, settings, log));
 }

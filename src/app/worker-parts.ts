@@ -23,11 +23,11 @@ export type WorkerSettings = {
   preallocate: boolean;
 };
 
-/** `debug` is told every decision. `close` lets go of what the parts hold. */
-export function createWorkerParts(
-  { scratchFolder, netAllow, keepFreeBytes, preallocate }: WorkerSettings,
-  debug: ((line: string) => void) | null,
-): { parts: WorkerParts; close(): void } {
+/** `close` lets go of what the parts hold. */
+export function createWorkerParts({ scratchFolder, netAllow, keepFreeBytes, preallocate }: WorkerSettings): {
+  parts: WorkerParts;
+  close(): void;
+} {
   const connections = createKeptConnections();
   const digester = new DigestThread();
   const parts = {
@@ -43,7 +43,6 @@ export function createWorkerParts(
     listings: metalink,
     limits: new SharedLimits(clock),
     hostMemory: new Map<string, number>(),
-    ...(debug === null ? {} : { debug }),
     scratch: new Scratch(files, scratchFolder),
     vitals: createVitals({ files, clock, folder: scratchFolder }),
   };

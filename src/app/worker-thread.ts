@@ -2,6 +2,8 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { type LogDetail, type Logger, type LogLevel, logLevels } from '#core/log.ts';
+import { clean } from '#core/log-secrets.ts';
 import { systemFiles as files } from '#wire/system.ts';
 import { Worker } from '#worker/worker.ts';
 import { callThrough, type PortMessage } from './port-calls.ts';
@@ -10,22 +12,21 @@ import { createWorkerParts, helloOf, roomFor, type WorkerSettings } from './work
 export type WorkerThreadData = WorkerSettings & {
   /** Holds the worker's identity. */
   dataFolder: string;
-  /** Tell every decision. */
-  isDebug: boolean;
+  /** The least that is told. */
+  logLevel: LogLevel;
 };
 
 if (parentPort === null) throw new Error('this file is the entry of a thread');
 const port = parentPort;
-const { dataFolder, isDebug, ...settings } = workerData as WorkerThreadData;
-const tell = (told: string, text?: string) =>
-  port.postMessage({ told, ...(text !== undefined && { text }) } satisfies PortMessage);
+const { dataFolder, logLevel, ...settings } = workerData as WorkerThreadData;
+const tell = (told: string) => port.postMessage({ told } satisfies PortMessage);
 
 const idPath = join(dataFolder, 'worker-id');
-const { parts, close } = createWorkerParts(settings, isDebug ? (line) => tell('debug', line) : null);
+const { parts, close } = createWorkerParts(settings);
 const worker = new Worker(callThrough(port), parts, {
   hello: helloOf({ workerId: (await files.readText(idPath))?.trim() ?? null, name: hostname() }),
   room: roomFor(64),
-  onTrouble: (message) => tell('trouble', message),
+  log: createLog(),
 });
 
 port.on('message', async (message: PortMessage) => {
@@ -38,3 +39,14 @@ port.on('message', async (message: PortMessage) => {
 
 await files.writeText(idPath, await worker.start());
 tell('started');
+
+/** The process that we are part of writes it down. */
+function createLog(): Logger {
+  const writer =
+    (level: LogLevel) =>
+    (message: string, detail: LogDetail = {}) => {
+      if (logLevels.indexOf(level) < logLevels.indexOf(logLevel)) return;
+      port.postMessage({ line: level, message, detail: clean(detail) as LogDetail } satisfies PortMessage);
+    };
+  return Object.fromEntries(logLevels.map((level) => [level, writer(level)])) as Logger;
+}

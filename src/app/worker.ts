@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { createWorkerPlane } from '#client/worker-plane.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
+import type { Logger } from '#core/log.ts';
 import { backoffMs } from '#lib/backoff.ts';
 import { lockDatabase } from '#store/sqlite/lock.ts';
 import { refusedRangeOf } from '#wire/egress.ts';
@@ -10,7 +11,7 @@ import { createSecrets } from '#wire/secrets.ts';
 import { systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { Worker } from '#worker/worker.ts';
 import { environment } from './config.ts';
-import { toStandardError as log } from './control-plane.ts';
+import { openProcessLog } from './log.ts';
 import { openGate } from './outlet.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 import { workerConfig } from './worker-config.ts';
@@ -21,31 +22,30 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
   const options = workerConfig(flags, environment);
   const { data, scratch: scratchFolder, netAllow, keepFree: keepFreeBytes, preallocate, name, labels, jobs } = options;
   openGate(netAllow);
+  const log = openProcessLog(options);
   await files.makeFolder(data);
   const lock = lockDatabase(join(data, 'worker'));
   const stopped = untilAskedToStop();
   const wanted = new AbortController();
   void stopped.then(() => wanted.abort());
   const identityParts = { files, random, secrets: createSecrets() };
-  const identity = await untilAnswered(wanted.signal, () => openIdentity(identityParts, data, options));
+  const identity = await untilAnswered(log, wanted.signal, () => openIdentity(identityParts, data, options));
   if (identity === null) return 0;
-  warnOfPlainHttp(identity.origin);
+  const warning = plainHttpWarning(identity.origin);
+  if (warning !== null) log.warn(warning);
 
-  const { parts, close } = createWorkerParts(
-    { scratchFolder, netAllow, keepFreeBytes, preallocate },
-    environment.FLOTILLA_DEBUG ? log : null,
-  );
+  const { parts, close } = createWorkerParts({ scratchFolder, netAllow, keepFreeBytes, preallocate });
   const worker = new Worker(createWorkerPlane(identity), parts, {
     hello: helloOf({ workerId: identity.workerId, name, labels }),
     room: roomFor(jobs),
-    onTrouble: log,
+    log,
   });
   try {
-    if ((await untilAnswered(wanted.signal, () => worker.start())) === null) return 0;
+    if ((await untilAnswered(log, wanted.signal, () => worker.start())) === null) return 0;
     process.stdout.write(`ready worker ${name}\n`);
     const refusal = await Promise.race([worker.refused, stopped.then(() => null)]);
     if (refusal !== null) throw new FlotillaError('auth_required', `${refusal.message} (its key is in ${data})`);
-    log('Stopping: running downloads are handed back with their bytes kept.');
+    log.info('Stopping: running downloads are handed back with their bytes kept.');
     await worker.drain();
     (await stopped).done();
     return 0;
@@ -56,14 +56,14 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
 }
 
 /** Asks until somebody answers, with growing waits; null when it was ended first. What no wait heals is thrown. */
-async function untilAnswered<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T | null> {
+async function untilAnswered<T>(log: Logger, signal: AbortSignal, ask: () => Promise<T>): Promise<T | null> {
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
       return await ask();
     } catch (error) {
       const { retry, message } = toFailure(error);
       if (retry !== 'later' || !(error instanceof FlotillaError)) throw error;
-      log(`${message} Asking again.`);
+      log.warn(`${message} Asking again.`);
       await pause(backoffMs(attempt, 500, 10_000, random.u32() / 2 ** 32), signal);
     }
   }
@@ -85,12 +85,10 @@ function pause(waitMs: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Whoever listens on the way to a server far off reads the key and what downloads are asked with. */
-function warnOfPlainHttp(origin: string): void {
+export function plainHttpWarning(origin: string): string | null {
   const { protocol, hostname } = new URL(origin);
   const address = hostname.replace(/^\[|\]$/g, '');
   const isNear = hostname === 'localhost' || (isIP(address) !== 0 && refusedRangeOf(address) !== null);
-  if (protocol === 'https:' || isNear) return;
-  log(
-    `${origin} is not encrypted: whoever listens on the way can read the worker's key. Use https:// outside your own network.`,
-  );
+  if (protocol === 'https:' || isNear) return null;
+  return `${origin} is not encrypted: whoever listens on the way can read the worker's key. Use https:// outside your own network.`;
 }

@@ -26,6 +26,7 @@ export const paths = {
   getFileContent: { method: 'GET', path: '/downloads/{id}/files/{index}/content', answer: 'file' },
   listDownloadEvents: { method: 'GET', path: '/downloads/{id}/events', answer: 'json' },
   listAttempts: { method: 'GET', path: '/downloads/{id}/attempts', answer: 'json' },
+  getDownloadLog: { method: 'GET', path: '/downloads/{id}/log', answer: 'json' },
   getPieces: { method: 'GET', path: '/downloads/{id}/pieces', answer: 'json' },
   getReceipt: { method: 'GET', path: '/downloads/{id}/receipt', answer: 'json' },
   listHistory: { method: 'GET', path: '/history', answer: 'json' },
@@ -45,6 +46,7 @@ export const paths = {
   addToken: { method: 'POST', path: '/tokens', answer: 'json' },
   removeToken: { method: 'DELETE', path: '/tokens/{id}', answer: 'none' },
   listWorkers: { method: 'GET', path: '/workers', answer: 'json' },
+  changeWorker: { method: 'PATCH', path: '/workers/{id}', answer: 'json' },
   removeWorker: { method: 'DELETE', path: '/workers/{id}', answer: 'none' },
   inviteWorker: { method: 'POST', path: '/workers/joins', answer: 'json' },
   enrolWorker: { method: 'POST', path: '/worker/enrol', answer: 'json' },
@@ -55,4 +57,5 @@ export const paths = {
   finishTask: { method: 'POST', path: '/worker/finish', answer: 'none' },
   getStats: { method: 'GET', path: '/stats', answer: 'json' },
   streamEvents: { method: 'GET', path: '/events', answer: 'stream' },
+  viewStream: { method: 'PUT', path: '/streams/{id}/view', answer: 'none' },
 } as const;

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { addDownload, owner, startApi } from '#api/testing/start-api.ts';
 import { newWorkerKey } from '#control/enrolment.ts';
 import { resolution } from '#control/testing/start-control.ts';
 import { type TaskKind, taskKinds } from '#core/protocol.ts';
-import { freePort, releaseAfter, type Scope } from '#testing/temp.ts';
+import { makeCertificate } from '#testing/serve-nginx.ts';
+import { freePort, releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemRandom } from '#wire/system.ts';
 import { createWorkerPlane, enrol } from './worker-plane.ts';
@@ -129,6 +132,21 @@ test('a server that is not there, and a name that is not known, are told apart',
   await assert.rejects(nobody.report({ workerId: 'w', tasks: [], holding: [] }), { code: 'connection_refused' });
   const unknown = createWorkerPlane({ origin: 'http://no-such-host.invalid', key: 'k' });
   await assert.rejects(unknown.report({ workerId: 'w', tasks: [], holding: [] }), { code: 'name_unresolvable' });
+});
+
+test('a certificate that nobody vouches for is not talked to', async (t) => {
+  const { certPath, keyPath } = makeCertificate(tempFolder(t));
+  let asked = 0;
+  const server = createTlsServer({ cert: readFileSync(certPath), key: readFileSync(keyPath) }, () => asked++).listen(0);
+  releaseAfter(t, () => server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const origin = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const plane = createWorkerPlane({ origin, key: 'k' });
+  await assert.rejects(plane.report({ workerId: 'w', tasks: [], holding: [] }), {
+    code: 'tls_failed',
+    message: /NODE_EXTRA_CA_CERTS/,
+  });
+  assert.equal(asked, 0, 'the key was not shown');
 });
 
 test('a cut connection is one that broke', async (t) => {

@@ -243,3 +243,20 @@ for (const [what, stages, message] of wrongStages) {
     await assert.rejects(control.changeSettings({ stages }), { code: 'link_invalid', message });
   });
 }
+
+test('a stage for workers with a label waits for one of them', async (t) => {
+  const it = await startClimbing(t, [stageOf('Far', { labels: ['geo:fr'] })]);
+  const id = await it.under.add();
+  await it.fail();
+  assert.deepEqual(await it.worker.claim(), []);
+  const far = await startWorker(it.under, 'far', ['geo:fr']);
+  await far.succeed(await far.take('probe'));
+  await far.succeed(await far.take('fetch'));
+  await far.succeed(await far.take('deliver'));
+  assert.equal((await it.get(id)).state, 'completed');
+
+  const second = await it.under.add();
+  assert.deepEqual(await it.worker.claim(), [], 'it begins with the stage that worked, which is not for this worker');
+  assert.equal((await it.messages(second)).filter((message) => message.startsWith('Begins with stage Far')).length, 1);
+  await far.succeed(await far.take('probe'));
+});

@@ -57,11 +57,13 @@ export type Step = {
 
 /** Where a task that begins now stands on the ladder. `settings` has the stages with their secrets. */
 export async function stepOn(parts: Parts, tx: Transaction, download: StoredDownload, settings: Settings): Promise<Step> {
-  const ladder = ladderFor(settings, download);
   const { climb } = download;
   // Most people have no stages, and their downloads nothing to remember or tell.
-  if (ladder.length === 1 && climb === null && ladder[0]?.name === asAsked)
+  const isPlain = climb === null && settings.stages.length === 0;
+  const ladder = isPlain ? [] : ladderFor(settings, download);
+  if (isPlain || (climb === null && ladder.length === 1 && ladder[0]?.name === asAsked)) {
     return { climb, told: [], ask: (options) => options };
+  }
   const memory = climb === null ? await recallStage(parts, tx, download, ladder) : null;
   const rung = memory === null ? currentRung(ladder, climb) : { name: memory.stage };
   const stage = settings.stages.find(({ name }) => name === rung.name);

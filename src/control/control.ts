@@ -1,8 +1,9 @@
+import type { StreamView } from '#core/bus.ts';
 import type { Download, DownloadOptions, DownloadState, ListFilter } from '#core/download.ts';
 import type { FlotillaEvent } from '#core/event.ts';
 import type { HostRule } from '#core/limits.ts';
 import type { ListedFile, Promised } from '#core/listing.ts';
-import type { ControlPlane, TaskProgress } from '#core/protocol.ts';
+import type { ControlPlane, TaskProgress, Vitals } from '#core/protocol.ts';
 import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
 import type { RequestOptions } from '#core/request.ts';
@@ -10,6 +11,8 @@ import type { Resolution } from '#core/resolution.ts';
 import type { Rung, Stage } from '#core/stage.ts';
 import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
+import type { LiveFigures } from './progress.ts';
+import type { Period, PeriodStats } from './stats.ts';
 
 /** What a person asks for when adding a link. */
 export type Submission = {
@@ -109,11 +112,31 @@ export type WorkerRow = {
   name: string;
   version: string;
   state: 'online' | 'lost';
+  labels: string[];
+  wanted: 'work' | 'pause' | 'drain';
+  maxFetches: number | null;
+  /** Without a key of its own: it lives in the process of a server. */
+  embedded: boolean;
+  vitals: Vitals | null;
   activeTasks: number;
   speedBytesPerSecond: number;
   registeredAtMs: number;
   seenAtMs: number;
 };
+
+/** A line of the log of a download. `timeline`: what happened to it · `attempt`: how a task ended · `worker`: what one said. */
+export type LogEntry = {
+  atMs: number;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  source: 'timeline' | 'attempt' | 'worker';
+  message: string;
+  worker: { id: string; name: string } | null;
+  taskId: string | null;
+  epoch: number | null;
+};
+
+/** `pause`: it takes nothing new · `drain`: it gives back what it has, too. */
+export type WorkerChange = Partial<Pick<WorkerRow, 'name' | 'labels' | 'wanted' | 'maxFetches'>>;
 
 /**
  * Everything the faces ask of the control plane; workers use the `ControlPlane` part.
@@ -153,11 +176,15 @@ export interface Control extends ControlPlane {
   timeline(ownerId: string, id: string): Promise<FlotillaEvent[]>;
   /** Oldest first. */
   attempts(ownerId: string, id: string): Promise<Attempt[]>;
+  /** Timeline, tries and what workers said, oldest first; of very many the newest. */
+  log(ownerId: string, id: string): Promise<LogEntry[]>;
   receipt(ownerId: string, id: string): Promise<Receipt | null>;
   /** The running task's latest report, from memory; null when nothing runs. */
-  progressOf(downloadId: string): TaskProgress | null;
+  progressOf(downloadId: string): LiveFigures | null;
   /** Latest reports of the owner's active downloads. */
-  progressOfAll(ownerId: string): { downloadId: string; progress: TaskProgress }[];
+  progressOfAll(ownerId: string): LiveFigures[];
+  /** With ranges and connections, wherever its worker reports; may take a moment. */
+  lookClosely(downloadId: string): Promise<TaskProgress | null>;
   countsOf(ownerId: string): Promise<Counts>;
 
   /** Asks a worker to look at a link; nothing is added. Throws the failure the worker met, or `timed_out`. */
@@ -168,6 +195,10 @@ export interface Control extends ControlPlane {
   lastSequence(): Promise<number>;
   /** Called after commit with each event; returns how to stop. */
   onEvent(listener: (event: FlotillaEvent) => void): () => void;
+  /** What is in sight of a live stream that another replica may hold. false: there is no other. */
+  passView(view: StreamView): boolean;
+  /** Called with what other replicas pass on; returns how to stop. */
+  onView(listener: (view: StreamView) => void): () => void;
 
   destinations(): Promise<StoredDestination[]>;
   putDestination(destination: Omit<StoredDestination, 'id'> & { id?: string }): Promise<StoredDestination>;
@@ -184,8 +215,12 @@ export interface Control extends ControlPlane {
   changeUserLimits(id: string, change: Partial<UserLimits>): Promise<LimitedUser>;
 
   workers(): Promise<WorkerRow[]>;
+  /** Throws `not_found`. */
+  changeWorker(id: string, change: WorkerChange): Promise<WorkerRow>;
   /** Revokes its key and forgets it; what it does goes back at once. Throws `not_found`, and `refused` for one inside a server. */
   removeWorker(id: string): Promise<void>;
+  /** Sums of the owner's downloads in those days of the server's calendar. */
+  stats(ownerId: string, period: Period): Promise<PeriodStats>;
   totals(ownerId: string): Promise<{ fetchedBytesTotal: number; completedTotal: number; failedTotal: number }>;
 
   /** Ends expired leases, wakes due retries, forgets old idempotency keys. Idempotent; called each second. */

@@ -1,24 +1,28 @@
 import { type Bus, noBus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Download } from '#core/download.ts';
+import { type Logger, noLog } from '#core/log.ts';
 import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store, StoredDownload, Transaction } from '#core/store.ts';
+import { type Meter, noMeter } from '#lib/meter.ts';
 import { act, cancel, change, pause, remove, resume, retry } from './actions.ts';
 import { actOnMany } from './bulk.ts';
 import { ladderOfLink } from './climb.ts';
 import type { Control } from './control.ts';
 import { putDestination, removeDestination } from './destinations.ts';
+import { logOf } from './download-log.ts';
 import { createEventHub, eventsAfter } from './events.ts';
+import { gaugeControl, openFigures } from './figures.ts';
 import { createFinishes } from './finish.ts';
-import { removeWorker } from './fleet.ts';
+import { changeWorker, removeWorker } from './fleet.ts';
 import { clearHistory, restore } from './history.ts';
 import { createIdMaker } from './ids.ts';
 import { createCrowds } from './limits.ts';
 import { attemptsOf, countFor, findDownload, listDownloads, receiptOf, requireDownload, timeline, totalsOf } from './list.ts';
 import { submissionsOf } from './listed.ts';
 import { createLooks } from './looks.ts';
-import type { Log, Parts } from './parts.ts';
+import type { Parts } from './parts.ts';
 import { createProgress } from './progress.ts';
 import { createClaims } from './queue/claims.ts';
 import { shownReason } from './queue/stop-hours.ts';
@@ -26,6 +30,7 @@ import { note, report } from './report.ts';
 import { sealOpenSecrets } from './secrets-at-rest.ts';
 import { createSessions } from './sessions.ts';
 import { changeSettings, readSettings } from './settings.ts';
+import { createCalendar, statsOf } from './stats.ts';
 import { readLink, submit, submitMany } from './submit.ts';
 import { createSweep, saveEveryMs } from './sweep.ts';
 import { changeUserLimits, listUsers } from './user-limits.ts';
@@ -35,7 +40,9 @@ export type ControlOptions = {
   store: Store;
   clock: Clock;
   random: Random;
-  log?: Log;
+  log?: Logger;
+  /** Where the work is counted. */
+  meter?: Meter;
   /** For what only workers may know. */
   sealer: Sealer;
   /** To the other replicas; absent: there are none. */
@@ -57,7 +64,18 @@ const firstEpochKey = 'firstEpoch';
  * belongs to whoever opened it.
  */
 export async function createControl(options: ControlOptions): Promise<Control> {
-  const { store, clock, random, sealer, schemes, bus = noBus, leaseSeconds = 30, log = () => {}, timeZone = 'UTC' } = options;
+  const {
+    store,
+    clock,
+    random,
+    sealer,
+    schemes,
+    bus = noBus,
+    leaseSeconds = 30,
+    log = noLog,
+    meter = noMeter,
+    timeZone = 'UTC',
+  } = options;
   const newId = createIdMaker(clock, random);
   const firstEpoch = await store.write((tx) => prepareStore(tx, options, newId));
   const lastSequence = await store.read((tx) => tx.events.lastSequence());
@@ -69,14 +87,16 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     clock,
     random,
     log,
+    figures: openFigures(meter),
     sealer,
     bus,
     newId,
     schemes,
     leaseSeconds,
     timeZone,
+    dayOf: createCalendar(timeZone),
     firstEpoch,
-    steadyNow: () => Math.floor(startMs + clock.mono()),
+    steadyNow: () => Math.round(startMs + clock.mono()),
     wake() {
       claims.wake();
       bus.publish({ kind: 'work' });
@@ -94,6 +114,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     isStopped: false,
     isDraining: false,
   };
+  gaugeControl(meter, parts);
   const toDownload = (stored: StoredDownload) => viewOf(parts, stored);
   const finish = createFinishes(() => parts);
   const stopListening = listenToOthers(parts);
@@ -137,15 +158,25 @@ export async function createControl(options: ControlOptions): Promise<Control> {
 
     timeline: (ownerId, id) => timeline(parts, ownerId, id),
     attempts: (ownerId, id) => attemptsOf(parts, ownerId, id),
+    log: (ownerId, id) => logOf(parts, ownerId, id),
     receipt: (ownerId, id) => receiptOf(parts, ownerId, id),
     progressOf: (downloadId) => parts.progress.of(downloadId),
     progressOfAll: (ownerId) => parts.progress.ofOwner(ownerId),
+    lookClosely: (downloadId) => parts.progress.closely(downloadId),
     countsOf: (ownerId) => store.read((tx) => countFor(tx, ownerId)),
     probe: async (link, signal, request = {}) => parts.looks.ask(readLink(parts, link), request, signal),
 
     eventsAfter: (ownerId, sequence, limit) => eventsAfter(parts, ownerId, sequence, limit),
     lastSequence: () => store.read((tx) => tx.events.lastSequence()),
     onEvent: (listener) => parts.events.listen(listener),
+    passView(view) {
+      bus.publish({ kind: 'view', ...view });
+      return bus !== noBus;
+    },
+    onView: (listener) =>
+      bus.listen((message) => {
+        if (message.kind === 'view') listener(message);
+      }),
 
     destinations: () => store.read((tx) => tx.destinations.list()),
     putDestination: (destination) => putDestination(parts, destination),
@@ -158,8 +189,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     changeUserLimits: (id, limits) => changeUserLimits(parts, id, limits),
 
     workers: () => listWorkers(parts),
+    changeWorker: (id, wishes) => changeWorker(parts, id, wishes),
     removeWorker: (id) => removeWorker(parts, id),
     totals: (ownerId) => totalsOf(parts, ownerId),
+    stats: (ownerId, period) => statsOf(parts, ownerId, period),
 
     sweep,
     drain() {
@@ -171,6 +204,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
       claims.wake();
       parts.looks.close();
       stopListening();
+      parts.progress.close();
       await saveProgress();
     },
   };
@@ -194,7 +228,11 @@ async function prepareStore(
 
 /** What other replicas tell makes sooner what the regular round finds out anyway. */
 function listenToOthers(parts: Parts): () => void {
-  return parts.bus.listen((message) => {
+  // What another replica told of it last must not outlive it.
+  const stopEvents = parts.events.listen(({ downloadId, name }) => {
+    if (downloadId !== null && name !== 'download.noted' && name !== 'download.changed') parts.progress.end(downloadId);
+  });
+  const stopBus = parts.bus.listen((message) => {
     switch (message.kind) {
       case 'events':
         return void parts.events.catchUp().catch(() => {});
@@ -202,12 +240,20 @@ function listenToOthers(parts: Parts): () => void {
         return parts.claims.wake();
       case 'worker':
         return parts.sessions.outdate(message.workerId);
+      case 'watch':
+        return parts.progress.hearWatch(message.ownerIds, message.downloadIds);
       case 'progress':
         return parts.progress.hear(message.items);
+      case 'details':
+        return parts.progress.hearClosely(message.downloadId, message.progress);
       case 'answer':
         return void parts.looks.hear(message.lookId).catch(() => {});
     }
   });
+  return () => {
+    stopEvents();
+    stopBus();
+  };
 }
 
 /** What people may see of it. */

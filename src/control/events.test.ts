@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FlotillaEvent } from '#core/event.ts';
+import { noLog } from '#core/log.ts';
 import { owner, startControl, startWorker } from './testing/start-control.ts';
 
 const dayMs = 24 * 60 * 60_000;
@@ -44,7 +45,7 @@ test('whoever comes back gets what was missed, its own and everybody’s, and no
 
 test('a listener that throws keeps nothing from the others', async (t) => {
   const logged: string[] = [];
-  const under = await startControl(t, { log: (message) => logged.push(message) });
+  const under = await startControl(t, { log: { ...noLog, error: (message) => logged.push(message) } });
   const stop = under.control.onEvent(() => {
     throw new Error('stumbled');
   });

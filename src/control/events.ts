@@ -18,6 +18,8 @@ export function createEventHub({ store, log, bus }: Pick<Parts, 'store' | 'log' 
   const listeners = new Set<(event: FlotillaEvent) => void>();
   let told = lastSequence;
   let isReading = false;
+  /** Something was committed after the page that is being read. */
+  let isBehind = false;
 
   function tellAll(event: FlotillaEvent): void {
     told = event.sequence;
@@ -26,23 +28,25 @@ export function createEventHub({ store, log, bus }: Pick<Parts, 'store' | 'log' 
         listener(event);
       } catch (error) {
         // The event is committed; a listener that stumbles must not keep it from the others.
-        log('a listener of events failed', { error: String(error), event: event.name });
+        log.error('A listener of events failed.', { error, event: event.name });
       }
     }
   }
 
   async function catchUp(): Promise<void> {
+    isBehind = true;
     if (isReading) return;
     isReading = true;
     try {
-      for (;;) {
+      while (isBehind) {
+        isBehind = false;
         const { page, last } = await store.read(async (tx) => {
           return { page: await tx.events.allAfter(told, pageSize), last: await tx.events.lastSequence() };
         });
         for (const event of page) if (event.sequence > told) tellAll(event);
         // The database was put back to an older one: what comes from now on has numbers that were told before.
         if (last < told) told = last;
-        if (page.length < pageSize) return;
+        if (page.length === pageSize) isBehind = true;
       }
     } finally {
       isReading = false;

@@ -7,16 +7,19 @@ import type { ResolvedFile } from '#core/resolution.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { rememberStage, stageOf } from './climb.ts';
+import { keepLines, type Said } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { settleListed } from './listed.ts';
 import { settleLook } from './looks.ts';
 import type { Parts } from './parts.ts';
 import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
-import { handleFailure } from './queue/failures.ts';
+import { failForGood, handleFailure } from './queue/failures.ts';
 import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
+import { createLimitReader, type LimitReader, tooLarge } from './size-limit.ts';
+import { countCompleted } from './stats.ts';
 
 /** How often, and how long, erasing is tried again: a destination that is away for a day is given up. */
 const eraseRetryMs = 5 * 60_000;
@@ -27,22 +30,28 @@ const mostAtOnce = 100;
 
 /** Takes results of tasks; those that come while the database is busy are taken together by its next transaction. */
 export function createFinishes(parts: () => Parts): (request: FinishRequest) => Promise<void> {
-  let waiting: { request: FinishRequest; settle(refusal: FlotillaError | null): void; fail(error: unknown): void }[] = [];
+  type Waiting = { request: FinishRequest; settle(refusal: FlotillaError | null): void; fail(error: unknown): void };
+  const waiting: Waiting[] = [];
   let isTaking = false;
 
   async function takeAll(): Promise<void> {
     if (isTaking) return;
     isTaking = true;
     while (waiting.length > 0) {
-      const some = waiting.slice(0, mostAtOnce);
-      waiting = waiting.slice(mostAtOnce);
+      let some: Waiting[] = [];
       try {
-        const requests = some.map(({ request }) => request);
-        const refusals = await parts().store.write((tx) => takeResults(parts(), tx, requests));
+        const refusals = await parts().store.write((tx) => {
+          // Only now, when it is our turn: those that came while we waited for it are taken along.
+          if (some.length === 0) some = waiting.splice(0, mostAtOnce);
+          const requests = some.map(({ request }) => request);
+          return takeResults(parts(), tx, requests);
+        });
         some.forEach(({ settle }, index) => {
           settle(refusals[index] ?? null);
         });
       } catch (error) {
+        // The database was not reached: nobody's result was taken.
+        if (some.length === 0) some = waiting.splice(0);
         // One of them is to blame, and the others are not: each is taken by itself.
         if (some.length === 1 || isStoreAway(error)) for (const { fail } of some) fail(error);
         else for (const one of some) await takeAlone(one);
@@ -51,7 +60,7 @@ export function createFinishes(parts: () => Parts): (request: FinishRequest) => 
     isTaking = false;
   }
 
-  async function takeAlone({ request, settle, fail }: (typeof waiting)[number]): Promise<void> {
+  async function takeAlone({ request, settle, fail }: Waiting): Promise<void> {
     try {
       const [refusal = null] = await parts().store.write((tx) => takeResults(parts(), tx, [request]));
       settle(refusal);
@@ -62,7 +71,13 @@ export function createFinishes(parts: () => Parts): (request: FinishRequest) => 
 
   return (request) =>
     new Promise((resolve, reject) => {
-      const settle = (refusal: FlotillaError | null) => (refusal === null ? resolve() : reject(refusal));
+      const { clock, figures } = parts();
+      const askedAtMs = clock.mono();
+      const settle = (refusal: FlotillaError | null) => {
+        figures.finishSeconds.observe((clock.mono() - askedAtMs) / 1000);
+        if (refusal === null) resolve();
+        else reject(refusal);
+      };
       waiting.push({ request, settle, fail: reject });
       void takeAll();
     });
@@ -75,9 +90,24 @@ function isStoreAway(error: unknown): boolean {
 /** Results in their order; for each null, or why it is not taken: nothing was changed then. */
 async function takeResults(parts: Parts, tx: Transaction, requests: FinishRequest[]): Promise<(FlotillaError | null)[]> {
   const tasks = await tx.tasks.getMany(requests.map(({ taskId }) => taskId));
-  await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+  const ids = tasks.map(({ downloadId }) => downloadId);
+  await tx.downloads.getMany(ids);
+  await tx.tasks.ofDownloads(ids);
+  const downloadIds = new Map(tasks.filter(({ ownerId }) => ownerId !== '').map(({ id, downloadId }) => [id, downloadId]));
   const refusals: (FlotillaError | null)[] = [];
-  for (const request of requests) refusals.push(await takeResult(parts, tx, request));
+  const limitsOf = createLimitReader(tx);
+  const said: Said[] = [];
+  for (const request of requests) {
+    const { taskId, epoch, workerId, lines = [] } = request;
+    const task = await tx.tasks.get(taskId);
+    // A repeat brings the same lines again.
+    const isFirst = task?.epoch === epoch && task.workerId === workerId;
+    const refusal = await takeResult(parts, tx, limitsOf, request);
+    refusals.push(refusal);
+    const downloadId = downloadIds.get(taskId);
+    if (isFirst && refusal === null && downloadId !== undefined) said.push({ taskId, epoch, workerId, downloadId, lines });
+  }
+  await keepLines(parts, tx, said);
   return refusals;
 }
 
@@ -88,6 +118,7 @@ async function takeResults(parts: Parts, tx: Transaction, requests: FinishReques
 async function takeResult(
   parts: Parts,
   tx: Transaction,
+  limitsOf: LimitReader,
   { taskId, epoch, workerId, outcome }: FinishRequest,
 ): Promise<FlotillaError | null> {
   const task = await tx.tasks.get(taskId);
@@ -104,7 +135,13 @@ async function takeResult(
   const stage = kind === 'probe' || kind === 'fetch' ? stageOf(await tx.downloads.get(downloadId)) : null;
   const message = outcome.kind === 'failed' ? shorten(outcome.failure).message : null;
   await tx.attempts.insert({ taskId, epoch, downloadId, kind, workerId, outcome: outcome.kind, stage, message, ...times });
-  await settle(parts, tx, task, outcome);
+  await settle(parts, tx, limitsOf, task, outcome);
+  tx.afterCommit(() => {
+    const failure = outcome.kind === 'failed' ? outcome.failure : undefined;
+    parts.figures.ended.add(1, { kind, outcome: outcome.kind });
+    if (outcome.kind === 'fetched') parts.figures.fetchedBytes.add(outcome.facts.fetchedBytes);
+    parts.log.debug('A task ended.', { kind, outcome: outcome.kind, taskId, downloadId, workerId, epoch, failure });
+  });
   return null;
 }
 
@@ -119,7 +156,7 @@ const outcomesOf: Record<TaskKind, Outcome['kind'][]> = {
   erase: ['erased', 'failed', 'given_back'],
 };
 
-async function settle(parts: Parts, tx: Transaction, task: TaskRow, outcome: Outcome): Promise<void> {
+async function settle(parts: Parts, tx: Transaction, limitsOf: LimitReader, task: TaskRow, outcome: Outcome): Promise<void> {
   if (task.ownerId === '') return settleLook(parts, tx, task, outcome);
   if (task.kind === 'erase') return settleErase(parts, tx, task, outcome);
   const download = await tx.downloads.get(task.downloadId);
@@ -129,7 +166,7 @@ async function settle(parts: Parts, tx: Transaction, task: TaskRow, outcome: Out
   }
   switch (outcome.kind) {
     case 'resolved':
-      return settleResolved(parts, tx, task, download, outcome);
+      return settleResolved(parts, tx, limitsOf, task, download, outcome);
     case 'fetched':
       return settleFetched(parts, tx, task, download, outcome);
     case 'delivered':
@@ -155,6 +192,7 @@ type Of<Kind extends Outcome['kind']> = Extract<Outcome, { kind: Kind }>;
 async function settleResolved(
   parts: Parts,
   tx: Transaction,
+  limitsOf: LimitReader,
   task: TaskRow,
   download: StoredDownload,
   { resolution, listed }: Of<'resolved'>,
@@ -163,6 +201,8 @@ async function settleResolved(
   const name = download.options.name ?? safeName(resolution.name);
   const { kind } = resolution;
   const sizeBytes = totalBytes(resolution.files);
+  const refusal = sizeBytes === null ? null : tooLarge(sizeBytes, await limitsOf(download.ownerId));
+  if (refusal !== null) return failForGood(parts, tx, task, { ...download, sizeBytes, name }, refusal);
   const queued = await changeState(
     parts,
     tx,
@@ -238,6 +278,8 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
   );
   await tx.attachments.remove(download.id);
   await tx.receipts.put(receipt);
+  tx.afterCommit(() => parts.figures.deliveredBytes.add(receipt.sizeBytes));
+  await countCompleted(parts, tx, download, receipt);
   await tx.totals.add(download.ownerId, { completedTotal: 1, fetchedBytesTotal: receipt.facts.fetchedBytes });
   await dropTask(parts, tx, task);
 }

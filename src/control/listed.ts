@@ -8,9 +8,10 @@ import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import type { ListedWishes, Submission } from './control.ts';
 import type { Parts } from './parts.ts';
-import { handleFailure } from './queue/failures.ts';
+import { failForGood } from './queue/failures.ts';
 import { dropTask, ensureTask } from './queue/tasks.ts';
 import { recallWish, secretsGone } from './secrets-at-rest.ts';
+import { type QueueRoom, queueRoomOf } from './size-limit.ts';
 import { insert, makeDownload, type New } from './submit.ts';
 
 /**
@@ -50,8 +51,10 @@ export async function settleListed(
   download: StoredDownload,
   listed: ListedFile[],
 ): Promise<void> {
-  const made = await makeListed(parts, tx, download, listed);
-  if ('failure' in made) return handleFailure(parts, tx, task, download, made.failure, download.doneBytes);
+  const room = await queueRoomOf(tx, download.ownerId);
+  const isRoom = listed.length - 1 <= room.freeCount;
+  const made = isRoom ? await makeListed(parts, tx, download, listed) : { failure: tooMany(room, listed.length) };
+  if ('failure' in made) return failForGood(parts, tx, task, download, made.failure);
   const { first, others } = made;
   await tx.attachments.remove(download.id);
   await tx.attachments.putMany(first.attachments);
@@ -72,6 +75,10 @@ export async function settleListed(
   await dropTask(parts, tx, task);
   await ensureTask(parts, tx, queued);
   await insert(parts, tx, others, `Listed by the Metalink document at ${download.link}.`);
+}
+
+function tooMany({ refusal }: QueueRoom, count: number): Failure {
+  return { code: 'refused', message: `It lists ${count} files. ${refusal}`, retry: 'never', retryAfterMs: null };
 }
 
 type Made = { first: New; others: New[] };

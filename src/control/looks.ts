@@ -69,7 +69,8 @@ export function createLooks(parts: () => Parts): Looks {
         signal.removeEventListener('abort', onAbort);
         waiters.delete(lookId);
         // Whoever waited need not wait for this, and if it fails the regular round does it.
-        if (!isAnswered) putDown(lookId).catch((error) => log('a look was not put down', { error: String(error) }));
+        if (!isAnswered)
+          putDown(lookId).catch((error) => log.warn('A look at a link was not put down.', { downloadId: lookId, error }));
       }
     },
     async hear(lookId) {
@@ -107,7 +108,9 @@ export async function settleLook(parts: Parts, tx: Transaction, task: TaskRow, o
   await tx.attachments.putMany([{ downloadId: lookId, kind: 'answer', body }]);
   tx.afterCommit(() => {
     parts.bus.publish({ kind: 'answer', lookId });
-    parts.looks.hear(lookId).catch((error) => parts.log('an answer was not read', { error: String(error) }));
+    parts.looks
+      .hear(lookId)
+      .catch((error) => parts.log.warn('The answer to a look was not read.', { downloadId: lookId, error }));
   });
 }
 

@@ -1,24 +1,24 @@
 import type { Bus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/log.ts';
 import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store } from '#core/store.ts';
 import type { EventHub } from './events.ts';
+import type { Figures } from './figures.ts';
 import type { Crowds } from './limits.ts';
 import type { Looks } from './looks.ts';
 import type { Progress } from './progress.ts';
 import type { Claims } from './queue/claims.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Something an operator should know of; nothing secret goes in. */
-export type Log = (message: string, detail?: Record<string, unknown>) => void;
-
 /** What the rooms of the control plane share. The database is the truth; the rest is memory that a restart may lose. */
 export type Parts = {
   store: Store;
   clock: Clock;
   random: Random;
-  log: Log;
+  log: Logger;
+  figures: Figures;
   sealer: Sealer;
   /** To the other replicas. */
   bus: Bus;
@@ -28,6 +28,8 @@ export type Parts = {
   leaseSeconds: number;
   /** Of the timetable. */
   timeZone: string;
+  /** The day of a time in that zone, as `2026-11-21`. */
+  dayOf: (timeMs: number) => string;
   /**
    * Least epoch of a claim since this start. It rises by each start and follows the clock, so that epochs are not used
    * again after the database was restored from a backup.

@@ -1,53 +1,116 @@
-import type { Bus, SharedProgress } from '#core/bus.ts';
-import type { Clock } from '#core/clock.ts';
+import { type Bus, noBus, type SharedProgress } from '#core/bus.ts';
+import { type Clock, sleep, type Timer } from '#core/clock.ts';
 import type { TaskProgress } from '#core/protocol.ts';
-import type { Sessions } from './sessions.ts';
+import { createAttention } from './attention.ts';
+import type { Held, Sessions } from './sessions.ts';
 
 /** So long a figure that another replica told is shown. */
 const freshMs = 4000;
+/** What our workers report within this time is told to other replicas together. */
+const gatherMs = 250;
+/** So long a first close look waits for the replica that knows. */
+const answerMs = 500;
+const answerStepMs = 25;
+
+/** What every face shows of a running download. `atMonoMs`: when it was heard. */
+export type LiveFigures = Omit<SharedProgress, 'ownerId' | 'workerId'> & { atMonoMs: number };
 
 /** How far running downloads are: of our own workers as they report it, of those of other replicas as these tell it. */
 export type Progress = {
-  of(downloadId: string): TaskProgress | null;
-  ofOwner(ownerId: string): { downloadId: string; progress: TaskProgress }[];
+  of(downloadId: string): LiveFigures | null;
+  ofOwner(ownerId: string): LiveFigures[];
+  /** With ranges and connections. Asks the other replicas and waits a moment for the first answer; null: nobody tells. */
+  closely(downloadId: string): Promise<TaskProgress | null>;
   speedOf(workerId: string): number;
-  /** Tells the other replicas what our workers reported since the last time. */
-  share(): void;
+  /** One of our workers reported it. */
+  took(held: Held): void;
+  /** The other replicas hear what is looked at here. Called each second. */
+  watch(): void;
   hear(items: SharedProgress[]): void;
+  hearClosely(downloadId: string, progress: TaskProgress): void;
+  /** Another replica wants to know of these. */
+  hearWatch(ownerIds: string[], downloadIds: string[]): void;
   /** The download's task ended: whatever is known of it is over. */
   end(downloadId: string): void;
   tidy(): void;
+  close(): void;
 };
 
+/** Nothing goes over the bus that nobody looks at, so ten thousand running downloads cost nothing by themselves. */
 export function createProgress(clock: Clock, bus: Bus, sessions: Sessions): Progress {
-  const distant = new Map<string, SharedProgress & { heardAtMonoMs: number }>();
-  const isFresh = ({ heardAtMonoMs }: { heardAtMonoMs: number }) => clock.mono() - heardAtMonoMs < freshMs;
+  const distant = new Map<string, SharedProgress & { atMonoMs: number }>();
+  const distantDetails = new Map<string, { progress: TaskProgress; atMonoMs: number }>();
+  const owners = createAttention(clock);
+  const closeLooks = createAttention(clock);
+  /** Downloads that were reported and not told to others yet. */
+  const untold = new Map<string, Held>();
+  let telling: Timer | null = null;
+  const isFresh = ({ atMonoMs }: { atMonoMs: number }) => clock.mono() - atMonoMs < freshMs;
 
-  function shown({ taskId, epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond }: SharedProgress): TaskProgress {
-    return { taskId, epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond, connections: [], ranges: [], stretches: [] };
+  function watch(): void {
+    const ownerIds = owners.toSay();
+    const downloadIds = closeLooks.toSay();
+    if (ownerIds.length + downloadIds.length > 0) bus.publish({ kind: 'watch', ownerIds, downloadIds });
   }
 
-  function local(): SharedProgress[] {
-    return sessions.held().flatMap(({ kind, ownerId, downloadId, workerId, progress }) => {
-      if (progress === null || kind === 'erase' || ownerId === '') return [];
-      const { taskId, epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond } = progress;
-      return { downloadId, ownerId, workerId, taskId, epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond };
-    });
+  /** Somebody here asks; others are told at once when that is new. */
+  function ask(attention: typeof owners, id: string): void {
+    if (bus !== noBus && attention.ask(id)) watch();
+  }
+
+  function tellSoon(held: Held): void {
+    untold.set(held.taskId, held);
+    telling ??= clock.setTimer(gatherMs, tell);
+  }
+
+  function tell(): void {
+    telling = null;
+    const items: SharedProgress[] = [];
+    for (const held of untold.values()) {
+      const figures = figuresOf(held);
+      if (figures === null || sessions.ofDownload(held.downloadId) !== held) continue;
+      const { atMonoMs: _, ...item } = figures;
+      if (owners.isWanted(held.ownerId)) items.push({ ...item, ownerId: held.ownerId, workerId: held.workerId });
+      if (held.progress !== null && closeLooks.isWanted(held.downloadId)) {
+        bus.publish({ kind: 'details', downloadId: held.downloadId, progress: held.progress });
+      }
+    }
+    untold.clear();
+    if (items.length > 0) bus.publish({ kind: 'progress', items });
+  }
+
+  function toldOf(downloadId: string): TaskProgress | null {
+    const told = distantDetails.get(downloadId);
+    return told !== undefined && isFresh(told) ? told.progress : null;
   }
 
   return {
     of(downloadId) {
-      const own = sessions.ofDownload(downloadId)?.progress ?? null;
+      const own = sessions.ofDownload(downloadId);
+      const near = own === null ? null : figuresOf(own);
       const other = distant.get(downloadId);
-      return own ?? (other !== undefined && isFresh(other) ? shown(other) : null);
+      return near ?? (other !== undefined && isFresh(other) ? other : null);
     },
     ofOwner(ownerId) {
-      const found = new Map<string, TaskProgress>();
-      for (const one of distant.values()) if (one.ownerId === ownerId && isFresh(one)) found.set(one.downloadId, shown(one));
-      for (const { downloadId, kind, progress, ...held } of sessions.held()) {
-        if (held.ownerId === ownerId && kind !== 'erase' && progress !== null) found.set(downloadId, progress);
+      ask(owners, ownerId);
+      const found = new Map<string, LiveFigures>();
+      for (const one of distant.values()) if (one.ownerId === ownerId && isFresh(one)) found.set(one.downloadId, one);
+      for (const held of sessions.held()) {
+        const figures = held.ownerId === ownerId ? figuresOf(held) : null;
+        if (figures !== null) found.set(held.downloadId, figures);
       }
-      return [...found].map(([downloadId, progress]) => ({ downloadId, progress }));
+      return [...found.values()];
+    },
+    async closely(downloadId) {
+      const near = () => sessions.ofDownload(downloadId)?.progress ?? null;
+      if (near() !== null || bus === noBus) return near();
+      ask(closeLooks, downloadId);
+      for (let waitedMs = 0; waitedMs < answerMs; waitedMs += answerStepMs) {
+        const known = near() ?? toldOf(downloadId);
+        if (known !== null) return known;
+        await sleep(clock, answerStepMs);
+      }
+      return null;
     },
     speedOf(workerId) {
       const own = sessions.get(workerId)?.held.values() ?? [];
@@ -57,16 +120,51 @@ export function createProgress(clock: Clock, bus: Bus, sessions: Sessions): Prog
         .filter((one) => one.workerId === workerId && isFresh(one))
         .reduce((sum, one) => sum + one.speedBytesPerSecond, 0);
     },
-    share() {
-      const items = local();
-      if (items.length > 0) bus.publish({ kind: 'progress', items });
+    took(held) {
+      if (owners.isWanted(held.ownerId) || closeLooks.isWanted(held.downloadId)) tellSoon(held);
     },
+    watch,
     hear(items) {
-      for (const item of items) distant.set(item.downloadId, { ...item, heardAtMonoMs: clock.mono() });
+      for (const item of items) {
+        const known = distant.get(item.downloadId);
+        if (known === undefined || known.epoch <= item.epoch) {
+          distant.set(item.downloadId, { ...item, atMonoMs: clock.mono() });
+        }
+      }
     },
-    end: (downloadId) => void distant.delete(downloadId),
+    hearClosely(downloadId, progress) {
+      distantDetails.set(downloadId, { progress, atMonoMs: clock.mono() });
+    },
+    hearWatch(ownerIds, downloadIds) {
+      const newOwners = new Set(ownerIds.filter((id) => owners.want(id)));
+      for (const id of downloadIds) {
+        const held = closeLooks.want(id) ? sessions.ofDownload(id) : null;
+        if (held !== null) tellSoon(held);
+      }
+      // Whoever begins to look need not wait for the next reports.
+      if (newOwners.size > 0) for (const held of sessions.held()) if (newOwners.has(held.ownerId)) tellSoon(held);
+    },
+    end(downloadId) {
+      distant.delete(downloadId);
+      distantDetails.delete(downloadId);
+    },
     tidy() {
-      for (const [downloadId, one] of distant) if (!isFresh(one)) distant.delete(downloadId);
+      for (const told of [distant, distantDetails]) {
+        for (const [downloadId, one] of told) if (!isFresh(one)) told.delete(downloadId);
+      }
+      for (const attention of [owners, closeLooks]) attention.tidy();
+    },
+    close() {
+      telling?.cancel();
     },
   };
+}
+
+/** null: nothing to show, or nobody's download. */
+function figuresOf({ kind, ownerId, downloadId, progress, reportedAtMonoMs }: Held): LiveFigures | null {
+  if (progress === null || kind === 'erase' || ownerId === '') return null;
+  const { epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond, connections } = progress;
+  const connectionCount = connections.length;
+  const atMonoMs = reportedAtMonoMs;
+  return { downloadId, epoch, phase, doneBytes, sizeBytes, speedBytesPerSecond, connectionCount, atMonoMs };
 }

@@ -15,6 +15,8 @@ export async function releaseTask(
   doneBytes: number | null,
   isGoneFromHome = false,
 ): Promise<void> {
+  const { id: taskId, downloadId, workerId, epoch } = task;
+  tx.afterCommit(() => parts.log.debug('A task was taken back.', { reason: message, taskId, downloadId, workerId, epoch }));
   if (task.kind === 'erase' || task.ownerId === '') return freeTask(parts, tx, task, null);
   const download = await tx.downloads.get(task.downloadId);
   if (download === null) return dropTask(parts, tx, task);

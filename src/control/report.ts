@@ -1,8 +1,10 @@
 import { FlotillaError } from '#core/errors.ts';
-import type { NoteRequest, ReportAnswer, ReportRequest, TaskOrder, TaskProgress } from '#core/protocol.ts';
+import type { NoteRequest, ReportAnswer, ReportRequest, TaskKind, TaskOrder, TaskProgress } from '#core/protocol.ts';
 import type { StoredDownload } from '#core/store.ts';
+import { keepReported } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { lostTask } from './finish.ts';
+import { seeVitals } from './fleet.ts';
 import { limitsOf } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { offerRoom } from './queue/room.ts';
@@ -18,13 +20,17 @@ const forgottenMs = 10_000;
 /** Steps that one lease may tell to the timeline; more is noise. */
 const maxNotes = 200;
 const maxNoteLength = 500;
+/** What a worker that is drained gives back. */
+const drainedKinds: readonly TaskKind[] = ['probe', 'fetch'];
 
 /** The worker is alive and holds its tasks; remembers how far it is, and tells what to give up and what to throw away. */
 export async function report(parts: Parts, request: ReportRequest): Promise<ReportAnswer> {
   const { workerId, tasks, holding } = request;
   const session = await sessionOf(parts, request);
   parts.sessions.hear(workerId);
-  const orders = tasks.map((progress) => takeProgress(session, progress)).filter((order) => order !== null);
+  if (request.vitals !== undefined) seeVitals(parts, workerId, request.vitals);
+  const orders = tasks.map((progress) => takeProgress(parts, session, progress)).filter((order) => order !== null);
+  if (request.lines !== undefined) await keepReported(parts, session, request.lines);
   await takeBackForgotten(parts, session, tasks);
   if (typeof request.spareBytes === 'number') await offerRoom(parts, workerId, request.spareBytes);
   const limits = await parts.store.read(async (tx) => limitsOf(parts, tx, workerId, await readSettings(tx)));
@@ -53,19 +59,21 @@ async function readSession(parts: Parts, workerId: string): Promise<Session> {
     const found = await parts.store.write((tx) => findWorker(parts, tx, workerId));
     if (found instanceof FlotillaError) throw found;
   }
-  return parts.sessions.replace(
-    workerId,
-    tasks.map((task) => toHeld(task, limitOf.get(task.downloadId) ?? null)),
-  );
+  const held = tasks.map((task) => toHeld(task, limitOf.get(task.downloadId) ?? null));
+  return Object.assign(parts.sessions.replace(workerId, held), { isDrained: worker?.wanted === 'drain' });
 }
 
-function takeProgress(session: Session, progress: TaskProgress): TaskOrder | null {
+function takeProgress(parts: Parts, session: Session, progress: TaskProgress): TaskOrder | null {
   const { taskId, epoch } = progress;
   const held = session.held.get(taskId);
   if (held?.epoch !== epoch) return { taskId, epoch, order: 'lost' };
   held.progress = progress;
+  held.reportedAtMonoMs = parts.clock.mono();
   held.unnamedSinceMonoMs = null;
-  return held.order === null ? null : { taskId, epoch, order: held.order };
+  parts.progress.took(held);
+  // What it has fetched it still delivers: nobody else has the bytes.
+  const order = held.order ?? (session.isDrained && drainedKinds.includes(held.kind) ? 'stop' : null);
+  return order === null ? null : { taskId, epoch, order };
 }
 
 /** The answer to a claim may get lost, and a worker may lose its mind: others may do what it does not know of. */

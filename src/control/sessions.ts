@@ -16,6 +16,7 @@ export type Held = {
   /** The download's own. */
   limitBytesPerSecond: number | null;
   progress: TaskProgress | null;
+  reportedAtMonoMs: number;
   /** What `doneBytes` of the database holds of it. */
   savedBytes: number | null;
   savedAtMonoMs: number;
@@ -24,7 +25,10 @@ export type Held = {
   unnamedSinceMonoMs: number | null;
 };
 
-export type NewHeld = Omit<Held, 'progress' | 'savedBytes' | 'savedAtMonoMs' | 'noteCount' | 'unnamedSinceMonoMs'>;
+export type NewHeld = Omit<
+  Held,
+  'progress' | 'reportedAtMonoMs' | 'savedBytes' | 'savedAtMonoMs' | 'noteCount' | 'unnamedSinceMonoMs'
+>;
 
 /** A worker that this replica hears of. What it holds is a copy of the database that may be some seconds old. */
 export type Session = {
@@ -37,6 +41,8 @@ export type Session = {
   newBeatCount: number;
   /** When its tasks were read from the database last; null: they have to be before anything is said of them. */
   readAtMonoMs: number | null;
+  /** It is to give back what it fetches. */
+  isDrained: boolean;
   held: Map<string, Held>;
 };
 
@@ -69,6 +75,7 @@ export function createSessions(clock: Clock, saveEveryMs: number): Sessions {
     const spreadMs = known === undefined ? (byTask.size * 997) % saveEveryMs : 0;
     const begun = {
       progress: null,
+      reportedAtMonoMs: 0,
       savedBytes: null,
       savedAtMonoMs: clock.mono() - spreadMs,
       noteCount: 0,
@@ -96,6 +103,7 @@ export function createSessions(clock: Clock, saveEveryMs: number): Sessions {
       beatAtMonoMs: Number.NEGATIVE_INFINITY,
       newBeatCount: 0,
       readAtMonoMs: null,
+      isDrained: false,
       held: new Map(),
     };
     sessions.set(workerId, session);

@@ -20,6 +20,7 @@ import { notBefore } from './queue/start-time.ts';
 import { newTask } from './queue/tasks.ts';
 import { partSecrets, sealSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
+import { queueRoomOf } from './size-limit.ts';
 
 /** Keys longer than a day old are forgotten. */
 export const submissionLifetimeMs = 24 * 60 * 60_000;
@@ -50,12 +51,15 @@ export function submitMany(parts: Parts, ownerId: string, submissions: Submissio
     const prepared = submissions.map((submission) =>
       prepare(parts, ownerId, submission, destinations.get(submission.destinationId)?.id ?? ''),
     );
+    const room = await queueRoomOf(tx, ownerId);
+    let freeCount = room.freeCount;
+    const allowed = prepared.map((one): Prepared => ('problem' in one || freeCount-- > 0 ? one : { problem: room.refusal }));
     await insert(
       parts,
       tx,
-      prepared.filter((one) => 'download' in one),
+      allowed.filter((one) => 'download' in one),
     );
-    const added = prepared.map((one): Added => ('download' in one ? one.download : one));
+    const added = allowed.map((one): Added => ('download' in one ? one.download : one));
     if (key !== undefined) {
       const results = added.map((one) => ('problem' in one ? { problem: one.problem } : { id: one.id }));
       await tx.submissions.put({ ownerId, key, results, createdAtMs: parts.steadyNow() });

@@ -16,6 +16,7 @@ import { undoMs } from './report.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
 import type { Held } from './sessions.ts';
 import { createSilence, type Silence } from './silence.ts';
+import { foldHosts } from './stats.ts';
 import { submissionLifetimeMs } from './submit.ts';
 import { emptyDueTrash } from './trash.ts';
 
@@ -65,7 +66,7 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
 
   return {
     async sweep() {
-      parts.progress.share();
+      parts.progress.watch();
       const nowMs = parts.clock.mono();
       const failures: unknown[] = [];
       for (const step of steps) {
@@ -116,7 +117,9 @@ async function loseWorker(parts: Parts, tx: Transaction, worker: WorkerRecord): 
   await tx.workers.update(worker.id, { state: 'lost', seenAtMs });
   const silentFor = `Worker ${worker.name} was not heard of for ${parts.leaseSeconds} s.`;
   await recordEvents(parts, tx, [systemEvent(parts, 'worker.lost', silentFor, { workerId: worker.id })]);
-  for (const task of await tx.tasks.leasedBy(worker.id)) {
+  const leased = await tx.tasks.leasedBy(worker.id);
+  tx.afterCommit(() => parts.figures.leasesLost.add(leased.length));
+  for (const task of leased) {
     await releaseTask(parts, tx, task, `${silentFor} Its work was taken back.`, null);
   }
   for (const task of await tx.tasks.pinned()) {
@@ -211,6 +214,7 @@ async function pruneEvents(parts: Parts, afterSequence: number): Promise<number>
 async function forgetOldThings(parts: Parts): Promise<void> {
   const nowMs = parts.clock.now();
   await parts.store.write(async (tx) => {
+    await foldHosts(parts, tx);
     await tx.submissions.removeBefore(parts.steadyNow() - submissionLifetimeMs);
     await tx.attempts.prune(nowMs - keepAttemptsMs, pruneAtOnce);
   });

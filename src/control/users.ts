@@ -1,4 +1,5 @@
 import { AccessError, type AccessErrorCode, type Actor, anonymous, type Scope, scopes } from '#core/access.ts';
+import { type Bus, noBus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
 import { newId, type Random } from '#core/random.ts';
 import type { Secrets } from '#core/secrets.ts';
@@ -60,6 +61,8 @@ export type UsersParts = {
   secrets: Secrets;
   /** Accepted as an admin's API token; null accepts none. */
   bootstrapToken?: string | null;
+  /** To the other replicas; absent: there are none. */
+  bus?: Bus;
 };
 
 const dayMs = 86_400_000;
@@ -82,9 +85,21 @@ const noHash = '';
 type ClaimRefusal = Extract<AccessErrorCode, `claim_${string}` | 'already_claimed'>;
 type OpenClaim = { codeHash: string; endsAtMs: number; wrongCount: number };
 
-export function createUsers({ store, clock, random, secrets, bootstrapToken = null }: UsersParts): Users {
+export function createUsers({ store, clock, random, secrets, bootstrapToken = null, bus = noBus }: UsersParts): Users {
   const guesses = createGuesses(clock);
   const listeners = new Set<(credentialId: string) => void>();
+  bus.listen((message) => {
+    if (message.kind === 'revoked') tellRevoked(message.credentialId);
+  });
+
+  function tellRevoked(credentialId: string): void {
+    for (const listener of listeners) listener(credentialId);
+  }
+
+  function revoke(credentialId: string): void {
+    tellRevoked(credentialId);
+    bus.publish({ kind: 'revoked', credentialId });
+  }
 
   async function startSession(tx: Transaction, user: UserRow, secret: string, userAgent: string | null): Promise<SignedIn> {
     const now = clock.now();
@@ -199,7 +214,7 @@ export function createUsers({ store, clock, random, secrets, bootstrapToken = nu
     async logOut(secret) {
       const idHash = secrets.sha256(secret);
       const existed = await store.write((tx) => tx.sessions.remove(idHash));
-      if (existed) for (const listener of listeners) listener(idHash);
+      if (existed) revoke(idHash);
     },
 
     async actorOfSession(secret) {
@@ -278,7 +293,7 @@ export function createUsers({ store, clock, random, secrets, bootstrapToken = nu
         const token = await tx.tokens.get(id);
         return token?.userId === userId && (await tx.tokens.remove(id));
       });
-      if (existed) for (const listener of listeners) listener(id);
+      if (existed) revoke(id);
       return existed;
     },
 

@@ -7,10 +7,12 @@ import type { Parts } from './parts.ts';
 import { releaseTask } from './release.ts';
 
 const reportEverySeconds = 1;
+const newcomer = { wanted: 'work', maxFetches: null, vitals: null, beat: 0 } as const;
+const instanceKey = 'instance';
 
 /** A worker that starts holds nothing, whatever was leased to it before. */
 export async function register(parts: Parts, hello: WorkerHello): Promise<WorkerSession> {
-  const workerId = await parts.store.write(async (tx) => {
+  const found = await parts.store.write(async (tx) => {
     const known = hello.workerId === null ? null : await tx.workers.get(hello.workerId);
     // An id we do not know comes from a database before this one; the scratch under it is still that worker's.
     const id = hello.workerId !== null && isId(hello.workerId) ? hello.workerId : parts.newId();
@@ -19,7 +21,7 @@ export async function register(parts: Parts, hello: WorkerHello): Promise<Worker
     const { name, labels = [] } = known ?? hello;
     const nowMs = parts.clock.now();
     await tx.workers.put({
-      ...(known ?? { id, registeredAtMs: nowMs, wanted: 'work', beat: 0 }),
+      ...(known ?? { id, registeredAtMs: nowMs, ...newcomer }),
       ...{ name, version, kinds, schemes, labels },
       beat: (known?.beat ?? 0) + 1,
       state: 'online',
@@ -36,9 +38,18 @@ export async function register(parts: Parts, hello: WorkerHello): Promise<Worker
       parts.sessions.hear(id);
       parts.wake();
     });
-    return id;
+    return { workerId: id, instance: await instanceOf(parts, tx) };
   });
-  return { workerId, leaseSeconds: parts.leaseSeconds, reportEverySeconds };
+  return { ...found, leaseSeconds: parts.leaseSeconds, reportEverySeconds };
+}
+
+/** The name of the database: workers tell by it whether what they hold belongs to another one. */
+async function instanceOf(parts: Parts, tx: Transaction): Promise<string> {
+  const known = await tx.meta.get(instanceKey);
+  if (known !== null) return known;
+  const instance = parts.newId();
+  await tx.meta.put(instanceKey, instance);
+  return instance;
 }
 
 /** The worker as it is known; one that was given up is online again. An error when it has to register. */
@@ -53,18 +64,18 @@ export async function findWorker(parts: Parts, tx: Transaction, id: string): Pro
 }
 
 export async function listWorkers(parts: Parts): Promise<WorkerRow[]> {
-  const { records, leased } = await parts.store.read(async (tx) => {
-    return { records: await tx.workers.list(), leased: await tx.tasks.leasedCounts() };
-  });
-  return records.map(({ id, name, version, state, registeredAtMs, seenAtMs }) => {
+  const { records, leased, keyed } = await parts.store.read(async (tx) => ({
+    records: await tx.workers.list(),
+    leased: await tx.tasks.leasedCounts(),
+    keyed: new Set(await tx.workerKeys.workerIds()),
+  }));
+  return records.map(({ id, seenAtMs, kinds: _, schemes: __, beat: ___, ...worker }) => {
     return {
       id,
-      name,
-      version,
-      state,
+      ...worker,
+      embedded: !keyed.has(id),
       activeTasks: leased.find(({ workerId }) => workerId === id)?.count ?? 0,
       speedBytesPerSecond: parts.progress.speedOf(id),
-      registeredAtMs,
       seenAtMs: Math.max(seenAtMs, parts.sessions.get(id)?.heardAtMs ?? 0),
     };
   });

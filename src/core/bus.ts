@@ -1,4 +1,5 @@
 import type { Phase } from './download.ts';
+import type { TaskProgress } from './protocol.ts';
 
 /**
  * What replicas of the control plane tell each other, at best effort: a message may be lost, late or doubled, so each of
@@ -11,25 +12,34 @@ export type BusMessage =
   | { kind: 'work' }
   /** What this worker holds, or should do about it, changed. */
   | { kind: 'worker'; workerId: string }
-  /** How far running downloads are. */
+  /** Somebody at this replica looks: at what runs of these owners, and closely at these downloads. Said again while it is so. */
+  | { kind: 'watch'; ownerIds: string[]; downloadIds: string[] }
+  /** How far running downloads are, of owners that somebody watches. */
   | { kind: 'progress'; items: SharedProgress[] }
+  /** All that is known of a running download that somebody looks at closely. */
+  | { kind: 'details'; downloadId: string; progress: TaskProgress }
+  /** Which downloads are in sight of whoever reads a live stream. */
+  | ({ kind: 'view' } & StreamView)
   /** A look at a link was answered. */
   | { kind: 'answer'; lookId: string }
   /** A session, token or key is worth nothing any more. */
   | { kind: 'revoked'; credentialId: string };
 
-/** The part of a progress that every face shows; ranges and connections stay with the replica that was told them. */
+/** The part of a progress that every face shows. */
 export type SharedProgress = {
   downloadId: string;
   ownerId: string;
   workerId: string;
-  taskId: string;
   epoch: number;
   phase: Phase;
   doneBytes: number;
   sizeBytes: number | null;
   speedBytesPerSecond: number;
+  connectionCount: number;
 };
+
+/** The replica that holds the stream may be another than the one that was told. */
+export type StreamView = { streamId: string; ownerId: string; downloadIds: string[] };
 
 export interface Bus {
   /** To all other replicas. It never throws and never waits. */

@@ -22,6 +22,7 @@ export const eventNames = [
   'worker.online',
   'worker.lost',
   'worker.removed',
+  'worker.changed',
   'user.created',
   'settings.changed',
   'destination.changed',

@@ -30,7 +30,7 @@ export type WorkerSession = {
   leaseSeconds: number;
   reportEverySeconds: number;
   /** Names the database: what another one knows of is not there to be thrown away. */
-  instance?: string;
+  instance: string;
 };
 
 export type ClaimRequest = {
@@ -92,6 +92,8 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
       /** What a document that lists the file says about it. */
       promised: Promised | null;
       proxies: ProxyRule[];
+      /** A file that is larger is refused; null: of any size. */
+      mostBytes: number | null;
       /** In force from now on, this download's with the others. */
       limits: WorkerLimits;
     }
@@ -133,6 +135,8 @@ export type ReportRequest = {
   holding: string[];
   /** Bytes that a further download may bring to its scratch; null or absent when it cannot tell. */
   spareBytes?: number | null;
+  /** What is new in the logs of its tasks, told now and then. */
+  lines?: { taskId: string; epoch: number; lines: TaskLine[] }[];
   /** Now and then. */
   vitals?: Vitals;
 };
@@ -156,6 +160,13 @@ export type Vitals = {
   temperatureProblem: 'no_sensor' | 'unreadable' | null;
   speedBytesPerSecond: number;
 };
+
+/** Most lines of a task that one message carries, and the length of each. */
+export const mostTaskLines = 200;
+export const longestTaskLine = 500;
+
+/** What a worker says about a task, for the log of the download. `agoMs`: its clock may show any time of day. */
+export type TaskLine = { agoMs: number; level: 'debug' | 'info' | 'warn' | 'error'; message: string };
 
 /** `stop`: give the task up and keep the bytes (paused, drained) · `drop`: give it up, the bytes may go · `lost`: another has it. */
 export type TaskOrder = { taskId: string; epoch: number; order: 'stop' | 'drop' | 'lost' };
@@ -189,7 +200,8 @@ export type Outcome =
   /** The scratch is gone (lost disk, cleaned by hand): fetch again. */
   | { kind: 'scratch_lost' };
 
-export type FinishRequest = { workerId: string; taskId: string; epoch: number; outcome: Outcome };
+/** `lines`: what is new in the log of the task. */
+export type FinishRequest = { workerId: string; taskId: string; epoch: number; outcome: Outcome; lines?: TaskLine[] };
 
 export interface ControlPlane {
   register(hello: WorkerHello): Promise<WorkerSession>;

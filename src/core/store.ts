@@ -4,7 +4,7 @@
  */
 import type { Download, DownloadState } from './download.ts';
 import type { FlotillaEvent } from './event.ts';
-import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind } from './protocol.ts';
+import type { DeliveredFile, FetchedFile, FetchFacts, TaskKind, TaskLine, Vitals } from './protocol.ts';
 import type { Receipt } from './receipt.ts';
 import type { Climb } from './stage.ts';
 
@@ -34,10 +34,12 @@ export interface Transaction {
   readonly tasks: TaskRows;
   readonly shares: ShareRows;
   readonly attempts: AttemptRows;
+  readonly logs: LogRows;
   readonly receipts: ReceiptRows;
   readonly events: EventRows;
   readonly submissions: SubmissionRows;
   readonly totals: TotalRows;
+  readonly daily: DailyRows;
   readonly stageMemory: StageMemoryRows;
   /** Called once after the commit, in the order of commits, before the promise of `write` resolves. It must not throw. */
   afterCommit(run: () => void): void;
@@ -167,6 +169,10 @@ export type WorkerRecord = {
   wanted: 'work' | 'pause' | 'drain';
   /** Rises while it is heard of; all replicas judge by it whether it is silent. */
   beat: number;
+  /** Most downloads that it is given at once; null: as many as it has room for. */
+  maxFetches: number | null;
+  /** How its machine was when it last told. */
+  vitals: Vitals | null;
   registeredAtMs: number;
   seenAtMs: number;
 };
@@ -199,6 +205,8 @@ export interface WorkerKeyRows {
   get(workerId: string): Promise<WorkerKeyRow | null>;
   byJoin(joinHash: string): Promise<WorkerKeyRow | null>;
   byKey(keyHash: string): Promise<WorkerKeyRow | null>;
+  /** Ids of the workers that have a key. */
+  workerIds(): Promise<string[]>;
   insert(row: WorkerKeyRow): Promise<void>;
   setKey(workerId: string, keyHash: string): Promise<void>;
   remove(workerId: string): Promise<void>;
@@ -255,6 +263,8 @@ export interface DownloadRows {
   page(query: DownloadQuery): Promise<StoredDownload[]>;
   /** Of those not removed. */
   countByState(ownerId: string): Promise<Record<DownloadState, number>>;
+  /** Of all owners. Takes time in proportion to the rows. */
+  countAll(): Promise<Record<DownloadState, number>>;
   /** Unfinished ones that go to the destination. */
   countUnfinishedTo(destinationId: string): Promise<number>;
   /** Those that are fetched although their `stopAtMs` has come. */
@@ -263,7 +273,7 @@ export interface DownloadRows {
   toErase(nowMs: number, limit: number): Promise<StoredDownload[]>;
   insertMany(rows: StoredDownload[]): Promise<void>;
   update(id: string, change: Partial<Omit<StoredDownload, 'id' | 'ownerId' | 'createdAtMs'>>): Promise<void>;
-  /** The rows with their attachments, receipts and attempts. Events stay until they are pruned. */
+  /** The rows with their attachments, receipts, attempts and logs. Events stay until they are pruned. */
   removeMany(ids: string[]): Promise<void>;
 }
 
@@ -271,13 +281,16 @@ export interface DownloadRows {
  * `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON ·
  * `look`: what somebody wants to know of a link that is no download, sealed · `answer`: what a worker found.
  */
-export type AttachmentKind = 'secrets' | 'unsealed' | 'promised' | 'look' | 'answer';
+export const attachmentKinds = ['secrets', 'unsealed', 'promised', 'look', 'answer'] as const;
+export type AttachmentKind = (typeof attachmentKinds)[number];
 export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: string };
 
 /** What belongs to a download and is only read when the work on it begins. It goes with the download. */
 export interface AttachmentRows {
   /** null: there is none. */
   get(downloadId: string, kind: AttachmentKind): Promise<string | null>;
+  /** In no order; downloads without one are left out. */
+  getMany(downloadIds: string[], kind: AttachmentKind): Promise<AttachmentRow[]>;
   listOf(kind: AttachmentKind): Promise<AttachmentRow[]>;
   /** Ids of downloads that have one and were removed before that time. */
   ofRemoved(kind: AttachmentKind, beforeMs: number, limit: number): Promise<string[]>;
@@ -343,6 +356,8 @@ export interface TaskRows {
   /** Downloads that are fetched now, counted. */
   fetching(): Promise<Fetching[]>;
   leasedCounts(): Promise<{ workerId: string; count: number }[]>;
+  /** Takes time in proportion to the rows. */
+  countAll(): Promise<{ kind: TaskKind; status: TaskStatus; count: number }[]>;
   /** Hosts that ready tasks were held for. */
   heldHosts(): Promise<string[]>;
   /** As `heads`, of each queue in which tasks are held for that host. */
@@ -396,6 +411,19 @@ export interface AttemptRows {
   insert(row: AttemptRow): Promise<void>;
   /** Forgets attempts that ended before that time, of downloads that are gone. How many went. */
   prune(beforeMs: number, limit: number): Promise<number>;
+}
+
+/** A line of the log of a download. */
+export type LogLine = { atMs: number; level: TaskLine['level']; message: string };
+
+/** Some lines that a worker said about a task, one after the other. Ids rise. */
+export type LogRow = { id: string; downloadId: string; taskId: string; epoch: number; workerId: string; lines: LogLine[] };
+
+export interface LogRows {
+  /** Oldest first. */
+  ofDownload(downloadId: string): Promise<LogRow[]>;
+  /** The oldest rows of a download go as long as there are more lines of it than that. */
+  appendMany(rows: LogRow[], mostLines: number): Promise<void>;
 }
 
 export interface ReceiptRows {
@@ -458,4 +486,34 @@ export interface StageMemoryRows {
   remove(kind: string, host: string): Promise<void>;
   /** How many were older. */
   removeBefore(atMs: number): Promise<number>;
+}
+
+/** `all`: a day as a whole, without a name · `speed`: completed downloads, by how fast they were, see `control/stats.ts`. */
+export type DailyKind = 'all' | 'worker' | 'host' | 'failure' | 'speed';
+
+export type DailySums = {
+  completed: number;
+  /** For good. */
+  failed: number;
+  /** Failures that another try followed. */
+  retries: number;
+  /** Of completed downloads: what came over the network, useful or not. */
+  fetchedBytes: number;
+  deliveredBytes: number;
+};
+
+/** `day`: `2026-11-21`, as the clock on the wall of the server shows it. */
+export type DailyKey = { ownerId: string; kind: DailyKind; day: string; name: string };
+export type DailyRow = DailyKey & DailySums;
+
+export interface DailyRows {
+  add(key: DailyKey, change: Partial<DailySums>): Promise<void>;
+  /** The days as a whole from that one on, in order. */
+  byDay(ownerId: string, fromDay: string): Promise<DailyRow[]>;
+  /** Sums of the days from that one on, by name: the ones that brought most first. */
+  byName(ownerId: string, kind: DailyKind, fromDay: string, limit: number): Promise<({ name: string } & DailySums)[]>;
+  /** Days that have more names than that. */
+  crowded(kind: DailyKind, fromDay: string, most: number): Promise<{ ownerId: string; day: string }[]>;
+  /** All but the greatest names of that day become one. */
+  fold(day: Omit<DailyKey, 'name'>, kept: number, into: string): Promise<void>;
 }

@@ -72,6 +72,7 @@ const expected: Record<Behaviour, 'right' | FlotillaError['code']> = {
   'redirect-nowhere': 'protocol_error',
   '401': 'auth_required',
   'digest-login': 'auth_required',
+  'wants-user-agent': 'auth_required',
   '403': 'auth_required',
   '404': 'not_found',
   '410': 'not_found',

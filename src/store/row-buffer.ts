@@ -3,10 +3,15 @@ import { chunksOf } from './rows/chunks.ts';
 
 /** The rows of one table that a job has read, and what it wants to become of them. */
 export type RowBuffer<Row> = {
-  /** null: there is none. A row that is known already costs nothing. */
-  get(key: Values): Promise<Row | null>;
+  /**
+   * null: there is none. A row that is known already costs nothing. When it has to be asked for, what `alike` names is asked
+   * for with it, because whoever goes from row to row will want it next.
+   */
+  get(key: Values, alike?: () => Values[]): Promise<Row | null>;
   /** In no order; unknown keys are left out. */
   getMany(keys: Values[]): Promise<Row[]>;
+  /** Of the rows that were read or written. */
+  known(): Row[];
   /** Remembers whole rows that a query gave after `flush`. */
   learn(rows: Row[]): void;
   /** A key that is there already fails at the flush. */
@@ -105,9 +110,9 @@ export function createRowBuffer<Row extends Record<string, unknown>>(
   }
 
   const buffer: RowBuffer<Row> = {
-    async get(key) {
+    async get(key, alike = () => []) {
       const entry = entryOf(key);
-      if (entry.row === undefined) await load([entry]);
+      if (entry.row === undefined) await load([...new Set([entry, ...alike().map(entryOf)])]);
       return entry.row ?? null;
     },
     async getMany(keys) {
@@ -115,6 +120,7 @@ export function createRowBuffer<Row extends Record<string, unknown>>(
       await load(wanted);
       return wanted.flatMap(({ row }) => (row ? [row] : []));
     },
+    known: () => [...entries.values()].flatMap(({ row }) => (row ? [row] : [])),
     learn(rows) {
       for (const row of rows) {
         const entry = entryOf(keyOf(row));
@@ -155,7 +161,8 @@ export function createRowBuffer<Row extends Record<string, unknown>>(
     },
     remove(key) {
       wishFor(key, (entry) => {
-        entry.wish = entry.wish.kind === 'insert' ? none : { kind: 'remove' };
+        const isAbsent = entry.wish.kind === 'insert' || (entry.wish.kind === 'none' && entry.row === null);
+        if (entry.wish.kind !== 'remove') entry.wish = isAbsent ? none : { kind: 'remove' };
         entry.row = null;
       });
     },

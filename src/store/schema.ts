@@ -48,6 +48,8 @@ export type Schema = {
     labels: string;
     state: string;
     wanted: string;
+    maxFetches: number | null;
+    vitals: string | null;
     beat: number;
     registeredAtMs: number;
     seenAtMs: number;
@@ -90,6 +92,26 @@ export type Schema = {
     message: string | null;
     startedAtMs: number;
     finishedAtMs: number;
+  };
+  daily: {
+    ownerId: string;
+    kind: string;
+    day: string;
+    name: string;
+    completed: number;
+    failed: number;
+    retries: number;
+    fetchedBytes: number;
+    deliveredBytes: number;
+  };
+  logs: {
+    id: string;
+    downloadId: string;
+    taskId: string;
+    epoch: number;
+    workerId: string;
+    lineCount: number;
+    body: string;
   };
   receipts: { downloadId: string; completedAtMs: number; body: string };
   events: {

@@ -2,9 +2,11 @@ import type { Transaction } from '#core/store.ts';
 import type { Engine } from './engine.ts';
 import { sessionRows, tokenRows, userRows } from './rows/accounts.ts';
 import { attachmentRows } from './rows/attachments.ts';
+import { dailyRows } from './rows/daily.ts';
 import { destinationRows } from './rows/destinations.ts';
 import { downloadRows } from './rows/downloads.ts';
 import { eventRows } from './rows/events.ts';
+import { logRows } from './rows/logs.ts';
 import { metaRows } from './rows/meta.ts';
 import { attemptRows, receiptRows, submissionRows, totalRows } from './rows/records.ts';
 import { shareRows } from './rows/shares.ts';
@@ -26,11 +28,11 @@ export async function runJob<T>(
   const unit = createUnit(engine);
   const { db } = engine;
   const tx: Transaction = {
-    meta: metaRows(db),
+    meta: metaRows(unit),
     users: userRows(db),
     sessions: sessionRows(db),
     tokens: tokenRows(db),
-    destinations: destinationRows(db),
+    destinations: destinationRows(unit),
     workers: workerRows(unit),
     workerKeys: workerKeyRows(db),
     downloads: downloadRows(unit),
@@ -38,11 +40,13 @@ export async function runJob<T>(
     tasks: taskRows(unit),
     shares: shareRows(unit),
     attempts: attemptRows(unit),
+    logs: logRows(unit),
+    daily: dailyRows(unit),
     receipts: receiptRows(unit),
     events: eventRows(unit),
     submissions: submissionRows(db),
     totals: totalRows(unit),
-    stageMemory: stageMemoryRows(db),
+    stageMemory: stageMemoryRows(unit),
     afterCommit,
   };
   try {

@@ -5,6 +5,8 @@ import type { Schema } from './schema.ts';
 
 /** The tables a job works on row by row, with the columns of their keys. */
 const keysOfHotTables = {
+  meta: ['key'],
+  destinations: ['id'],
   workers: ['id'],
   downloads: ['id'],
   attachments: ['downloadId', 'kind'],
@@ -15,6 +17,8 @@ const keysOfHotTables = {
   events: ['sequence'],
   counters: ['name'],
   totals: ['ownerId'],
+  daily: ['ownerId', 'kind', 'day', 'name'],
+  stageMemory: ['kind', 'host'],
 } as const satisfies { [Table in keyof Schema]?: readonly (keyof Schema[Table])[] };
 
 type HotTable = keyof typeof keysOfHotTables;

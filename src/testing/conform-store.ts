@@ -1,6 +1,7 @@
 /** What every engine of the store promises, as tests. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Vitals } from '#core/protocol.ts';
 import { type NewEvent, noUserLimits, type Store, type StoredDownload, type TaskRow, type Transaction } from '#core/store.ts';
 import { modelStore } from './model-store.ts';
 import type { Scope } from './temp.ts';
@@ -88,6 +89,7 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       assert.equal(await tx.workerKeys.byJoin('k'), null);
       assert.equal((await tx.workerKeys.byJoin('l'))?.workerId, 'young');
     });
+    assert.deepEqual(await store.read((tx) => tx.workerKeys.workerIds()), ['w']);
     await assert.rejects(store.write((tx) => tx.workerKeys.setKey('young', 'h')));
     await store.write((tx) => tx.workerKeys.remove('w'));
     assert.equal(await store.read((tx) => tx.workerKeys.byKey('h')), null);
@@ -219,12 +221,15 @@ export function conformStore({ name, open }: StoreUnderTest): void {
 
   check('workers come back as they were put', async (store) => {
     const facts = { id: 'w1', name: 'box', version: '1', kinds: ['probe' as const], schemes: ['http:'], registeredAtMs: 1 };
-    const worker = { ...facts, labels: ['geo:fr'], wanted: 'work' as const, beat: 2 ** 40 };
+    const known = { labels: ['geo:fr'], wanted: 'work' as const, maxFetches: null, vitals: null };
+    const worker = { ...facts, ...known, beat: 2 ** 40 };
     await store.write(async (tx) => {
       await tx.workers.put({ ...worker, state: 'online', seenAtMs: 1 });
       await tx.workers.put({ ...worker, name: 'renamed', state: 'online', seenAtMs: 2 });
       await tx.workers.update('w1', { state: 'lost', seenAtMs: 3, labels: [], wanted: 'drain' });
-      const changed = { ...worker, name: 'renamed', state: 'lost' as const, labels: [], wanted: 'drain' as const };
+      const limits = { maxFetches: 3, vitals: sampleVitals };
+      await tx.workers.update('w1', limits);
+      const changed = { ...worker, name: 'renamed', state: 'lost' as const, labels: [], wanted: 'drain' as const, ...limits };
       assert.deepEqual(await tx.workers.list(), [{ ...changed, seenAtMs: 3 }]);
       await tx.workers.addBeats([{ id: 'w1', seenAtMs: 4 }]);
       assert.deepEqual(await tx.workers.getMany(['w1', 'w2']), [{ ...changed, beat: 2 ** 40 + 1, seenAtMs: 4 }]);
@@ -646,6 +651,94 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     });
   });
 
+  check('what workers said is kept with a download, the newest of it, and goes with it', async (store) => {
+    const said = (id: string, downloadId: string, count: number) => {
+      const lines = Array.from({ length: count }, (_, index) => ({
+        atMs: index,
+        level: 'debug' as const,
+        message: `${id} ${index}`,
+      }));
+      return { id, downloadId, taskId: 't', epoch: 2 ** 40, workerId: 'w', lines };
+    };
+    const idsOf = async (downloadId: string) => (await store.read((tx) => tx.logs.ofDownload(downloadId))).map((row) => row.id);
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([download('a'), download('b')]);
+      await tx.logs.appendMany([said('1', 'a', 4), said('2', 'b', 9), said('3', 'a', 4)], 10);
+    });
+    const [first] = await store.read((tx) => tx.logs.ofDownload('a'));
+    assert.deepEqual(first, said('1', 'a', 4));
+    assert.deepEqual(await idsOf('a'), ['1', '3']);
+    await store.write((tx) => tx.logs.appendMany([said('4', 'a', 4)], 10));
+    assert.deepEqual([await idsOf('a'), await idsOf('b')], [['3', '4'], ['2']]);
+    await store.write((tx) => tx.downloads.removeMany(['a']));
+    assert.deepEqual([await idsOf('a'), await idsOf('b')], [[], ['2']]);
+  });
+
+  check('downloads and tasks of all owners are counted by what they are', async (store) => {
+    await store.write(async (tx) => {
+      await tx.downloads.insertMany([
+        download('a', { state: 'queued' }),
+        download('b', { state: 'queued', ownerId: 'bert' }),
+        download('c', { state: 'failed', removedAtMs: 1 }),
+      ]);
+      await tx.tasks.insertMany([task('1', { status: 'ready' }), task('2', { status: 'leased', downloadId: 'b' })]);
+      const counts = await tx.downloads.countAll();
+      assert.deepEqual([counts.queued, counts.failed], [2, 0]);
+      const counted = await tx.tasks.countAll();
+      assert.deepEqual(counted.map(({ status, count }) => `${status} ${count}`).sort(), ['leased 1', 'ready 1']);
+    });
+  });
+
+  check('sums by day add up by owner, kind and name, the greatest first', async (store) => {
+    const key = (day: string, name: string, ownerId = 'anna') => ({ ownerId, kind: 'host' as const, day, name });
+    await store.write(async (tx) => {
+      await tx.daily.add(key('2026-01-01', 'a'), { completed: 1, deliveredBytes: 2 ** 40 });
+      await tx.daily.add(key('2026-01-02', 'a'), { completed: 1, deliveredBytes: 1 });
+      await tx.daily.add(key('2026-01-02', 'b'), { failed: 1 });
+      await tx.daily.add(key('2026-01-02', 'c'), { failed: 1, retries: 1 });
+      await tx.daily.add(key('2026-01-02', 'a', 'bert'), { completed: 5 });
+      await tx.daily.add({ ownerId: 'anna', kind: 'all', day: '2026-01-02', name: '' }, { completed: 1, fetchedBytes: 3 });
+      await tx.daily.add({ ownerId: 'anna', kind: 'all', day: '2026-01-02', name: '' }, { completed: 1, fetchedBytes: 4 });
+    });
+    await store.read(async (tx) => {
+      const hosts = await tx.daily.byName('anna', 'host', '2026-01-01', 10);
+      assert.deepEqual(
+        hosts.map(({ name }) => name),
+        ['a', 'c', 'b'],
+      );
+      const sums = { completed: 2, failed: 0, retries: 0, fetchedBytes: 0, deliveredBytes: 2 ** 40 + 1 };
+      assert.deepEqual(hosts[0], { name: 'a', ...sums });
+      assert.equal((await tx.daily.byName('anna', 'host', '2026-01-02', 1))[0]?.deliveredBytes, 1);
+      const [day, ...more] = await tx.daily.byDay('anna', '2026-01-01');
+      assert.deepEqual([day?.day, day?.completed, day?.fetchedBytes, more.length], ['2026-01-02', 2, 7, 0]);
+    });
+  });
+
+  check('a day with very many names keeps the greatest, and the sum of the others', async (store) => {
+    const day = { ownerId: 'anna', kind: 'host' as const, day: '2026-01-02' };
+    await store.write(async (tx) => {
+      for (let index = 0; index < 9; index++) {
+        await tx.daily.add({ ...day, name: `h${index}` }, { completed: 1, deliveredBytes: index });
+      }
+    });
+    await store.write(async (tx) => {
+      assert.deepEqual(await tx.daily.crowded('host', '2026-01-01', 9), []);
+      assert.deepEqual(await tx.daily.crowded('host', '2026-01-03', 1), []);
+      assert.deepEqual(await tx.daily.crowded('host', '2026-01-01', 8), [{ ownerId: 'anna', day: '2026-01-02' }]);
+      await tx.daily.fold(day, 2, '*');
+      await tx.daily.fold(day, 2, '*');
+    });
+    const hosts = await store.read((tx) => tx.daily.byName('anna', 'host', '2026-01-01', 10));
+    assert.deepEqual(
+      hosts.map(({ name, completed, deliveredBytes }) => [name, completed, deliveredBytes]),
+      [
+        ['*', 7, 21],
+        ['h8', 1, 8],
+        ['h7', 1, 7],
+      ],
+    );
+  });
+
   check('totals only grow', async (store) => {
     await store.write(async (tx) => {
       assert.deepEqual(await tx.totals.get('anna'), { fetchedBytesTotal: 0, completedTotal: 0, failedTotal: 0 });
@@ -791,6 +884,19 @@ function task(id: string, change: Partial<TaskRow> = {}): TaskRow {
     ...change,
   };
 }
+
+const sampleVitals: Vitals = {
+  mostFetches: 16,
+  cpuShare: 0.5,
+  load: null,
+  memoryTotalBytes: 2 ** 40,
+  memoryFreeBytes: 1,
+  diskTotalBytes: null,
+  diskFreeBytes: null,
+  temperatureCelsius: null,
+  temperatureProblem: 'no_sensor',
+  speedBytesPerSecond: 0,
+};
 
 function event(change: Partial<NewEvent> = {}): NewEvent {
   return { name: 'download.queued', atMs: 1, downloadId: 'a', ownerId: 'anna', message: 'Added.', data: {}, ...change };

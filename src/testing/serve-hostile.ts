@@ -248,6 +248,9 @@ const behaviours = {
   'always-503': (x: Exchange) => x.refuse(503),
   /** Any other `status` with a page and what it `allow`s, the first `times` (always). */
   status: (x: Exchange) => x.refuseEarly(x.number('status', 418), x.params.allow ? { Allow: x.params.allow } : {}),
+  /** 403 to whoever does not call itself `value` (Browser) in the User-Agent. */
+  'wants-user-agent': (x: Exchange) =>
+    x.headers['user-agent']?.includes(x.text('value', 'Browser')) ? x.send(x.honest()) : x.refuse(403),
   /** Serves `limit` (1) requests at once; one more gets `over` (503, 429 or close). Slow it down to see it work. */
   'max-connections': async (x: Exchange) => {
     if (x.state.active <= x.number('limit', 1)) return x.send(x.honest());

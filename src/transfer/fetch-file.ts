@@ -5,6 +5,7 @@ import { FlotillaError, isLocal } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
 import { type Digest, sameVersion } from '#core/resolution.ts';
 import type { OpenedRange, SourceFacts } from '#core/source.ts';
+import { formatBytes } from '#lib/format.ts';
 import { RangeSet } from '#lib/ranges.ts';
 import { SpeedMeter } from '#lib/speed.ts';
 import type { FetchProgress, FetchResult, FetchTask } from './fetch-task.ts';
@@ -26,6 +27,8 @@ const climbingTickMs = 50;
 /** Slower than this for `stallMs` counts as stalled. */
 const trickleBytesPerSecond = 1024;
 const maxRestarts = 3;
+/** What one connection brings at once of a file that may turn out too large. */
+const carefulBytes = 64 * 1024;
 /** So long the first answer may take while another mirror could give it. */
 const firstAnswerMs = 5000;
 /** Rounds of fetching bad pieces again. */
@@ -221,6 +224,7 @@ export class Fetch {
     const { facts } = opened;
     this.#facts = facts;
     this.#sizeBytes = facts.sizeBytes;
+    if (facts.sizeBytes !== null && facts.sizeBytes > this.#mostBytes) throw this.#tooLarge(facts.sizeBytes);
     this.#serverResumes = facts.resumable;
     mirror.validator = facts.validator;
     for (const link of facts.mirrors ?? []) this.#addMirror(link);
@@ -234,6 +238,18 @@ export class Fetch {
     this.#followDigests();
     this.#ended = false;
     this.#digests?.advance(this.#place.ranges.contiguousEnd(0));
+  }
+
+  get #mostBytes(): number {
+    return this.#task.options.mostBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** `sizeBytes` null: nobody said how large it is. */
+  #tooLarge(sizeBytes: number | null): FlotillaError {
+    const most = formatBytes(this.#mostBytes);
+    const is = sizeBytes === null ? `It is larger than the ${most}` : `It has ${formatBytes(sizeBytes)}, and not the ${most}`;
+    const message = `${is} that a download may have here. An admin can raise the limit.`;
+    return new FlotillaError('too_large', message);
   }
 
   #followDigests(): void {
@@ -408,7 +424,11 @@ export class Fetch {
     const toll = new Toll(limiters, this);
     lane.toll = toll;
     lane.control.signal.addEventListener('abort', () => toll.leave(), { once: true });
-    const mostBytes = limiters.length === 0 ? undefined : () => toll.mostBytes();
+    // How large a file of unknown size is shows only when it is: then little more than allowed may have come.
+    const isUncertain = this.#sizeBytes === null && this.#mostBytes < Number.POSITIVE_INFINITY;
+    const mostAtOnce = isUncertain ? carefulBytes : Number.POSITIVE_INFINITY;
+    const isFree = limiters.length === 0 && !isUncertain;
+    const mostBytes = isFree ? undefined : () => Math.min(mostAtOnce, toll.mostBytes());
     try {
       await opened.pour((chunk) => this.#take(lane, toll, chunk), lane.control.signal, mostBytes);
     } finally {
@@ -448,6 +468,10 @@ export class Fetch {
     this.#mirrors.count(lane.mirror, chunk.length);
     const room = lane.endByte === null ? chunk.length : lane.endByte - lane.position;
     const useful = chunk.length > room ? chunk.subarray(0, Math.max(0, room)) : chunk;
+    if (lane.position + useful.length > this.#mostBytes) {
+      this.#end(this.#tooLarge(null));
+      return false;
+    }
     part.writeAt(useful, lane.position);
     ranges.add(lane.position, lane.position + useful.length);
     this.#mirrors.brought(lane.mirror, lane.position, lane.position + useful.length);

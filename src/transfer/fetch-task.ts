@@ -18,6 +18,8 @@ export type FetchOptions = {
   stallMs: number;
   /** A server that asks for a longer wait ends the fetch with `busy`; whoever called knows better what to do meanwhile. */
   longestWaitMs: number;
+  /** A file that is larger is refused, as soon as that shows; null or absent: of any size. */
+  mostBytes?: number | null;
   checksum: Digest | null;
   /** Compute SHA-256 although nobody promised one. */
   alwaysSha256: boolean;

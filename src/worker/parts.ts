@@ -39,8 +39,6 @@ export type WorkerParts = {
   hostMemory: HostMemory;
   /** How the machine is; absent: nobody looks. */
   vitals?(): Promise<MachineVitals>;
-  /** Told every decision of the transfer core, when somebody looks for a reason. */
-  debug?(line: string): void;
 };
 
 /** What the machine tells; the worker knows the rest. */
@@ -64,6 +62,8 @@ export type TaskContext = {
   /** Replaces how the task's state is found; asked about once a second. */
   show(state: () => TaskState): void;
   note(event: 'fetching' | 'waiting' | 'restarted', message: string): void;
+  /** Told every decision, for the log of the download. */
+  debug(line: string): void;
 };
 
 /** Does one task. Rejections become the outcome `failed`. */

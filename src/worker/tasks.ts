@@ -88,8 +88,8 @@ function requestTo(server: URL, { link, options, proxies }: Asked): RequestOptio
 }
 
 export const runFetch: RunTask<'fetch'> = async (
-  { downloadId, ownerId, link, options, promised, proxies },
-  { parts, signal, show, note },
+  { downloadId, ownerId, link, options, promised, proxies, mostBytes },
+  { parts, signal, show, note, debug },
 ) => {
   const { clock, random, files, digester, scratch } = parts;
   const url = parseLink(link);
@@ -110,12 +110,13 @@ export const runFetch: RunTask<'fetch'> = async (
     firstByte: found?.ranges.contiguousEnd(0) ?? 0,
     limitersOf: limits.limitersOf,
     hostMemory: parts.hostMemory,
-    ...(parts.debug ? { debug: (line) => parts.debug?.(`${downloadId} ${line}`) } : {}),
+    debug,
     options: {
       connections: options.connections ?? defaultConnections,
       maxTries,
       stallMs,
       longestWaitMs,
+      mostBytes,
       checksum: options.checksum ?? null,
       alwaysSha256: true,
     },

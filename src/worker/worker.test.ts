@@ -1,122 +1,261 @@
+/** When a worker goes on, stops, keeps and gives back, by who answers it. Time is fake, and so is the far end. */
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { sleep } from '#core/clock.ts';
-import { FlotillaError } from '#core/errors.ts';
+import { z } from 'zod';
+import type { Destination } from '#core/destination.ts';
+import { type ErrorCode, FlotillaError } from '#core/errors.ts';
 import { noLimits } from '#core/limits.ts';
-import type { Claim, ControlPlane, Outcome } from '#core/protocol.ts';
+import { noLog } from '#core/log.ts';
+import type { Claim, ControlPlane, FinishRequest, ReportAnswer } from '#core/protocol.ts';
+import type { Source } from '#core/source.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
-import { createFakeRandom } from '#testing/fake-random.ts';
-import type { TaskContext, WorkerParts } from './parts.ts';
+import { namesIn } from '#testing/fetch-into.ts';
+import { type Scope, tempFolder } from '#testing/temp.ts';
+import { Room } from '#transfer/room.ts';
+import { SharedLimits } from '#transfer/shared-limits.ts';
+import { metalink } from '#wire/metalink.ts';
+import { systemFiles as files, systemRandom as random } from '#wire/system.ts';
+import type { WorkerParts } from './parts.ts';
+import { Scratch } from './scratch.ts';
 import { Worker } from './worker.ts';
 
-const room = { probe: 1, fetch: 2, deliver: 2, erase: 1 };
+const downloadId = '018f0000-0000-7000-8000-000000000001';
+const probe: Claim = {
+  kind: 'probe',
+  taskId: 'p',
+  epoch: 7,
+  leaseSeconds: 30,
+  downloadId,
+  link: 'test://host/file',
+  options: {},
+  mayList: false,
+  proxies: [],
+};
+const deliver: Claim = {
+  kind: 'deliver',
+  taskId: 'd',
+  epoch: 8,
+  leaseSeconds: 30,
+  downloadId,
+  files: [{ index: 0, path: 'file', sizeBytes: 1, digests: [], verifiedAgainst: [] }],
+  destination: { id: 'x', kind: 'test', name: 'Test', options: {} },
+};
 
-/** A worker whose tasks and control plane are here; `told` has what either was told by it. */
-async function startWorker(run: (claim: Claim, context: TaskContext) => Promise<Outcome>) {
+/** `null` answers, a code refuses at once, `hang` says nothing until the caller's own patience ends. */
+type Mood = null | ErrorCode | 'hang';
+
+async function startWorker(t: Scope, claims: Claim[]) {
   const clock = createFakeClock();
-  const waiting: ((claims: Claim[]) => void)[] = [];
-  const told: string[] = [];
-  let newestEpoch = 0;
-  let isAway = false;
+  const root = tempFolder(t);
+  mkdirSync(join(root, downloadId));
+  writeFileSync(join(root, downloadId, '0.part'), 'x');
+  const far = {
+    mood: null as Mood,
+    instance: 'first',
+    discard: [] as string[],
+    /** A kind of result that it does not understand. */
+    unknownOutcome: '',
+    finished: [] as FinishRequest[],
+  };
+  const endings = new Map<string, () => void>();
+  const running = new Set<string>();
+  /** Runs until it is ended from here or stopped from there. */
+  const run = (name: string, signal: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      running.add(name);
+      const end = (settle: () => void) => {
+        running.delete(name);
+        settle();
+      };
+      endings.set(name, () => end(resolve));
+      signal.addEventListener('abort', () => end(() => reject(signal.reason)), { once: true });
+    });
+
+  async function answer<T>(value: () => T): Promise<T> {
+    if (far.mood === null) return value();
+    if (far.mood === 'hang') await new Promise<void>((resolve) => clock.setTimer(10_000, resolve));
+    throw new FlotillaError(far.mood === 'hang' ? 'timed_out' : far.mood, 'no');
+  }
   const control: ControlPlane = {
-    register: async () => ({ workerId: 'w', leaseSeconds: 30, reportEverySeconds: 1, instance: 'i' }),
-    claim: (_request, signal) =>
-      new Promise((resolve) => {
-        waiting.push(resolve);
-        signal.addEventListener('abort', () => resolve([]), { once: true });
-      }),
-    report: async () => ({ orders: [], discard: [], limits: noLimits }),
-    note: async () => {},
-    async finish(request) {
-      if (isAway) throw new FlotillaError('timed_out', 'It did not answer in time.');
-      if (request.epoch < newestEpoch) {
-        told.push(`finish ${request.epoch}: task_lost`);
-        throw new FlotillaError('task_lost', 'It is not yours any more.');
-      }
-      told.push(`finish ${request.epoch}`);
+    register() {
+      // Whoever is not known has only to register.
+      if (far.mood === 'task_lost') far.mood = null;
+      return answer(() => ({ workerId: 'w', leaseSeconds: 30, reportEverySeconds: 1, instance: far.instance }));
     },
+    claim: (request, signal) =>
+      new Promise((resolve, reject) => {
+        const none = () => resolve([]);
+        signal.addEventListener('abort', none, { once: true });
+        void answer(() => claims.splice(0)).then((given) => (given.length > 0 ? resolve(given) : undefined), reject);
+        clock.setTimer(request.waitMs, none);
+      }),
+    report: () => answer((): ReportAnswer => ({ orders: [], discard: far.discard, limits: noLimits })),
+    note: () => answer(() => {}),
+    finish: (request) =>
+      answer(() => {
+        if (request.outcome.kind === far.unknownOutcome) throw new FlotillaError('protocol_error', 'What is that?');
+        far.finished.push(request);
+      }),
+  };
+  const source = {
+    kind: 'test',
+    schemes: ['test:'],
+    probe: async (_: unknown, __: unknown, ___: unknown, signal: AbortSignal) => {
+      await run('probe', signal);
+      throw new FlotillaError('not_found', 'It is not there.');
+    },
+  } as unknown as Source;
+  const destination: Destination = {
+    kind: 'test',
+    options: z.unknown(),
+    deliver: async (_, file, __, signal) => {
+      await run('deliver', signal);
+      return { ...file, location: '/file', provenSha256: '' };
+    },
+    erase: async () => {},
+    test: async () => [],
+    freeBytes: async () => null,
   };
   const parts = {
     clock,
-    random: createFakeRandom(),
-    files: { makeFolder: async () => {} },
-    scratch: { root: '/scratch', adopt: async () => {}, mayDiscard: () => true, holding: async () => [] },
-    room: { spareBytes: async () => null },
-    limits: { apply: () => {} },
-    destinationOf: () => ({
-      options: { parse: (given: unknown) => given },
-      erase: async (_: unknown, files: { location: string }[]) =>
-        void told.push(...files.map((file) => `erase ${file.location}`)),
-    }),
+    random,
+    files,
+    room: new Room(files, clock, null),
+    sources: { clock },
+    sourceOf: () => source,
+    destinationOf: () => destination,
+    listings: metalink,
+    limits: new SharedLimits(clock),
+    hostMemory: new Map(),
+    scratch: new Scratch(files, root),
   } as unknown as WorkerParts;
-  const hello = { workerId: 'w', name: 'w', version: '1', kinds: [], schemes: [] };
-  const worker = new Worker(control, parts, { hello, room, onTrouble: () => {}, run });
-  await worker.start();
-  return {
-    clock,
-    told,
-    setAway(isIt: boolean) {
-      isAway = isIt;
-    },
-    async give(claim: Claim) {
-      newestEpoch = Math.max(newestEpoch, claim.epoch);
-      await settle();
-      waiting.shift()?.([claim]);
-      await settle();
-    },
-    async pass(durationMs: number) {
-      for (let passedMs = 0; passedMs < durationMs; passedMs += 100) {
-        clock.advance(100);
-        await settle();
-      }
-    },
-  };
-}
-
-async function settle(): Promise<void> {
-  for (let round = 0; round < 3; round++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-const destination = { id: 'd', kind: 'local', name: 'Downloads', options: {} };
-
-test('a task that is given anew begins when its older turn has ended, and only that is stopped', async () => {
-  const running = new Set<number>();
-  const worker = await startWorker(async ({ epoch }, { signal }) => {
-    assert.equal(running.size, 0, 'two at the same file would spoil it');
-    running.add(epoch);
-    try {
-      await sleep(worker.clock, 10_000, signal);
-      return { kind: 'given_back', doneBytes: epoch };
-    } finally {
-      await sleep(worker.clock, 1000);
-      running.delete(epoch);
-    }
+  const worker = new Worker(control, parts, {
+    hello: { workerId: 'w', name: 'box', version: '1', kinds: ['probe', 'deliver'], schemes: ['test:'] },
+    room: { probe: 1, fetch: 0, deliver: 1, erase: 0 },
+    log: noLog,
   });
-  const claim = { taskId: 't', downloadId: 'x', kind: 'fetch', leaseSeconds: 30, limits: noLimits } as never as Claim;
-  await worker.give({ ...claim, epoch: 5 });
-  await worker.give({ ...claim, epoch: 6 });
-  await worker.pass(500);
-  assert.deepEqual([...running], [5]);
-  await worker.pass(2000);
-  assert.deepEqual([...running], [6]);
-  await worker.pass(12_000);
-  assert.deepEqual(worker.told, ['finish 6']);
+  await worker.start();
+
+  /** Lets time pass in small steps, so that whoever waits gets to act between them. */
+  async function pass(durationMs: number): Promise<void> {
+    for (let passedMs = 0; passedMs < durationMs; passedMs += 250) {
+      clock.advance(250);
+      // Looking at scratch takes a few rounds of real reading.
+      for (let round = 0; round < 5; round++) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+  await pass(2000);
+  return { worker, far, clock, root, running, pass, end: (name: string) => endings.get(name)?.() };
+}
+
+test('while a port is closed fetches go on, and deliveries stop before their lease ends', async (t) => {
+  const { far, running, pass } = await startWorker(t, [probe, deliver]);
+  assert.deepEqual([...running].sort(), ['deliver', 'probe']);
+  far.mood = 'connection_refused';
+  await pass(15_000);
+  assert.deepEqual([...running].sort(), ['deliver', 'probe'], 'a restart of the server costs nothing');
+  await pass(4000);
+  assert.deepEqual([...running], ['probe']);
+  await pass(60_000);
+  assert.deepEqual([...running], ['probe'], 'a minute costs nothing either');
+  far.mood = null;
+  await pass(6000);
+  assert.deepEqual(
+    far.finished.map(({ taskId, epoch, outcome }) => [taskId, epoch, outcome.kind]),
+    [['d', 8, 'given_back']],
+  );
 });
 
-test('a delivery that was taken away is taken back before the same one is made again, never after', async () => {
-  const there = new Set<string>();
-  const worker = await startWorker(async () => {
-    await sleep(worker.clock, 100);
-    there.add('/downloads/file');
-    return { kind: 'delivered', files: [{ location: '/downloads/file' } as never] };
+test('a proxy without its server behind it is like a closed port', async (t) => {
+  const { far, running, pass } = await startWorker(t, [probe]);
+  far.mood = 'busy';
+  await pass(60_000);
+  assert.deepEqual([...running], ['probe']);
+});
+
+for (const mood of ['hang', 'connection_lost', 'name_unresolvable'] as const) {
+  test(`when there is only silence (${mood}) everything stops at 60 % of the lease, and is given back later`, async (t) => {
+    const { far, clock, running, pass } = await startWorker(t, [probe, deliver]);
+    far.mood = mood;
+    // The clock on the wall says what it likes.
+    clock.jump(366 * 24 * 60 * 60_000);
+    await pass(15_000);
+    assert.equal(running.size, 2);
+    await pass(3500);
+    assert.equal(running.size, 0, 'at 18 s and a look');
+    far.mood = null;
+    await pass(16_000);
+    assert.deepEqual(far.finished.map(({ taskId, outcome }) => `${taskId} ${outcome.kind}`).sort(), [
+      'd given_back',
+      'p given_back',
+    ]);
   });
-  const claim = { taskId: 't', downloadId: 'x', kind: 'deliver', leaseSeconds: 30, files: [], destination } as never as Claim;
-  worker.setAway(true);
-  await worker.give({ ...claim, epoch: 5 });
-  await worker.pass(1000);
-  assert.deepEqual([...there], ['/downloads/file']);
-  await worker.give({ ...claim, epoch: 6 });
-  worker.setAway(false);
-  await worker.pass(5000);
-  assert.deepEqual(worker.told, ['finish 5: task_lost', 'erase /downloads/file', 'finish 6']);
+}
+
+test('a result that nobody takes is kept, and told until somebody does', async (t) => {
+  const { far, pass, end } = await startWorker(t, [probe]);
+  far.mood = 'connection_refused';
+  end('probe');
+  await pass(150_000);
+  assert.equal(far.finished.length, 0);
+  far.mood = null;
+  await pass(6000);
+  assert.deepEqual(
+    far.finished.map(({ taskId, outcome }) => [taskId, outcome.kind]),
+    [['p', 'failed']],
+  );
+});
+
+test('a result that is not understood is told as a failure, once', async (t) => {
+  const { far, pass, end } = await startWorker(t, [deliver]);
+  far.unknownOutcome = 'delivered';
+  end('deliver');
+  await pass(10_000);
+  const { outcome } = far.finished[0] as FinishRequest;
+  assert.equal(far.finished.length, 1);
+  assert.ok(outcome.kind === 'failed');
+  assert.match(outcome.failure.message, /did not take the result of this task: What is that\?/);
+});
+
+test('a worker that is refused stops what it does and tells nothing of it', async (t) => {
+  const { worker, far, running, pass } = await startWorker(t, [probe, deliver]);
+  far.mood = 'auth_required';
+  await pass(3000);
+  assert.equal((await worker.refused).code, 'auth_required');
+  assert.equal(running.size, 0);
+  far.mood = null;
+  await pass(5000);
+  assert.equal(far.finished.length, 0);
+});
+
+test('a worker that ends while nobody answers waits a moment, not for ever', async (t) => {
+  const { worker, far, running, pass } = await startWorker(t, [probe]);
+  far.mood = 'connection_refused';
+  let isOver = false;
+  void worker.drain().then(() => {
+    isOver = true;
+  });
+  await pass(5000);
+  assert.deepEqual([running.size, isOver], [0, false], 'its result may still be taken');
+  await pass(8000);
+  assert.equal(isOver, true);
+});
+
+test('what lies in scratch from the time of another database is kept for a day', async (t) => {
+  const { worker, far, clock, root, pass } = await startWorker(t, []);
+  far.mood = 'task_lost';
+  far.instance = 'second';
+  await pass(3000);
+  far.discard = [downloadId];
+  await pass(3000);
+  assert.equal(far.mood, null, 'it has registered');
+  assert.deepEqual(namesIn(root).sort(), [downloadId, 'instance.json'].sort());
+  clock.jump(24 * 60 * 60_000);
+  await pass(2000);
+  assert.deepEqual(namesIn(root), ['instance.json']);
+  const ended = worker.drain();
+  await pass(1000);
+  await ended;
 });

@@ -1,11 +1,13 @@
 /** A worker: claims tasks, does them, reports once a second, and stops by itself when nobody answers any more. */
 import { sleep } from '#core/clock.ts';
 import { type ErrorCode, type Failure, FlotillaError, toFailure } from '#core/errors.ts';
+import type { LogDetail, Logger } from '#core/log.ts';
 import type {
   Claim,
   ControlPlane,
   Outcome,
   TaskKind,
+  TaskLine,
   TaskProgress,
   Vitals,
   WorkerHello,
@@ -14,14 +16,15 @@ import type {
 import { backoffMs } from '#lib/backoff.ts';
 import { idleState, type TaskContext, type TaskState, type WorkerParts } from './parts.ts';
 import { withinReport } from './progress.ts';
+import { TaskLog } from './task-log.ts';
 import { runDeliver, runErase, runFetch, runProbe } from './tasks.ts';
 
 export type WorkerOptions = {
   hello: WorkerHello;
   /** Most tasks of each kind at once. How many downloads really run is decided by the control plane. */
   room: Record<TaskKind, number>;
-  /** Called with what goes wrong around the tasks, for the log. */
-  onTrouble(message: string): void;
+  /** What goes wrong around the tasks, and with debug what happens in them. */
+  log: Logger;
   /** Does a task; absent: really. */
   run?(claim: Claim, context: TaskContext): Promise<Outcome>;
 };
@@ -29,7 +32,16 @@ export type WorkerOptions = {
 /** Why a running task was stopped from outside. `silent`: nobody answers, so another may be given it. */
 type Stop = 'stop' | 'drop' | 'lost' | 'silent';
 
-type Running = { claim: Claim; control: AbortController; stop: Stop | null; state: () => TaskState; ended: Promise<void> };
+type Running = {
+  claim: Claim;
+  control: AbortController;
+  stop: Stop | null;
+  state: () => TaskState;
+  log: TaskLog;
+  /** When lines of its log were told last. */
+  toldAtMs: number;
+  ended: Promise<void>;
+};
 
 const claimWaitMs = 20_000;
 /** An empty answer that comes sooner is of a control plane that stops: asking again at once would only be noise. */
@@ -38,6 +50,10 @@ const soonMs = 250;
 const silentShare = 0.6;
 const watchEveryMs = 500;
 const vitalsEveryMs = 5000;
+/** Each of them is a row in a database. */
+const linesEveryMs = 30_000;
+/** Tasks whose lines one report carries, so that it stays small. */
+const mostLogsAtOnce = 16;
 /** A worker that ends waits so long for its results to be taken. The lease tells the rest. */
 const farewellMs = 10_000;
 /**
@@ -105,7 +121,7 @@ export class Worker {
     this.#session = session;
     this.#answeredAtMs = askedAtMs;
     this.#heardAtMs = askedAtMs;
-    if (session.instance !== undefined) await this.#parts.scratch.adopt(session.instance, this.#parts.clock.now());
+    await this.#parts.scratch.adopt(session.instance, this.#parts.clock.now());
     return session;
   }
 
@@ -168,9 +184,17 @@ export class Worker {
     const vitals = await this.#vitals(tasks);
     const holding = await this.#parts.scratch.holding();
     const spareBytes = await this.#parts.room.spareBytes(this.#parts.scratch.root).catch(() => null);
-    const request = { workerId: this.#workerId, ...withinReport({ tasks, holding }), spareBytes, ...(vitals && { vitals }) };
+    const lines = this.#newLines();
+    const request = {
+      workerId: this.#workerId,
+      ...withinReport({ tasks, holding }),
+      spareBytes,
+      ...(vitals && { vitals }),
+      ...(lines.length > 0 && { lines }),
+    };
     const askedAtMs = this.#parts.clock.mono();
     const answer = await this.#control.report(request);
+    for (const { taskId } of lines) this.#running.get(taskId)?.log.taken();
     this.#answeredAtMs = askedAtMs;
     this.#heardAtMs = askedAtMs;
     this.#parts.limits.apply(answer.limits);
@@ -184,6 +208,16 @@ export class Worker {
         await this.#parts.scratch.discard(downloadId);
       }
     }
+  }
+
+  #newLines(): { taskId: string; epoch: number; lines: TaskLine[] }[] {
+    const nowMs = this.#parts.clock.mono();
+    const due = [...this.#running.values()].filter(({ toldAtMs }) => nowMs - toldAtMs >= linesEveryMs).slice(0, mostLogsAtOnce);
+    return due.flatMap((running) => {
+      running.toldAtMs = nowMs;
+      const lines = running.log.waiting();
+      return lines.length === 0 ? [] : [{ taskId: running.claim.taskId, epoch: running.claim.epoch, lines }];
+    });
   }
 
   /** undefined: they were told a moment ago. */
@@ -216,11 +250,14 @@ export class Worker {
     // Whoever gave it to us anew took the old task back, and we have not heard so yet.
     const older = [...this.#running.values()].filter((one) => isSameWork(one.claim, claim));
     for (const one of older) this.#halt(one, 'lost');
+    const write = (level: TaskLine['level'], message: string) => this.#options.log[level](message, this.#about(claim));
     const running: Running = {
       claim,
       control: new AbortController(),
       stop: null,
       state: () => idleState,
+      log: new TaskLog(this.#parts.clock, write),
+      toldAtMs: this.#parts.clock.mono(),
       ended: Promise.resolve(),
     };
     this.#running.set(claim.taskId, running);
@@ -239,14 +276,16 @@ export class Worker {
   /** Does the task and tells how it ended; never rejects. */
   async #work(running: Running): Promise<void> {
     const { claim } = running;
+    running.log.say('debug', `The ${claim.kind} begins, epoch ${claim.epoch}.`);
     const outcome = await this.#outcomeOf(running);
-    if (running.stop !== 'lost') await this.#tellEnd(claim, outcome);
+    running.log.say('debug', `The ${claim.kind} ends: ${outcome.kind}.`);
+    if (running.stop !== 'lost') await this.#tellEnd(claim, outcome, running.log.waiting());
   }
 
   /** Repeats until it is answered: what was done matters too much to be dropped because the control plane is away. */
-  async #tellEnd(claim: Claim, outcome: Outcome): Promise<void> {
+  async #tellEnd(claim: Claim, outcome: Outcome, lines: TaskLine[]): Promise<void> {
     const { signal } = this.#stopping;
-    const request = { workerId: this.#workerId, taskId: claim.taskId, epoch: claim.epoch, outcome };
+    const request = { workerId: this.#workerId, taskId: claim.taskId, epoch: claim.epoch, outcome, lines };
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await this.#control.finish(request);
@@ -256,19 +295,19 @@ export class Worker {
       } catch (error) {
         const failure = toFailure(error);
         if (failure.code === 'task_lost') return this.#undo(claim, outcome);
-        this.#options.onTrouble(`The end of a task could not be reported: ${failure.message}`);
+        this.#options.log.warn(`The end of a task could not be reported: ${failure.message}`, this.#about(claim));
         if (this.#isRefusal(failure)) return;
-        if (failure.code === 'protocol_error') return this.#tellRefused(claim, outcome, failure);
+        if (failure.code === 'protocol_error') return this.#tellRefused(claim, outcome, failure, lines);
         await sleep(this.#parts.clock, backoffMs(attempt, 500, 5000, 0.5), signal).catch(() => {});
       }
     }
   }
 
   /** The control plane does not understand the result, and never will: that is told instead of it. */
-  async #tellRefused(claim: Claim, outcome: Outcome, { message }: Failure): Promise<void> {
+  async #tellRefused(claim: Claim, outcome: Outcome, { message }: Failure, lines: TaskLine[]): Promise<void> {
     if (outcome.kind === 'failed') return;
     const failure = toFailure(new Error(`the server did not take the result of this task: ${message}`));
-    await this.#tellEnd(claim, { kind: 'failed', failure, doneBytes: 0 });
+    await this.#tellEnd(claim, { kind: 'failed', failure, doneBytes: 0 }, lines);
   }
 
   /** The control plane will not have us any more: everything stops, and nothing of it is told. */
@@ -293,15 +332,17 @@ export class Worker {
         const note = { workerId: this.#workerId, taskId: claim.taskId, epoch: claim.epoch, event, message };
         this.#control.note(note).catch(() => {});
       },
+      debug: (line) => running.log.say('debug', line),
     };
     try {
       return await (this.#options.run ?? runTask)(claim, context);
     } catch (error) {
       const { doneBytes } = running.state();
       if (running.stop !== null) return { kind: 'given_back', doneBytes, isLeaving: this.#draining.signal.aborted };
+      running.log.sayFailure(error);
       const failure = toFailure(error);
       if (failure.code === 'internal')
-        this.#options.onTrouble(error instanceof Error ? (error.stack ?? error.message) : String(error));
+        this.#options.log.error('A task failed for a reason that nobody expected.', { ...this.#about(claim), error });
       return { kind: 'failed', failure, doneBytes };
     }
   }
@@ -313,7 +354,8 @@ export class Worker {
       const adapter = this.#parts.destinationOf(claim.destination.kind);
       await adapter.erase(adapter.options.parse(claim.destination.options), outcome.files);
     } catch (error) {
-      this.#options.onTrouble(`A delivery that is not wanted any more could not be taken back: ${toFailure(error).message}`);
+      const { message } = toFailure(error);
+      this.#options.log.warn(`A delivery that is not wanted any more could not be taken back: ${message}`, this.#about(claim));
     }
   }
 
@@ -321,6 +363,11 @@ export class Worker {
   async #registerAgain(): Promise<void> {
     for (const running of this.#running.values()) this.#halt(running, 'lost');
     await this.#register({ ...this.#options.hello, workerId: this.#workerId });
+  }
+
+  /** What every line about a task says. */
+  #about({ taskId, downloadId, epoch }: Claim): LogDetail {
+    return { taskId, downloadId, workerId: this.#workerId, epoch };
   }
 
   get #workerId(): string {
@@ -338,7 +385,7 @@ export class Worker {
         if (signal.aborted) return;
         failures++;
         const failure = toFailure(error);
-        this.#options.onTrouble(`The control plane could not be asked: ${failure.message}`);
+        this.#options.log.warn(`The control plane could not be asked: ${failure.message}`, { workerId: this.#workerId });
         if (this.#isRefusal(failure)) return;
         if (outOfService.includes(failure.code)) this.#heardAtMs = this.#parts.clock.mono();
         if (failure.code === 'task_lost') await this.#registerAgain().catch(() => {});

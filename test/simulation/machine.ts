@@ -1,6 +1,7 @@
 /** A machine with a real worker on it, whose sources, disk and destination exist only here. */
 import { sleep } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
+import { noLog } from '#core/log.ts';
 import type { Claim, DeliveredFile, FetchedFile, Outcome, TaskKind } from '#core/protocol.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { idleState, type TaskContext, type WorkerParts } from '#worker/parts.ts';
@@ -47,7 +48,7 @@ export class Machine {
     const worker = new Worker(connect(this.#world, this, process), this.#partsOf(process), {
       hello: { workerId: this.id, name: this.name, version: '1', kinds, schemes: ['https:'], labels: this.labels },
       room: { probe: 3, fetch: 3, deliver: 2, erase: 1 },
-      onTrouble: () => {},
+      log: noLog,
       run: (claim, context) => this.#run(claim, context, process),
     });
     this.#worker = worker;

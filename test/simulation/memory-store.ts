@@ -157,7 +157,14 @@ function rowsOver(tables: Tables) {
     destinations: destinationRows(tables),
     workers: workerRows(tables),
     // Nobody joined over the network.
-    workerKeys: { get: async () => null, remove: async () => {} } satisfies Partial<Transaction['workerKeys']>,
+    workerKeys: {
+      get: async () => null,
+      workerIds: async () => [],
+      remove: async () => {},
+    } satisfies Partial<Transaction['workerKeys']>,
+    // What only people read, and nothing is decided by.
+    logs: { appendMany: async () => {} } satisfies Partial<Transaction['logs']>,
+    daily: { add: async () => {}, crowded: async () => [] } satisfies Partial<Transaction['daily']>,
     downloads: downloadRows(tables),
     attachments: attachmentRows(tables),
     tasks: taskRows(tables),
@@ -179,7 +186,7 @@ function rowsOver(tables: Tables) {
   };
 }
 
-function metaRows({ meta }: Tables): Transaction['meta'] {
+function metaRows({ meta }: Tables): Partial<Transaction['meta']> {
   return {
     get: async (key) => meta.get(key)?.value ?? null,
     put: async (key, value) => meta.put(key, { value }),
@@ -199,7 +206,7 @@ function userRows({ users }: Tables): Pick<Transaction['users'], 'get' | 'list' 
   };
 }
 
-function destinationRows({ destinations }: Tables): Transaction['destinations'] {
+function destinationRows({ destinations }: Tables): Partial<Transaction['destinations']> {
   return {
     get: async (id) => destinations.get(id),
     getDefault: async () => destinations.all().find((row) => row.isDefault) ?? null,
@@ -212,7 +219,7 @@ function destinationRows({ destinations }: Tables): Transaction['destinations'] 
   };
 }
 
-function workerRows({ workers }: Tables): Transaction['workers'] {
+function workerRows({ workers }: Tables): Partial<Transaction['workers']> {
   return {
     get: async (id) => workers.get(id),
     getMany: async (ids) => workers.getMany(ids),
@@ -226,7 +233,7 @@ function workerRows({ workers }: Tables): Transaction['workers'] {
   };
 }
 
-function stageMemoryRows({ stageMemory }: Tables): Transaction['stageMemory'] {
+function stageMemoryRows({ stageMemory }: Tables): Partial<Transaction['stageMemory']> {
   return {
     get: async (kind, host) => stageMemory.get(`${kind} ${host}`),
     put: async (row) => stageMemory.put(`${row.kind} ${row.host}`, row),
@@ -239,7 +246,7 @@ function stageMemoryRows({ stageMemory }: Tables): Transaction['stageMemory'] {
   };
 }
 
-function downloadRows(tables: Tables): Transaction['downloads'] {
+function downloadRows(tables: Tables): Partial<Transaction['downloads']> {
   const { downloads } = tables;
   return {
     get: async (id) => downloads.get(id),
@@ -308,10 +315,11 @@ function lastEndedFirst(a: StoredDownload, b: StoredDownload): number {
   return (endedAt(b) ?? 0) - (endedAt(a) ?? 0) || newestFirst(a, b);
 }
 
-function attachmentRows({ attachments, downloads }: Tables): Transaction['attachments'] {
+function attachmentRows({ attachments, downloads }: Tables): Partial<Transaction['attachments']> {
   const keyOf = (downloadId: string, kind: string) => `${downloadId} ${kind}`;
   return {
     get: async (downloadId, kind) => attachments.get(keyOf(downloadId, kind))?.body ?? null,
+    getMany: async (ids, kind) => attachments.all().filter((row) => row.kind === kind && ids.includes(row.downloadId)),
     listOf: async (kind) => attachments.all().filter((row) => row.kind === kind),
     ofRemoved: async (kind, beforeMs, limit) =>
       attachments
@@ -340,7 +348,7 @@ function sortedNames(names: (string | null)[]): string[] {
   return [...new Set(names)].filter((name) => name !== null).sort();
 }
 
-function taskRows({ tasks }: Tables): Transaction['tasks'] {
+function taskRows({ tasks }: Tables): Partial<Transaction['tasks']> {
   const of = (status: TaskRow['status']) => tasks.all().filter((row) => row.status === status);
   const copies = (found: TaskRow[]) => found.map((row) => ({ ...row }));
   const one = (found: TaskRow | undefined) => (found === undefined ? null : { ...found });
@@ -446,7 +454,7 @@ function eventRows({
   };
 }
 
-function submissionRows({ submissions }: Tables): Transaction['submissions'] {
+function submissionRows({ submissions }: Tables): Partial<Transaction['submissions']> {
   return {
     get: async (ownerId, key) => submissions.get(`${ownerId} ${key}`),
     put: async (row) => submissions.put(`${row.ownerId} ${row.key}`, row),
@@ -458,7 +466,7 @@ function submissionRows({ submissions }: Tables): Transaction['submissions'] {
   };
 }
 
-function totalRows({ totals }: Tables): Transaction['totals'] {
+function totalRows({ totals }: Tables): Partial<Transaction['totals']> {
   const none = { fetchedBytesTotal: 0, completedTotal: 0, failedTotal: 0 };
   return {
     get: async (ownerId) => totals.get(ownerId) ?? none,

@@ -85,7 +85,7 @@ export class People {
       const options = { labels: chance.pick([['a'], ['b'], null]) };
       return this.#ask('label', (control) => control.change(ownerId, id, { options }));
     }
-    if (roll < 97) return this.#changeRules();
+    if (roll < 96) return this.#changeRules();
     if (roll < 98) return this.#orderMachine();
     if (roll < 99) {
       const { id } = chance.pick(this.#world.machines);
@@ -174,8 +174,12 @@ export class People {
   }
 
   async #orderMachine(): Promise<void> {
-    const machine = this.#chance.pick(this.#world.machines);
-    await this.#world.setWanted(machine.id, this.#chance.pick(['work', 'pause', 'drain'] as const));
+    const { id } = this.#chance.pick(this.#world.machines);
+    const wishes = {
+      wanted: this.#chance.pick(['work', 'pause', 'drain'] as const),
+      maxFetches: this.#chance.pick([1, 2, null]),
+    };
+    await this.#ask('machine', (control) => control.changeWorker(id, wishes));
   }
 
   async #look(): Promise<void> {
@@ -197,7 +201,9 @@ export class People {
         3,
       );
     }
-    for (const machine of this.#world.machines) await this.#world.setWanted(machine.id, 'work');
+    for (const { id } of this.#world.machines) {
+      await this.#ask('calm', (control) => control.changeWorker(id, { wanted: 'work', maxFetches: null }), 50);
+    }
   }
 
   #newLink(): string {

@@ -305,9 +305,4 @@ export class World {
       this.delivered.delete(location);
     }
   }
-
-  async setWanted(workerId: string, wanted: 'work' | 'pause' | 'drain'): Promise<void> {
-    await this.store.write((tx) => tx.workers.update(workerId, { wanted }));
-    this.checks.committed();
-  }
 }

@@ -4,48 +4,86 @@
  */
 import { ApiProblem, api } from './api.ts';
 import type { Live } from './live/live.ts';
+import type { Match } from './live/selection.ts';
 import type { Toasts } from './toasts.ts';
-import type { Download } from './types.ts';
+import type { BulkAction, Download, RetryDownload } from './types.ts';
 import { type MessageId, t } from './words/words.ts';
 
 export type Actions = ReturnType<typeof createActions>;
 
-/** Requests of one bulk action that run at the same time. */
-const parallel = 6;
 /** Ids the server takes in one request. */
-const mostAtOnce = 5000;
+const mostAtOnce = 10_000;
+
+type Deed = Pick<BulkAction, 'action' | 'files'>;
 
 export const canPause = ({ state }: Download) => state === 'queued' || state === 'active';
 export const canResume = ({ state }: Download) => state === 'paused';
 /** One that waits for its next try is tried now. */
 export const canRetry = ({ state, reason }: Download) =>
   state === 'failed' || state === 'cancelled' || (state === 'queued' && (reason === 'retry' || reason === 'space'));
+/** With another stage or other wishes one that runs begins anew too. */
+export const canRetryChanged = ({ state, removedAtMs }: Download) =>
+  removedAtMs === null && (state === 'failed' || state === 'cancelled' || state === 'queued' || state === 'active');
+/** Those that wait have a place in the queue. */
+export const canBePlaced = ({ state }: Download) => state === 'queued' || state === 'paused';
 export const canCancel = ({ state }: Download) => state === 'queued' || state === 'active' || state === 'paused';
 
 export function createActions(live: Live, toasts: Toasts) {
   const { store } = live;
 
   type Step = {
+    action: 'pause' | 'resume' | 'retry' | 'cancel';
     can(row: Download): boolean;
     expected: Partial<Download>;
     run(id: string): Promise<Download>;
     done: MessageId;
   };
 
-  async function change(ids: Iterable<string>, step: Step) {
+  async function change(ids: Iterable<string>, step: Step, match: Match | null = null) {
     const before = rowsOf(ids).filter(step.can);
-    if (before.length === 0) return;
+    const [only] = before;
+    if (only === undefined) return;
     store.putMany(before.map((row) => ({ ...row, ...step.expected })));
-    const problems: string[] = [];
-    await eachOf(before, async (row) => {
+    if (before.length === 1 && match === null) {
       try {
-        store.putMany([await step.run(row.id)]);
+        store.putMany([await step.run(only.id)]);
+        report(step.done, 1, []);
       } catch (error) {
-        problems.push(sentenceOf(error));
-        store.putMany([row]);
+        store.putMany([only]);
+        report(step.done, 1, [sentenceOf(error)]);
       }
-    });
-    report(step.done, before.length, problems);
+      return;
+    }
+    const { doneCount, refused } = await actOnAll(
+      { action: step.action },
+      before.map(({ id }) => id),
+      match,
+    );
+    store.putMany(before.filter(({ id }) => refused.has(id)));
+    report(step.done, doneCount + refused.size, [...refused.values()]);
+  }
+
+  /** Asks the server to do it to all of them, by what they match or one by one; tells which it did not, with its sentence. */
+  async function actOnAll(deed: Deed, ids: string[], match: Match | null) {
+    const refused = new Map<string, string>();
+    let doneCount = 0;
+    const parts: BulkAction[] =
+      match === null ? partsOf(ids).map((part) => ({ ...deed, ids: part })) : [{ ...deed, query: match }];
+    for (const part of parts) {
+      try {
+        const answer = await api.act(part);
+        doneCount += answer.doneCount;
+        for (const { id, problem } of answer.problems) refused.set(id, problem);
+        if (answer.problemCount <= answer.problems.length) continue;
+        // Only the first ones are told apart; the others have the same fate.
+        const done = new Set(answer.ids);
+        const [why = ''] = refused.values();
+        for (const id of part.ids ?? []) if (!done.has(id) && !refused.has(id)) refused.set(id, why);
+      } catch (error) {
+        for (const id of part.ids ?? ids) refused.set(id, sentenceOf(error));
+      }
+    }
+    return { doneCount, refused };
   }
 
   function report(done: MessageId, asked: number, problems: string[]) {
@@ -66,89 +104,106 @@ export function createActions(live: Live, toasts: Toasts) {
     return [...ids].map((id) => store.row(id)).filter((row) => row !== undefined);
   }
 
-  /** Asks the server to remove them; answers which it did not, with its sentence. */
-  async function removeAll(ids: string[], files: boolean): Promise<Map<string, string>> {
-    const refused = new Map<string, string>();
-    const only = ids[0];
-    if (only !== undefined && ids.length === 1) {
-      await api.remove(only, files).catch((error) => refused.set(only, sentenceOf(error)));
-      return refused;
-    }
-    for (let start = 0; start < ids.length; start += mostAtOnce) {
-      const part = ids.slice(start, start + mostAtOnce);
-      try {
-        const { items } = await api.removeMany({ ids: part, files });
-        for (const { id, ok, problem } of items) if (!ok) refused.set(id, problem ?? '');
-      } catch (error) {
-        for (const id of part) refused.set(id, sentenceOf(error));
-      }
-    }
+  /** Back as they were: removing cancelled what was not finished, so that is taken up again. */
+  async function bringBack(rows: Download[]): Promise<Map<string, string>> {
+    const { refused } = await actOnAll({ action: 'restore' }, idsOf(rows), null);
+    const again = rows.filter((row) => canCancel(row) && !refused.has(row.id));
+    if (again.length > 0) await actOnAll({ action: 'retry' }, idsOf(again), null);
+    const paused = again.filter(({ state }) => state === 'paused');
+    if (paused.length > 0) await actOnAll({ action: 'pause' }, idsOf(paused), null);
     return refused;
   }
 
-  /** Back as it was: removing cancelled what was not finished, so that is taken up again. */
-  async function bringBack({ id, state }: Download): Promise<Download> {
-    const restored = await api.restore(id);
-    if (restored.state !== 'cancelled' || state === 'cancelled') return restored;
-    const retried = await api.retry(id);
-    return state === 'paused' ? api.pause(id) : retried;
-  }
+  const steps = {
+    pause: {
+      action: 'pause',
+      can: canPause,
+      expected: { state: 'paused', phase: null, reason: null },
+      run: api.pause,
+      done: 'done.paused',
+    },
+    resume: {
+      action: 'resume',
+      can: canResume,
+      expected: { state: 'queued', reason: null },
+      run: api.resume,
+      done: 'done.resumed',
+    },
+    retry: {
+      action: 'retry',
+      can: canRetry,
+      expected: { state: 'queued', reason: null, retryAtMs: null, failure: null, finishedAtMs: null },
+      run: (id) => api.retry(id),
+      done: 'done.retried',
+    },
+    cancel: {
+      action: 'cancel',
+      can: canCancel,
+      expected: { state: 'cancelled', phase: null },
+      run: api.cancel,
+      done: 'done.cancelled',
+    },
+  } as const satisfies Record<string, Step>;
 
   return {
-    pause: (ids: Iterable<string>) =>
-      change(ids, {
-        can: canPause,
-        expected: { state: 'paused', phase: null, reason: null },
-        run: api.pause,
-        done: 'done.paused',
-      }),
-    resume: (ids: Iterable<string>) =>
-      change(ids, { can: canResume, expected: { state: 'queued', reason: null }, run: api.resume, done: 'done.resumed' }),
-    retry: (ids: Iterable<string>) =>
-      change(ids, {
-        can: canRetry,
-        expected: { state: 'queued', reason: null, retryAtMs: null, failure: null, finishedAtMs: null },
-        run: api.retry,
-        done: 'done.retried',
-      }),
-    cancel: (ids: Iterable<string>) =>
-      change(ids, { can: canCancel, expected: { state: 'cancelled', phase: null }, run: api.cancel, done: 'done.cancelled' }),
+    pause: (ids: Iterable<string>, match: Match | null = null) => change(ids, steps.pause, match),
+    resume: (ids: Iterable<string>, match: Match | null = null) => change(ids, steps.resume, match),
+    retry: (ids: Iterable<string>, match: Match | null = null) => change(ids, steps.retry, match),
+    cancel: (ids: Iterable<string>, match: Match | null = null) => change(ids, steps.cancel, match),
 
     /** Pauses when anything can be paused, else resumes: what one key does to a mixed selection. */
-    togglePause(ids: Iterable<string>) {
+    togglePause(ids: Iterable<string>, match: Match | null = null) {
       const list = [...ids];
-      return rowsOf(list).some(canPause) ? this.pause(list) : this.resume(list);
+      return rowsOf(list).some(canPause) ? this.pause(list, match) : this.resume(list, match);
     },
 
-    /** Takes them off the list; for ten seconds they can be brought back. With `files` there is no way back. */
-    async remove(ids: Iterable<string>, { files }: { files: boolean }) {
+    /** From a stage, or asked for differently; one that runs too. Rejects with what the server says. */
+    async retryWith(id: string, body: RetryDownload) {
+      const row = await api.retry(id, body);
+      store.putMany([row]);
+      toasts.say(t('done.retried', { count: 1 }));
+    },
+
+    /** Takes them off the list, with `files` into the trash; for ten seconds they can be brought back. */
+    async remove(ids: Iterable<string>, { files }: { files: boolean }, match: Match | null = null) {
       const before = rowsOf(ids);
       const first = before[0];
       if (first === undefined) return;
-      const removed = before.map(({ id }) => id);
-      store.drop(removed);
-      const asked = removeAll(removed, files);
-      const text = before.length === 1 ? t('removed.one', { name: first.name }) : t('removed.many', { count: before.length });
+      store.drop(idsOf(before));
+      const asked = actOnAll({ action: 'remove', files: files ? 'true' : 'false' }, idsOf(before), match);
+      const [one, many] = files ? (['trashed.one', 'trashed.many'] as const) : (['removed.one', 'removed.many'] as const);
+      const text = before.length === 1 ? t(one, { name: first.name }) : t(many, { count: before.length });
       const undo = async () => {
         // The removal must have arrived before it can be taken back.
         await asked;
-        const problems: string[] = [];
-        await eachOf(before, async (row) => {
-          try {
-            store.putMany([await bringBack(row)]);
-          } catch (error) {
-            problems.push(sentenceOf(error));
-          }
-        });
-        report('done.restored', before.length, problems);
+        const refused = await bringBack(before);
+        const rows = before.filter(({ id }) => !refused.has(id));
+        store.putMany(await Promise.all(rows.slice(0, 1).map(({ id }) => api.get(id))));
+        if (rows.length > 1) await live.reload();
+        report('done.restored', before.length, [...refused.values()]);
       };
-      const shown = toasts.add({ text, tone: 'plain', action: files ? undefined : { label: t('action.undo'), run: undo } });
-      const refused = await asked;
+      const shown = toasts.add({ text, tone: 'plain', action: { label: t('action.undo'), run: undo } });
+      const { refused } = await asked;
       const [why] = refused.values();
       if (why === undefined) return;
       store.putMany(before.filter(({ id }) => refused.has(id)));
       if (refused.size === before.length) toasts.dismiss(shown);
       toasts.add({ text: why, tone: 'bad' });
+    },
+
+    /** Among its owner's downloads of the same priority. */
+    async place(ids: Iterable<string>, place: 'first' | 'last') {
+      // The last that is put first is the very first.
+      const inOrder = place === 'first' ? [...ids].reverse() : [...ids];
+      let refusal: string | null = null;
+      for (const id of inOrder) {
+        try {
+          store.putMany([await api.change(id, { place })]);
+        } catch (error) {
+          refusal = sentenceOf(error);
+        }
+      }
+      report(place === 'first' ? 'done.first' : 'done.last', inOrder.length, refusal === null ? [] : [refusal]);
     },
 
     /** While it runs too. Rejects with what the server says. */
@@ -189,11 +244,12 @@ export async function copyText(text: string): Promise<boolean> {
   }
 }
 
-async function eachOf<Item>(items: readonly Item[], run: (item: Item) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  await Promise.all(
-    Array.from({ length: Math.min(parallel, items.length) }, async () => {
-      for (const item of queue) await run(item);
-    }),
-  );
+function idsOf(rows: Download[]): string[] {
+  return rows.map(({ id }) => id);
+}
+
+function partsOf(ids: string[]): string[][] {
+  const parts: string[][] = [];
+  for (let start = 0; start < ids.length; start += mostAtOnce) parts.push(ids.slice(start, start + mostAtOnce));
+  return parts;
 }

@@ -37,19 +37,20 @@ export const api = {
   change: (id: string, body: T.ChangeDownload) => client.changeDownload({ params: { id }, body }),
   pause: (id: string) => client.pauseDownload({ params: { id } }),
   resume: (id: string) => client.resumeDownload({ params: { id } }),
-  retry: (id: string) => client.retryDownload({ params: { id } }),
+  retry: (id: string, body?: T.RetryDownload) => client.retryDownload({ params: { id }, ...(body && { body }) }),
   cancel: (id: string) => client.cancelDownload({ params: { id } }),
   restore: (id: string) => client.restoreDownload({ params: { id } }),
-  remove: (id: string, files: boolean) => client.removeDownload({ params: { id }, query: files ? { files: 'true' } : {} }),
-  removeMany: (body: T.Selection) => client.deleteDownloads({ body }),
+  act: (body: T.BulkAction) => client.actOnDownloads({ body }),
   files: (id: string) => client.listFiles({ params: { id } }),
   fileLink: (id: string, index: number) => `/api/v1/downloads/${encodeURIComponent(id)}/files/${index}/content`,
+  log: (id: string) => client.getDownloadLog({ params: { id } }),
   timeline: (id: string) => client.listDownloadEvents({ params: { id } }),
+  attempts: (id: string) => client.listAttempts({ params: { id } }),
   pieces: (id: string, signal: AbortSignal) => client.getPieces({ params: { id } }, { signal }),
   receipt: (id: string) => client.getReceipt({ params: { id } }),
 
-  history: (query: { q?: string; cursor?: string; limit?: number }) => client.listHistory({ query }),
-  clearHistory: () => client.clearHistory(),
+  history: (query: { q?: string; trash?: 'true'; cursor?: string; limit?: number }) => client.listHistory({ query }),
+  clearHistory: (query: { q?: string }) => client.clearHistory({ query }),
 
   destinations: () => client.listDestinations(),
   addDestination: (body: T.PutDestination) => client.addDestination({ body }),
@@ -60,12 +61,19 @@ export const api = {
   settings: () => client.getSettings(),
   changeSettings: (body: T.ChangeSettings) => client.changeSettings({ body }),
 
+  checkStages: (url: string) => client.checkStages({ body: { url } }),
+
   users: () => client.listUsers(),
   changeUserLimits: (id: string, body: Partial<T.UserLimits>) => client.changeUserLimits({ params: { id }, body }),
 
   tokens: () => client.listTokens(),
   addToken: (body: T.AddToken) => client.addToken({ body }),
   removeToken: (id: string) => client.removeToken({ params: { id } }),
+
+  workers: () => client.listWorkers(),
+  inviteWorker: (origin: string) => client.inviteWorker({ body: { origin } }),
+  changeWorker: (id: string, body: T.ChangeWorker) => client.changeWorker({ params: { id }, body }),
+  removeWorker: (id: string) => client.removeWorker({ params: { id } }),
 
   stats: () => client.getStats(),
 };

@@ -20,6 +20,8 @@ const cases: [string, Press, KeyAction | null][] = [
   ['Ctrl+A', press('KeyA', 'a', { ctrlKey: true }), 'selectAll'],
   ['Cmd+A', press('KeyA', 'a', { metaKey: true }), 'selectAll'],
   ['Ctrl+F stays with the browser', press('KeyF', 'f', { ctrlKey: true }), null],
+  ['Shift+R', press('KeyR', 'R', { shiftKey: true }), 'retryChanged'],
+  ['r', press('KeyR', 'r'), 'retry'],
   ['Ctrl+R stays with the browser', press('KeyR', 'r', { ctrlKey: true }), null],
   ['Shift+Down extends', press('ArrowDown', 'ArrowDown', { shiftKey: true }), 'down'],
   ['Delete', press('Delete', 'Delete'), 'remove'],

@@ -15,6 +15,7 @@ export type KeyAction =
   | 'open'
   | 'pause'
   | 'retry'
+  | 'retryChanged'
   | 'remove'
   | 'removeFiles'
   | 'menu'
@@ -25,6 +26,7 @@ export type KeyAction =
   | 'filterFinished'
   | 'filterFailed'
   | 'goDownloads'
+  | 'goWorkers'
   | 'goHistory'
   | 'goSettings'
   | 'previousTab'
@@ -52,6 +54,7 @@ export const shortcuts: Shortcut[] = [
     chords: [{ code: 'Slash', key: '/' }, letter('k', { ctrl: true })],
   },
   { action: 'goDownloads', group: 'everywhere', words: 'key.goDownloads', chords: [letter('d', { after: 'g' })] },
+  { action: 'goWorkers', group: 'everywhere', words: 'key.goWorkers', chords: [letter('k', { after: 'g' })] },
   { action: 'goHistory', group: 'everywhere', words: 'key.goHistory', chords: [letter('h', { after: 'g' })] },
   { action: 'goSettings', group: 'everywhere', words: 'key.goSettings', chords: [letter('s', { after: 'g' })] },
   { action: 'undo', group: 'everywhere', words: 'key.undo', chords: [letter('z', { ctrl: true })] },
@@ -68,6 +71,7 @@ export const shortcuts: Shortcut[] = [
   { action: 'open', group: 'list', words: 'key.open', chords: [{ code: 'Enter' }, letter('o')] },
   { action: 'pause', group: 'list', words: 'key.pause', chords: [letter('p')] },
   { action: 'retry', group: 'list', words: 'key.retry', chords: [letter('r')] },
+  { action: 'retryChanged', group: 'list', words: 'key.retryChanged', chords: [letter('r', { shift: true })] },
   { action: 'remove', group: 'list', words: 'key.remove', chords: [{ code: 'Delete' }] },
   { action: 'removeFiles', group: 'list', words: 'key.removeFiles', chords: [{ code: 'Delete', shift: true }] },
   { action: 'menu', group: 'list', words: 'key.menu', chords: [{ code: 'F10', shift: true }, { code: 'ContextMenu' }] },

@@ -13,6 +13,8 @@ const places: Place[] = [
   { screen: 'download', id: 'a/b c', tab: 'files' },
   { screen: 'history' },
   { screen: 'history', q: '2026' },
+  { screen: 'workers' },
+  { screen: 'workers', id: '018f' },
   { screen: 'settings', page: 'tokens' },
 ];
 for (const place of places)

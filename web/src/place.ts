@@ -1,12 +1,12 @@
 /**
  * Everything visible is in the link: which screen, filter, search, order, and the download that is shown. A `Place` is that
- * link, read. Five screens need no router of their own: a general one weighs more than the rest of the page without React.
+ * link, read. Six screens need no router of their own: a general one weighs more than the rest of the page without React.
  */
 import { filters, type SortKey, sortKeys, type View } from './live/order.ts';
 
-export const tabs = ['overview', 'pieces', 'timeline', 'files'] as const;
+export const tabs = ['overview', 'pieces', 'timeline', 'attempts', 'files', 'log'] as const;
 export type Tab = (typeof tabs)[number];
-export const settingsPages = ['general', 'limits', 'destinations', 'tokens', 'appearance'] as const;
+export const settingsPages = ['general', 'limits', 'stages', 'destinations', 'tokens', 'appearance'] as const;
 export type SettingsPage = (typeof settingsPages)[number];
 
 /** What is shown of the list; absent is the default. */
@@ -23,7 +23,9 @@ export type ListSearch = {
 export type Place =
   | { screen: 'downloads'; search: ListSearch }
   | { screen: 'download'; id: string; tab?: Tab }
-  | { screen: 'history'; q?: string }
+  | { screen: 'history'; q?: string; isTrash?: true }
+  /** `id`: the worker whose details stand open. */
+  | { screen: 'workers'; id?: string }
   | { screen: 'settings'; page: SettingsPage }
   | { screen: 'unknown' };
 
@@ -48,7 +50,9 @@ export function readPlace(path: string, query: string): Place {
     };
   }
   if (first === 'downloads' && second !== undefined) return { screen: 'download', id: decode(second), tab };
-  if (first === 'history' && second === undefined) return { screen: 'history', q };
+  if (first === 'history' && second === undefined)
+    return { screen: 'history', q, ...(search.has('trash') && { isTrash: true }) };
+  if (first === 'workers' && second === undefined) return { screen: 'workers', id: search.get('id') || undefined };
   if (first === 'settings') {
     const page = second === undefined ? settingsPages[0] : oneOf(settingsPages, second);
     if (page !== undefined) return { screen: 'settings', page };
@@ -63,7 +67,9 @@ export function linkOf(place: Place): string {
     case 'download':
       return `/downloads/${encodeURIComponent(place.id)}${queryOf({ tab: place.tab })}`;
     case 'history':
-      return `/history${queryOf({ q: place.q })}`;
+      return `/history${queryOf({ q: place.q, trash: place.isTrash && 'true' })}`;
+    case 'workers':
+      return `/workers${queryOf({ id: place.id })}`;
     case 'settings':
       return `/settings/${place.page}`;
     case 'unknown':

@@ -13,8 +13,10 @@ import type { Download } from './types.ts';
 
 export type OpenDialog =
   | { kind: 'add'; text: string; document?: ListDocument }
-  | { kind: 'removeFiles'; ids: string[] }
-  | { kind: 'clearHistory' }
+  | { kind: 'removeFiles'; id: string; name: string }
+  | { kind: 'retryChanged'; id: string }
+  | { kind: 'clearHistory'; q?: string }
+  | { kind: 'emptyTrash' }
   | { kind: 'keys' };
 
 export type Services = {

@@ -19,7 +19,17 @@ export type Route = {
   /** The good answer. `file` is bytes with ranges, `stream` is server-sent events, null has no body. */
   status: 200 | 201 | 202 | 204;
   answer: z.ZodType | 'file' | 'stream' | null;
+  /** The same answer for people, for whoever accepts text/plain before JSON. */
+  text?: (answer: never) => string;
 };
+
+const showLog = (entries: z.output<typeof shape.logEntry>[]) =>
+  entries
+    .map(({ atMs, level, worker, message }) => {
+      const who = worker === null ? '' : ` [${worker.name}]`;
+      return `${new Date(atMs).toISOString()} ${level.padEnd(5)}${who} ${message.replace(/\s*\n\s*/g, ' ')}\n`;
+    })
+    .join('');
 
 const id = z.object({ id: z.string() });
 const withId = { params: id } as const;
@@ -210,6 +220,17 @@ export const routes = {
     status: 200,
     answer: z.array(shape.attempt),
   },
+  getDownloadLog: {
+    method: 'GET',
+    path: '/downloads/{id}/log',
+    summary: 'Log of a download: timeline, tries and what workers said, oldest first; text/plain when that is accepted',
+    access: 'downloads:read',
+    ...withId,
+    query: z.object({ level: shape.logLevel.optional().describe('This level and what is graver; debug when absent.') }),
+    status: 200,
+    answer: z.array(shape.logEntry),
+    text: showLog,
+  },
   getPieces: {
     method: 'GET',
     path: '/downloads/{id}/pieces',
@@ -385,6 +406,16 @@ export const routes = {
     status: 200,
     answer: z.array(shape.worker),
   },
+  changeWorker: {
+    method: 'PATCH',
+    path: '/workers/{id}',
+    summary: 'Change what a worker does',
+    access: 'admin',
+    ...withId,
+    body: fleet.changeWorker,
+    status: 200,
+    answer: shape.worker,
+  },
   removeWorker: {
     method: 'DELETE',
     path: '/workers/{id}',
@@ -459,7 +490,15 @@ export const routes = {
     status: 204,
     answer: null,
   },
-  getStats: { method: 'GET', path: '/stats', summary: 'Totals', access: 'downloads:read', status: 200, answer: shape.stats },
+  getStats: {
+    method: 'GET',
+    path: '/stats',
+    summary: 'What goes on now, totals, and what was done in some days',
+    access: 'downloads:read',
+    query: shape.statsQuery,
+    status: 200,
+    answer: shape.stats,
+  },
   streamEvents: {
     method: 'GET',
     path: '/events',
@@ -468,6 +507,16 @@ export const routes = {
     headers: z.object({ 'last-event-id': z.string().regex(/^\d+$/).optional() }),
     status: 200,
     answer: 'stream',
+  },
+  viewStream: {
+    method: 'PUT',
+    path: '/streams/{id}/view',
+    summary: 'Which downloads are in sight of the reader of a live stream, by the id that its hello told',
+    access: 'downloads:read',
+    ...withId,
+    body: shape.streamView,
+    status: 204,
+    answer: null,
   },
 } as const satisfies Record<string, Route>;
 

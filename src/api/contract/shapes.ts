@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { periods } from '#control/stats.ts';
 import { scopes } from '#core/access.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
@@ -23,6 +24,7 @@ export const problem = z
     code: z.string().describe('Stable word for programs.'),
     detail: z.string().describe('What happened, why, and what to do.'),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    requestId: z.string().optional().describe('Finds the lines of this request in the log of the server.'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details.' });
 
@@ -337,6 +339,20 @@ export const event = z
   })
   .meta({ id: 'Event' });
 
+export const logLevel = z.enum(['debug', 'info', 'warn', 'error']);
+
+export const logEntry = z
+  .object({
+    atMs: timeMs,
+    level: logLevel,
+    source: z.enum(['timeline', 'attempt', 'worker']).describe('What happened to it, how a task ended, or what a worker said.'),
+    message: z.string(),
+    worker: z.object({ id: z.string(), name: z.string() }).nullable(),
+    taskId: z.string().nullable(),
+    epoch: z.int().nullable(),
+  })
+  .meta({ id: 'LogEntry' });
+
 export const pieces = z
   .object({
     sizeBytes: bytes.nullable(),
@@ -532,7 +548,7 @@ export const userLimits = z
   .strictObject({
     limitBytesPerSecond: speed.nullable().describe('Most bytes per second of all their downloads together.'),
     maxActive: z.int().min(1).max(10_000).nullable().describe('Downloads of theirs that are fetched at the same time.'),
-    maxQueued: z.int().min(1).max(10_000_000).nullable().describe('Downloads of theirs that wait or run.'),
+    maxQueued: z.int().min(1).max(10_000_000).nullable().describe('Unfinished downloads of theirs; more are refused.'),
     maxBytesPerDownload: z.int().min(1).nullable().describe('A download that is larger is refused.'),
     weight: z.int().min(1).max(1000).describe('With 2 they get twice as much of what is shared as with 1.'),
   })
@@ -564,12 +580,44 @@ export const worker = z
     name: z.string(),
     version: z.string(),
     state: z.enum(['online', 'lost']),
+    wanted: z.enum(['work', 'pause', 'drain']).describe('pause: takes nothing new · drain: gives back what it has, too.'),
+    labels: z.array(z.string()),
+    maxFetches: z.int().nullable().describe('Most downloads at once; null is as many as the machine says.'),
+    embedded: z.boolean().describe('It lives in the process of a server, and needs no key.'),
     activeTasks: z.int(),
     speedBytesPerSecond: z.number(),
+    vitals: vitals.nullable().describe('How its machine was when it last told.'),
     registeredAtMs: timeMs,
     seenAtMs: timeMs,
   })
   .meta({ id: 'Worker' });
+
+const dailySums = {
+  completed: z.int(),
+  failed: z.int().describe('For good.'),
+  retries: z.int().describe('Failures that another try followed.'),
+  fetchedBytes: z.number().describe('Of completed downloads: what came over the network, useful or not.'),
+  deliveredBytes: z.number(),
+};
+const share = z.number().min(0).max(1).nullable();
+
+export const periodStats = z
+  .object({
+    period: z.enum(periods),
+    fromDay: z.string().nullable().describe('In the time zone of the server, as 2026-11-21; null is from the beginning.'),
+    toDay: z.string(),
+    ...dailySums,
+    successRate: share.describe('Completed of completed and failed.'),
+    usefulShare: share.describe('Delivered of fetched bytes.'),
+    medianSpeedBytesPerSecond: z.number().nullable().describe('Of completed downloads, to about 9 %.'),
+    days: z.array(z.object({ day: z.string(), ...dailySums })).describe('Those on which something ended.'),
+    workers: z.array(z.object({ id: z.string(), name: z.string(), ...dailySums })),
+    hosts: z.array(z.object({ name: z.string(), ...dailySums })).describe('The 20 that brought most; * is many small ones.'),
+    failures: z.array(z.object({ name: z.string().describe('Code of the failure.'), ...dailySums })),
+  })
+  .meta({ id: 'PeriodStats', description: 'What was done in some days.' });
+
+export const statsQuery = z.object({ period: z.enum(periods).optional().describe('today when absent.') });
 
 export const stats = z
   .object({
@@ -582,6 +630,7 @@ export const stats = z
     workersOnline: z.int(),
     workersTotal: z.int(),
     version: z.string(),
+    period: periodStats,
   })
   .meta({ id: 'Stats' });
 
@@ -627,6 +676,15 @@ export const newToken = z.object({ token, secret: z.string().describe('Shown thi
 export const resetFrame = z.object({ sequence: z.int() }).meta({ id: 'ResetFrame' });
 
 /** Live only: never stored, has no id in the stream. */
+/** Begins a live stream. */
+export const hello = z.object({ streamId: z.string() }).meta({ id: 'Hello' });
+
+export const streamView = z
+  .strictObject({
+    downloadIds: z.array(z.string().max(100)).max(500).describe('Progress frames tell of these and of no others.'),
+  })
+  .meta({ id: 'StreamView' });
+
 export const progressFrame = z
   .object({
     downloads: z.array(

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '#core/errors.ts';
 import { mostListedFiles, mostMirrors } from '#core/listing.ts';
-import { taskKinds } from '#core/protocol.ts';
+import { longestTaskLine, mostTaskLines, taskKinds } from '#core/protocol.ts';
 import * as shape from './shapes.ts';
 
 const id = z.string().min(1).max(64);
@@ -28,6 +28,13 @@ const labels = z
       .regex(/^[^\s,]+$/, 'A label has no spaces and no commas.'),
   )
   .max(50);
+
+export const changeWorker = z.strictObject({
+  name: name.optional(),
+  labels: labels.optional(),
+  wanted: z.enum(['work', 'pause', 'drain']).optional(),
+  maxFetches: z.int().min(1).max(1000).nullable().optional(),
+});
 
 export const invite = z.strictObject({
   origin: z
@@ -61,7 +68,12 @@ export const hello = z.strictObject({
 });
 
 /** Answers are open: what the control plane tells its workers is not cut here. */
-export const workerSession = z.looseObject({ workerId: z.string(), leaseSeconds: z.number(), reportEverySeconds: z.number() });
+export const workerSession = z.looseObject({
+  workerId: z.string(),
+  leaseSeconds: z.number(),
+  reportEverySeconds: z.number(),
+  instance: z.string().describe('Names the database.'),
+});
 
 const roomForTasks = z.int().min(0).max(1000);
 
@@ -102,12 +114,26 @@ const taskProgress = z.strictObject({
 
 export const mostReportBytes = 8 * 1024 * 1024;
 
+const taskLines = z
+  .array(
+    z.strictObject({
+      agoMs: bytes,
+      level: z.enum(['debug', 'info', 'warn', 'error']),
+      message: z.string().max(longestTaskLine),
+    }),
+  )
+  .max(mostTaskLines);
+
 export const reportRequest = z.strictObject({
   workerId: id,
   tasks: z.array(taskProgress).max(4000),
   holding: z.array(id).max(20_000),
   spareBytes: bytes.nullable().optional(),
   vitals: shape.vitals.optional(),
+  lines: z
+    .array(z.strictObject({ taskId: id, epoch, lines: taskLines }))
+    .max(100)
+    .optional(),
 });
 
 export const reportAnswer = z.looseObject({
@@ -190,4 +216,4 @@ const outcome = z.discriminatedUnion('kind', [
 /** A document that lists files is as large as its own limit, and escaped. */
 export const mostFinishBytes = 32 * 1024 * 1024;
 
-export const finishRequest = z.strictObject({ workerId: id, taskId: id, epoch, outcome });
+export const finishRequest = z.strictObject({ workerId: id, taskId: id, epoch, outcome, lines: taskLines.optional() });

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { readFrames, type StreamFrame } from '#client/events.ts';
+import type { StreamView } from '#core/bus.ts';
 import type { FlotillaEvent } from '#core/event.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
 import { createFakeRandom } from '#testing/fake-random.ts';
 import { releaseAfter } from '#testing/temp.ts';
-import { progressFrame } from '../contract/shapes.ts';
+import { hello, progressFrame } from '../contract/shapes.ts';
 import {
   addDownload,
   addForeigner,
@@ -27,8 +28,11 @@ async function listen(t: TestContext, { base }: Started, headers: Record<string,
   releaseAfter(t, () => stop.abort());
   assert.equal(response.status, 200);
   const frames = readFrames(response.body as ReadableStream<Uint8Array>);
+  const first = (await frames.next()).value ?? assert.fail('the stream ended');
+  assert.equal(first.event, 'hello');
   return {
     response,
+    streamId: hello.parse(first.data).streamId,
     stop: () => stop.abort(),
     async next(): Promise<StreamFrame> {
       const { value, done } = await frames.next();
@@ -191,6 +195,81 @@ test('progress comes while something runs, once more when it ended, and then no 
   assert.deepEqual([(await stream.next()).event, (await stream.next()).event], ['download.paused', 'progress']);
 });
 
+test('a reader that says what is in sight hears of that alone, and of the sums of all', async (t) => {
+  const { api, ownerId, id } = await start(t);
+  const otherId = await addDownload(api, ownerId);
+  const stream = await listen(t, api);
+  const beside = await listen(t, api);
+  const view = async (streamId: string, downloadIds: string[], headers?: Record<string, string>) =>
+    (await api.ask('PUT', `/api/v1/streams/${streamId}/view`, { body: { downloadIds }, headers })).status;
+  const rowsOf = async (reader: typeof stream, until: (ids: string[]) => boolean) => {
+    for (;;) {
+      const frame = await reader.next();
+      const { downloads, speedBytesPerSecond } = frame.event === 'progress' ? progressFrame.parse(frame.data) : nothing;
+      const ids = downloads.map((row) => row.id);
+      if (speedBytesPerSecond === 10 && until(ids)) return ids;
+    }
+  };
+  const nothing = { downloads: [], speedBytesPerSecond: 0 };
+  await api.worker.run(id);
+  await api.worker.run(otherId);
+  assert.deepEqual((await rowsOf(stream, () => true)).sort(), [id, otherId].sort());
+
+  assert.equal(await view(stream.streamId, [otherId, 'unknown']), 204);
+  assert.deepEqual(await rowsOf(stream, (ids) => ids.length < 2), [otherId]);
+  assert.equal(await view(stream.streamId, []), 204);
+  assert.deepEqual(await rowsOf(stream, (ids) => ids.length < 1), []);
+  assert.equal((await rowsOf(beside, () => true)).length, 2, 'each stream has its own view');
+
+  const foreign = { authorization: `Bearer ${await addForeigner(api)}` };
+  assert.equal(await view(stream.streamId, [id], foreign), 404);
+  assert.equal(await view('nobody has it', [id]), 404);
+  const tooMany = Array.from({ length: 501 }, (_, index) => String(index));
+  assert.equal(await view(stream.streamId, tooMany), 400);
+});
+
+test('whoever says nothing of what is in sight gets the 200 rows that changed last', async (t) => {
+  const figures = { epoch: 1, phase: 'fetch', doneBytes: 1, sizeBytes: 10, speedBytesPerSecond: 2 } as const;
+  const running = Array.from({ length: 1000 }, (_, index) => {
+    return { ...figures, downloadId: `row ${index}`, connectionCount: 1, atMonoMs: (index * 7919) % 1000 };
+  });
+  const { api } = await start(t, { wrap: (control) => ({ ...control, progressOfAll: () => running }) });
+  const { downloads, speedBytesPerSecond } = progressFrame.parse((await (await listen(t, api)).next()).data);
+  const latest = running.filter(({ atMonoMs }) => atMonoMs >= 800).map(({ downloadId }) => downloadId);
+  assert.deepEqual(downloads.map(({ id }) => id).sort(), latest.sort());
+  assert.equal(speedBytesPerSecond, 2000);
+});
+
+test('what is in sight may be told to another replica than the one with the stream', async (t) => {
+  let hear: (view: StreamView) => void = () => {};
+  const { api, ownerId, id } = await start(t, {
+    wrap: (control) => ({
+      ...control,
+      passView: () => true,
+      onView(listener) {
+        hear = listener;
+        return () => {};
+      },
+    }),
+  });
+  const stream = await listen(t, api);
+  const elsewhere = await api.ask('PUT', '/api/v1/streams/elsewhere/view', { body: { downloadIds: [] } });
+  assert.equal(elsewhere.status, 204);
+  await api.worker.run(id);
+  const rows = async () => {
+    for (;;) {
+      const frame = await stream.next();
+      if (frame.event !== 'progress') continue;
+      const { downloads, speedBytesPerSecond } = progressFrame.parse(frame.data);
+      if (speedBytesPerSecond > 0) return downloads.length;
+    }
+  };
+  hear({ streamId: stream.streamId, ownerId: 'somebody else', downloadIds: [] });
+  assert.equal(await rows(), 1);
+  hear({ streamId: stream.streamId, ownerId, downloadIds: [] });
+  assert.equal(await rows(), 0);
+});
+
 test('logging out ends the session’s streams, revoking a token those of the token', async (t) => {
   const { api } = await start(t);
   const { cookie, userId } = await claim(api);
@@ -213,7 +292,7 @@ test('a session that ran out ends its stream at the next heartbeat; others stay 
   const response = await fetch(`${api.base}/api/v1/events`, { headers: { authorization: `Bearer ${bootstrapToken}` } });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const text = async () => new TextDecoder().decode((await reader.read()).value);
-  assert.equal(await text(), ': hello\n\n');
+  assert.match(await text(), /^event: hello\n/);
   clock.jump(15 * 86_400_000);
   clock.advance(15_000);
   await expiring.ended();

@@ -1,12 +1,17 @@
-/** Server-sent events: what happened, once each and in order, wherever the reader left off; between them live progress. */
+/**
+ * Server-sent events: what happened, once each and in order, wherever the reader left off; between them live progress of the
+ * rows in sight.
+ */
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
 import type { Control } from '#control/control.ts';
 import type { Users } from '#control/users.ts';
 import type { Clock, Timer } from '#core/clock.ts';
 import type { FlotillaEvent } from '#core/event.ts';
-import { event as eventShape } from '../contract/shapes.ts';
+import { event as eventShape, type hello } from '../contract/shapes.ts';
 import type { Call } from '../handlers.ts';
 import { Problem } from '../problem.ts';
-import { createProgressFeed } from './progress.ts';
+import { createProgressFeed, type Viewer } from './progress.ts';
 import { formatFrame, openSse, type SseStream } from './sse.ts';
 
 const heartbeatMs = 15_000;
@@ -17,13 +22,18 @@ const maxStreamsOfOwner = 100;
 export type EventStreams = {
   /** Answers the call with a stream; null begins with what happens from now on. Resolves when the reader is up to date. */
   open(call: Call, lastEventId: number | null): Promise<void>;
+  /** What is in sight of the reader of that stream. false: this user has no such stream. */
+  see(ownerId: string, streamId: string, downloadIds: string[]): boolean;
+  /** How many readers there are. */
+  count(): number;
   close(): void;
 };
 
 type Parts = { control: Control; users: Users; clock: Clock; onError: (error: unknown) => void };
 
 /** One reader. `behind` means: something happened that was not written yet, the store knows it. */
-type Reader = {
+type Reader = Viewer & {
+  id: string;
   stream: SseStream;
   ownerId: string;
   credentialId: string | null;
@@ -44,6 +54,15 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
   const stopRevoking = users.onRevoked((credentialId) => {
     for (const reader of readers) if (reader.credentialId === credentialId) reader.stream.end();
   });
+
+  const stopViews = control.onView(({ ownerId, streamId, downloadIds }) => void seeHere(ownerId, streamId, downloadIds));
+
+  function seeHere(ownerId: string, streamId: string, downloadIds: string[]): boolean {
+    const reader = [...readers].find(({ id }) => id === streamId);
+    if (reader?.ownerId !== ownerId) return false;
+    reader.inSight = new Set(downloadIds);
+    return true;
+  }
 
   async function follow(reader: Reader, lastEventId: number | null): Promise<void> {
     const latest = await control.lastSequence();
@@ -66,6 +85,7 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
   }
 
   return {
+    count: () => readers.size,
     async open({ actor, ownerId, reply }, lastEventId) {
       if (isClosed) throw new Problem(503, 'shutting_down', 'This server is shutting down. Try again in a moment.');
       const count = [...readers].filter((reader) => reader.ownerId === ownerId).length;
@@ -80,7 +100,18 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
         beat?.cancel();
       });
       const { credentialId } = actor;
-      const reader: Reader = { stream, ownerId, credentialId, lastSequence: 0, isLive: false, isBehind: false };
+      const reader: Reader = {
+        id: randomUUID(),
+        stream,
+        ownerId,
+        credentialId,
+        lastSequence: 0,
+        isLive: false,
+        isBehind: false,
+        inSight: null,
+        // The next frame says all that this one does, so a reader that is behind gets the latest and not all of them.
+        write: (frame) => stream.writeIfIdle(frame),
+      };
       // Listening begins before the first question, so that nothing falls between question and answer.
       readers.add(reader);
       const keepAlive = () => {
@@ -93,18 +124,22 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       };
       keepAlive();
       try {
-        stream.write(': hello\n\n');
+        stream.write(formatFrame({ event: 'hello', data: { streamId: reader.id } satisfies z.input<typeof hello> }));
         await follow(reader, lastEventId);
-        if (stream.isOpen) stopProgress = progress.watch(ownerId, (frame) => stream.writeIfIdle(frame));
+        if (stream.isOpen) stopProgress = progress.watch(ownerId, reader);
       } catch (error) {
         // The answer has begun: all that is left to say is goodbye. The reader comes back by itself.
         onError(error);
         stream.end();
       }
     },
+    // The stream may be at another replica, which then knows whose it is.
+    see: (ownerId, streamId, downloadIds) =>
+      seeHere(ownerId, streamId, downloadIds) || control.passView({ streamId, ownerId, downloadIds }),
     close() {
       isClosed = true;
       stopListening();
+      stopViews();
       stopRevoking();
       progress.close();
       for (const reader of readers) reader.stream.end();

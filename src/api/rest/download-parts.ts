@@ -1,4 +1,5 @@
 import type { Download } from '#core/download.ts';
+import { logLevels } from '#core/log.ts';
 import { sendContent } from '../content.ts';
 import type { Desk, Handlers } from '../handlers.ts';
 import { notFound } from '../problem.ts';
@@ -7,7 +8,9 @@ import { viewFiles, viewPieces, viewReceipt } from '../views.ts';
 export function downloadPartHandlers({
   control,
   openContent,
-}: Desk): Handlers<'listFiles' | 'getFileContent' | 'listDownloadEvents' | 'listAttempts' | 'getPieces' | 'getReceipt'> {
+}: Desk): Handlers<
+  'listFiles' | 'getFileContent' | 'listDownloadEvents' | 'getDownloadLog' | 'listAttempts' | 'getPieces' | 'getReceipt'
+> {
   async function find(ownerId: string, id: string): Promise<Download> {
     const download = await control.get(ownerId, id);
     if (download === null) throw notFound();
@@ -35,8 +38,14 @@ export function downloadPartHandlers({
       return control.timeline(ownerId, id);
     },
     listAttempts: ({ params: { id } }, { ownerId }) => control.attempts(ownerId, id),
+    async getDownloadLog({ params: { id }, query: { level = 'debug' } }, { ownerId }) {
+      await find(ownerId, id);
+      const least = logLevels.indexOf(level);
+      return (await control.log(ownerId, id)).filter((entry) => logLevels.indexOf(entry.level) >= least);
+    },
     async getPieces({ params: { id } }, { ownerId }) {
-      return viewPieces(await find(ownerId, id), control.progressOf(id));
+      const download = await find(ownerId, id);
+      return viewPieces(download, download.state === 'active' ? await control.lookClosely(id) : null);
     },
     async getReceipt({ params: { id } }, { ownerId }) {
       await find(ownerId, id);

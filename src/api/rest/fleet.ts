@@ -6,9 +6,10 @@ export function fleetHandlers({
   control,
   enrolment,
   publicUrl,
-}: Desk): Handlers<'listWorkers' | 'removeWorker' | 'inviteWorker'> {
+}: Desk): Handlers<'listWorkers' | 'changeWorker' | 'removeWorker' | 'inviteWorker'> {
   return {
     listWorkers: () => control.workers(),
+    changeWorker: ({ params, body }) => control.changeWorker(params.id, body),
     removeWorker: ({ params }) => control.removeWorker(params.id),
     async inviteWorker({ body }, { request }) {
       const { workerId, key, expiresAtMs } = await enrolment.invite();

@@ -1,4 +1,5 @@
 import type { Desk, Handlers } from '../handlers.ts';
+import { notFound } from '../problem.ts';
 import { destinationHandlers } from './destinations.ts';
 import { downloadPartHandlers } from './download-parts.ts';
 import { downloadHandlers } from './downloads.ts';
@@ -28,6 +29,9 @@ export function createHandlers(desk: Desk): Handlers {
     streamEvents({ headers }, call) {
       const last = headers['last-event-id'];
       return desk.streamEvents(call, last === undefined ? null : Number(last));
+    },
+    async viewStream({ params, body }, { ownerId }) {
+      if (!desk.viewStream(ownerId, params.id, body.downloadIds)) throw notFound('live stream');
     },
   };
 }

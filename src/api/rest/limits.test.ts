@@ -50,3 +50,15 @@ test('what a user is allowed is kept, and taken back', async () => {
   assert.partialDeepStrictEqual(user, { id, limitBytesPerSecond: 4096, maxActive: null });
   assert.equal((await ask('PATCH', '/users/nobody/limits', { maxActive: 1 })).status, 404);
 });
+
+test('a user who may have no more downloads is refused with the limit named', async () => {
+  const limits = { maxQueued: 1, maxBytesPerDownload: 2 ** 40, weight: 2 };
+  const { status, text } = await ask('PATCH', `/users/${id}/limits`, limits);
+  assert.equal(status, 200);
+  assert.partialDeepStrictEqual(JSON.parse(text), limits);
+  assert.equal((await ask('POST', '/downloads', { url: 'https://example.org/one' })).status, 201);
+  const refused = await ask('POST', '/downloads', { url: 'https://example.org/two' });
+  assert.equal(refused.status, 409);
+  assert.match(JSON.parse(refused.text).detail, /may have 1 unfinished downloads/);
+  await ask('PATCH', `/users/${id}/limits`, { maxQueued: null, maxBytesPerDownload: null });
+});

@@ -6,14 +6,15 @@ export function statsHandlers({ control, destinations, version }: Desk): Handler
     return main === undefined ? null : destinations.freeBytes(main);
   }
   return {
-    async getStats(_, { ownerId }) {
-      const [counts, totals, workers, free] = await Promise.all([
+    async getStats({ query }, { ownerId }) {
+      const [counts, totals, workers, free, period] = await Promise.all([
         control.countsOf(ownerId),
         control.totals(ownerId),
         control.workers(),
         freeBytes(),
+        control.stats(ownerId, query.period ?? 'today'),
       ]);
-      const speeds = control.progressOfAll(ownerId).map(({ progress }) => progress.speedBytesPerSecond);
+      const speeds = control.progressOfAll(ownerId).map(({ speedBytesPerSecond }) => speedBytesPerSecond);
       return {
         ...totals,
         counts,
@@ -22,6 +23,7 @@ export function statsHandlers({ control, destinations, version }: Desk): Handler
         workersOnline: workers.filter((worker) => worker.state === 'online').length,
         workersTotal: workers.length,
         version,
+        period,
       };
     },
   };

@@ -6,8 +6,11 @@ import { createUsers, type Users } from '#control/users.ts';
 import { type Actor, type Scope, scopes } from '#core/access.ts';
 import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
+import { type Logger, noLog } from '#core/log.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
 import { noUserLimits, type Store } from '#core/store.ts';
+import { createMeter } from '#lib/meter.ts';
+import { meterStore } from '#store/metered.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { releaseAfter, type Scope as TestScope } from '#testing/temp.ts';
 import { metalink } from '#wire/metalink.ts';
@@ -37,6 +40,7 @@ export type Started = {
 
 export type StartOptions = Partial<ApiOptions> & {
   clock?: Clock;
+  log?: Logger;
   /** Puts something between the HTTP face and the control plane. */
   wrap?: (control: Control) => Control;
 };
@@ -47,15 +51,17 @@ const cheapCost = { memory: 64, passes: 1, parallelism: 1 };
 /** A real server on loopback: the whole HTTP face over a real control plane and store. */
 export async function startApi(
   t: TestScope,
-  { clock = systemClock, wrap = (control) => control, ...options }: StartOptions = {},
+  { clock = systemClock, log = noLog, wrap = (control) => control, ...options }: StartOptions = {},
 ): Promise<Started> {
-  const store = await openSqliteStore(':memory:', { clock });
+  const meter = createMeter();
+  const store = meterStore(await openSqliteStore(':memory:', { clock }), meter, clock);
   const users = createUsers({ store, clock, random: systemRandom, secrets: createSecrets(cheapCost), bootstrapToken });
   const enrolment = createEnrolment({ store, clock, random: systemRandom, secrets: createSecrets(cheapCost) });
   const control = await createControl({
     store,
     clock,
     random: systemRandom,
+    meter,
     sealer: createSealer(new Uint8Array(32).fill(7)),
     schemes: ['http:', 'https:'],
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: '/downloads' } },
@@ -68,7 +74,14 @@ export async function startApi(
     users,
     enrolment,
     clock,
-    log: (_, detail) => failures.push(detail?.error),
+    meter,
+    log: {
+      ...log,
+      error(message, detail) {
+        if (detail?.error !== undefined) failures.push(detail.error);
+        log.error(message, detail);
+      },
+    },
     options: {
       version: '0.0.0',
       boundHost: '127.0.0.1',

@@ -38,7 +38,7 @@ export function createClaims(parts: () => Parts): Claims {
     if (isServing) return;
     isServing = true;
     try {
-      for (let hungry = takeHungry(); hungry.length > 0; hungry = takeHungry()) await serveSome(hungry);
+      while ([...asks].some((ask) => ask.isHungry)) await serveSome();
     } finally {
       isServing = false;
     }
@@ -50,12 +50,18 @@ export function createClaims(parts: () => Parts): Claims {
     return hungry;
   }
 
-  async function serveSome(hungry: Ask[]): Promise<void> {
+  async function serveSome(): Promise<void> {
+    const { clock, figures } = parts();
+    let begunAtMs: number | null = null;
+    let hungry: Ask[] = [];
     try {
-      const served = await serveAsks(
-        parts(),
-        hungry.map(({ request }) => request),
-      );
+      const served = await serveAsks(parts(), () => {
+        begunAtMs ??= clock.mono();
+        // Only now, when it is our turn: those that came while we waited for it are served along.
+        if (hungry.length === 0) hungry = takeHungry();
+        return hungry.map(({ request }) => request);
+      });
+      figures.claimSeconds.observe((clock.mono() - (begunAtMs ?? clock.mono())) / 1000);
       hungry.forEach((ask, index) => {
         const claims = served[index] ?? [];
         ask.isServed = false;
@@ -63,14 +69,17 @@ export function createClaims(parts: () => Parts): Claims {
         else if (claims.length > 0 || ask.request.waitMs <= 0 || ask.isLeaving || parts().isDraining) ask.settle(claims);
       });
     } catch (error) {
-      for (const ask of hungry) ask.fail(error);
+      // The database was not reached: nobody was served.
+      for (const ask of hungry.length > 0 ? hungry : takeHungry()) ask.fail(error);
     }
   }
 
   return {
     ask(request, signal) {
-      const { clock, isDraining } = parts();
+      const { clock, isDraining, sessions } = parts();
       if (signal.aborted || isDraining) return Promise.resolve([]);
+      // Only now: whoever waits for a while may be gone when there is work.
+      sessions.hear(request.workerId);
       return new Promise((resolve, reject) => {
         let timer: Timer | null = null;
         const end = () => {

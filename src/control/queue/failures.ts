@@ -7,6 +7,7 @@ import { climbTo, forgetStage, ladderFor } from '../climb.ts';
 import { currentRung, decide, showDuration } from '../ladder.ts';
 import type { Parts } from '../parts.ts';
 import { readSettings } from '../settings.ts';
+import { countFailed, countRetry } from '../stats.ts';
 import { dropTask, ensureTask, freeTask } from './tasks.ts';
 
 const firstWaitMs = 2000;
@@ -52,6 +53,7 @@ export async function handleFailure(
     case 'wait':
       return waitForRetry(parts, tx, task, download, { ...fields, reason: 'retry' }, failure, decision);
     case 'climb': {
+      await tellRetry(parts, tx, download, failure);
       const { to, message } = decision;
       const climb = climbTo(settings.stages, to, decision.tried);
       const changed = { ...fields, climb, tries: 0, reason: 'slot', attempt: download.attempt + 1 } as const;
@@ -92,6 +94,8 @@ async function fail(
   const told = download.climb !== null && download.climb.tried.length > 0 ? { ...failure, message } : failure;
   const happening = { name: 'download.failed', message, data: { failure: told } } as const;
   await changeState(parts, tx, download, 'failed', { ...fields, failure: told }, happening);
+  tx.afterCommit(() => parts.figures.failures.add(1, { code: failure.code }));
+  await countFailed(parts, tx, download, failure.code, task.workerId);
   await tx.totals.add(download.ownerId, { failedTotal: 1 });
   await dropTask(parts, tx, task);
 }
@@ -125,6 +129,7 @@ async function waitForRetry(
   failure: Failure,
   { waitMs, message }: { waitMs: number; message: string },
 ): Promise<void> {
+  await tellRetry(parts, tx, download, failure);
   const retryAtMs = parts.clock.now() + waitMs;
   const changed = { ...fields, retryAtMs, attempt: download.attempt + 1 };
   const queued = await changeState(parts, tx, download, 'retry_scheduled', changed, {
@@ -133,6 +138,11 @@ async function waitForRetry(
     data: { failure, retryAtMs, tries: fields.tries },
   });
   await freeTask(parts, tx, task, queued, waitMs);
+}
+
+async function tellRetry(parts: Parts, tx: Transaction, download: StoredDownload, { code }: Failure): Promise<void> {
+  tx.afterCommit(() => parts.figures.retries.add(1, { code }));
+  await countRetry(parts, tx, download, code);
 }
 
 function chanceOf({ random }: Parts): number {

@@ -1,7 +1,7 @@
 /** Who gets what: one transaction hands tasks to all workers that wait at this replica. */
 import type { FlotillaError } from '#core/errors.ts';
 import type { Claim, ClaimRequest, TaskKind } from '#core/protocol.ts';
-import type { Fetching, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
+import type { Fetching, TaskRow, Transaction, UserRow, WorkerRecord } from '#core/store.ts';
 import type { Settings } from '../control.ts';
 import { recallProxies } from '../kept-proxies.ts';
 import { recallStages } from '../kept-stages.ts';
@@ -26,8 +26,9 @@ const mostTasks = 256;
 type Asker = { worker: WorkerRecord; room: Record<TaskKind, number>; claims: Claim[] };
 
 /** For each request its claims; an error for one of a worker that has to register. */
-export async function serveAsks(parts: Parts, requests: ClaimRequest[]): Promise<(Claim[] | FlotillaError)[]> {
+export async function serveAsks(parts: Parts, take: () => ClaimRequest[]): Promise<(Claim[] | FlotillaError)[]> {
   const served = await parts.store.write(async (tx) => {
+    const requests = take();
     await tx.workers.getMany(requests.map(({ workerId }) => workerId));
     const found = new Map<ClaimRequest, Asker | FlotillaError>();
     for (const request of requests) found.set(request, await askerOf(parts, tx, request));
@@ -38,10 +39,10 @@ export async function serveAsks(parts: Parts, requests: ClaimRequest[]): Promise
     const round = await startRound(parts, tx, askers, settings);
     for (const kind of kindOrder) await handOut(round, kind);
     await tx.shares.putMany([...round.fairness.values()].flatMap((one) => one.changed()));
-    return { found, settings };
+    return { requests, found, settings };
   });
-  for (const { workerId } of requests) parts.sessions.hear(workerId);
-  return Promise.all(requests.map((request) => withLimits(parts, served.settings, served.found.get(request))));
+  const { requests, found, settings } = served;
+  return Promise.all(requests.map((request) => withLimits(parts, settings, found.get(request))));
 }
 
 async function askerOf(parts: Parts, tx: Transaction, { workerId, room }: ClaimRequest): Promise<Asker | FlotillaError> {
@@ -67,6 +68,7 @@ type Round = {
   parts: Parts;
   tx: Transaction;
   settings: Settings;
+  users: UserRow[];
   askers: Asker[];
   queues: Queue[];
   crowd: Crowd;
@@ -82,11 +84,20 @@ async function startRound(parts: Parts, tx: Transaction, askers: Asker[], settin
   const fetching = await tx.tasks.fetching();
   // Made use of after the commit, when what is begun here is in it.
   tx.afterCommit(() => parts.crowds.see(fetching));
+  for (const asker of askers) keepToMost(asker, fetching);
   const accounts = new Set(queues.map(({ kind, ownerId }) => accountOf(kind, ownerId)));
   for (const kind of sharedKinds) accounts.add(accountOf(kind));
   const shares = await tx.shares.getMany([...accounts]);
   const fairness = new Map(sharedKinds.map((kind) => [kind, createFairness(kind, shares, users)]));
-  return { parts, tx, settings, askers, queues, crowd: createCrowd(fetching, users, settings), fairness, fetching };
+  return { parts, tx, settings, users, askers, queues, crowd: createCrowd(fetching, users, settings), fairness, fetching };
+}
+
+/** An admin may want fewer downloads of a worker than it has room for. */
+function keepToMost({ worker, room }: Asker, fetching: Fetching[]): void {
+  if (worker.maxFetches === null) return;
+  const own = fetching.filter(({ workerId }) => workerId === worker.id);
+  const running = own.reduce((sum, { count }) => sum + count, 0);
+  room.fetch = Math.min(room.fetch, Math.max(0, worker.maxFetches - running));
 }
 
 async function handOut(round: Round, kind: TaskKind): Promise<void> {
@@ -144,7 +155,7 @@ function inOrder(a: TaskRow, b: TaskRow): number {
 
 /** Was anything given, or held? */
 async function giveTo(round: Round, kind: TaskKind, waiting: Waiting, most: number): Promise<boolean> {
-  const { parts, tx, settings, crowd, fairness, askers, fetching } = round;
+  const { parts, tx, settings, users, crowd, fairness, askers, fetching } = round;
   const shared = fairness.get(kind);
   const running = new Map<string, number>();
   const runningOf = (ownerId: string) => (kind === 'fetch' ? crowd.ofOwner(ownerId) : (running.get(ownerId) ?? 0));
@@ -169,7 +180,7 @@ async function giveTo(round: Round, kind: TaskKind, waiting: Waiting, most: numb
       await hold(parts, tx, task, settings);
       continue;
     }
-    const claims = await startTask(parts, tx, task, asker.worker, settings);
+    const claims = await startTask(parts, tx, task, asker.worker, settings, users);
     if (claims.length === 0) continue;
     asker.claims.push(...claims);
     asker.room[kind]--;

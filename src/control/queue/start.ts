@@ -4,7 +4,15 @@ import type { Failure } from '#core/errors.ts';
 import { noLimits } from '#core/limits.ts';
 import type { Promised } from '#core/listing.ts';
 import type { Claim, DestinationGrant, FetchedFile } from '#core/protocol.ts';
-import type { DestinationRow, StoredDownload, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
+import {
+  type DestinationRow,
+  noUserLimits,
+  type StoredDownload,
+  type TaskRow,
+  type Transaction,
+  type UserRow,
+  type WorkerRecord,
+} from '#core/store.ts';
 import { changeState } from '../change.ts';
 import { type Step, stepOn } from '../climb.ts';
 import type { Settings } from '../control.ts';
@@ -13,13 +21,18 @@ import { recallLook } from '../looks.ts';
 import type { Parts } from '../parts.ts';
 import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { toHeld } from '../sessions.ts';
+import { tooLarge } from '../size-limit.ts';
 import { failForGood } from './failures.ts';
 import { notBefore, stopAt } from './start-time.ts';
 import { dropTask, ensureTask } from './tasks.ts';
 
 /** Reads what many tasks need at once. */
 export async function prepareStart(tx: Transaction, tasks: TaskRow[]): Promise<void> {
-  await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
+  const ids = tasks.map(({ downloadId }) => downloadId);
+  const downloads = await tx.downloads.getMany(ids);
+  await tx.attachments.getMany(ids, 'promised');
+  const secret = downloads.filter(({ secrets }) => secrets === 'sealed').map(({ id }) => id);
+  if (secret.length > 0) await tx.attachments.getMany(secret, 'secrets');
 }
 
 /** The task is the worker's from now on. Empty when there is nothing to do about it after all. */
@@ -29,8 +42,9 @@ export async function startTask(
   task: TaskRow,
   worker: WorkerRecord,
   settings: Settings,
+  users: UserRow[],
 ): Promise<Claim[]> {
-  const { work, limitBytesPerSecond } = await prepare(parts, tx, task, worker, settings);
+  const { work, limitBytesPerSecond } = await prepare(parts, tx, task, worker, settings, users);
   if (work === null) {
     await dropTask(parts, tx, task);
     return [];
@@ -38,7 +52,12 @@ export async function startTask(
   const epoch = Math.max(task.epoch + 1, parts.firstEpoch);
   const leased = { status: 'leased', epoch, workerId: worker.id, leasedAtMs: parts.clock.now() } as const;
   await tx.tasks.update(task.id, { ...leased, runnableAtMs: null });
-  tx.afterCommit(() => parts.sessions.begin(toHeld({ ...task, ...leased }, limitBytesPerSecond)));
+  const { id: taskId, kind, downloadId } = task;
+  tx.afterCommit(() => {
+    parts.sessions.begin(toHeld({ ...task, ...leased }, limitBytesPerSecond));
+    parts.figures.claimed.add(1, { kind });
+    parts.log.debug('A task was given to a worker.', { kind, taskId, downloadId, workerId: worker.id, epoch });
+  });
   return [{ taskId: task.id, epoch, leaseSeconds: parts.leaseSeconds, ...work }];
 }
 
@@ -53,6 +72,7 @@ async function prepare(
   task: TaskRow,
   worker: WorkerRecord,
   settings: Settings,
+  users: UserRow[],
 ): Promise<Prepared> {
   if (task.ownerId === '') {
     const look = await recallLook(parts, tx, task.downloadId);
@@ -63,7 +83,7 @@ async function prepare(
   const download = await tx.downloads.get(task.downloadId);
   if (download === null) return { work: null, limitBytesPerSecond: null };
   const limitBytesPerSecond = download.options.limitBytesPerSecond ?? null;
-  return { work: await start(parts, tx, task, download, worker, settings), limitBytesPerSecond };
+  return { work: await start(parts, tx, task, download, worker, settings, users), limitBytesPerSecond };
 }
 
 async function start(
@@ -73,6 +93,7 @@ async function start(
   download: StoredDownload,
   worker: WorkerRecord,
   settings: Settings,
+  users: UserRow[],
 ): Promise<Work | null> {
   const data = { workerId: worker.id, workerName: worker.name };
   const { id: downloadId } = download;
@@ -82,6 +103,7 @@ async function start(
   if (isForOthers || notBefore(download, parts.clock.now(), parts.timeZone) !== null) {
     return queueAnew(parts, tx, task, download, isForOthers ? step : null);
   }
+  const owner = users.find(({ id }) => id === download.ownerId) ?? noUserLimits;
   const wish = await recallWish(parts, tx, download);
   const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
     return { link, options: step.ask({ connections: settings.connections, ...options }), proxies: settings.proxies };
@@ -108,10 +130,12 @@ async function start(
   const fields = { phase: 'fetch', startedAtMs, ...begun } as const;
   const happening = { name: 'download.started', message, data } as const;
   const started = await changeState(parts, tx, download, 'fetch_started', fields, ...step.told, happening);
-  if (wish === null) return giveUp(parts, tx, task, started, secretsGone(download));
+  const refusal = wish === null ? secretsGone(download) : tooLarge(download.sizeBytes, owner);
+  if (wish === null || refusal !== null) return giveUp(parts, tx, task, started, refusal ?? secretsGone(download));
+  const mostBytes = owner.maxBytesPerDownload;
   const { ownerId, resolution } = download;
   const promised = await promisedOf(tx, downloadId);
-  return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, limits: noLimits };
+  return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, mostBytes, limits: noLimits };
 }
 
 async function startDelivery(

@@ -28,6 +28,8 @@ export type ControlUnderTest = {
   pass(durationMs: number): Promise<void>;
   /** The process ends and starts again: memory is gone, the database stays. */
   restart(changed?: Partial<ControlOptions>): Promise<void>;
+  /** A further control plane on the same database and clock. */
+  beside(changed?: Partial<ControlOptions>): Promise<Control>;
 };
 
 /** A control plane on a real database, in memory unless there is a path, with a clock that stands still. */
@@ -79,6 +81,7 @@ export async function startControl(
       under.control = await start(changed);
       under.control.onEvent((event) => heard.push(event));
     },
+    beside: start,
   };
   under.control.onEvent((event) => heard.push(event));
   return under;

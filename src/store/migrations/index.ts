@@ -6,12 +6,14 @@ import * as attachments from './0003-attachments.ts';
 import * as queues from './0004-queues.ts';
 import * as workerKeys from './0005-worker-keys.ts';
 import * as ladder from './0006-ladder.ts';
+import * as logs from './0007-logs.ts';
+import * as daily from './0008-daily.ts';
 
 type Migration = { name: string; up(db: Kysely<unknown>): Promise<void> };
 type MigrationsTable = { migrations: { name: string; atMs: number } };
 
 /** In order; a name that was released never changes, and neither does what its migration does. */
-const migrations: readonly Migration[] = [first, limits, attachments, queues, workerKeys, ladder];
+const migrations: readonly Migration[] = [first, limits, attachments, queues, workerKeys, ladder, logs, daily];
 
 /**
  * Brings the tables up to date, or as far as the migrations in `only` go; call it inside a transaction. Throws `unsupported`

@@ -8,8 +8,12 @@ export type ColumnTypes = ReadonlyMap<string, string>;
 export function postgresBulk(run: RunQuery, types: ColumnTypes): Bulk {
   /** `unnest($1::text[], $2::bigint[])` and its values. */
   function asTable(table: string, columns: readonly string[], rows: Values[]): { text: string; values: unknown[][] } {
-    const arrays = columns.map((column, index) => `$${index + 1}::${types.get(`${table}.${column}`)}[]`);
-    return { text: `unnest(${arrays})`, values: columns.map((_, index) => rows.map((row) => row[index])) };
+    const typesOf = columns.map((column) => types.get(`${table}.${column}`) ?? 'text');
+    const values = typesOf.map((type, index) => {
+      const column = rows.map((row) => row[index]);
+      return type === 'bigint' || type === 'integer' ? column.map(wholeNumber) : column;
+    });
+    return { text: `unnest(${typesOf.map((type, index) => `$${index + 1}::${type}[]`)})`, values };
   }
 
   const join = (key: readonly string[]) => key.map((column) => `t.${quoted(column)} = v.${quoted(column)}`).join(' and ');
@@ -43,6 +47,11 @@ export function postgresBulk(run: RunQuery, types: ColumnTypes): Bulk {
       return found.rows;
     },
   };
+}
+
+/** SQLite keeps a fraction of a millisecond in such a column, and rows come from there. */
+function wholeNumber(value: unknown): unknown {
+  return typeof value === 'number' ? Math.round(value) : value;
 }
 
 /** Read from the database itself, so that migrations need not tell it anywhere else. */

@@ -1,10 +1,15 @@
-import type { AttachmentKind, AttachmentRow, AttachmentRows } from '#core/store.ts';
+import { type AttachmentKind, type AttachmentRow, type AttachmentRows, attachmentKinds } from '#core/store.ts';
 import type { Unit } from '../unit.ts';
 
 export function attachmentRows(unit: Unit): AttachmentRows {
   return {
     async get(downloadId, kind) {
-      return (await unit.attachments.get([downloadId, kind]))?.body ?? null;
+      const alike = () => unit.downloads.known().map(({ id }) => [id, kind]);
+      return (await unit.attachments.get([downloadId, kind], alike))?.body ?? null;
+    },
+    async getMany(downloadIds, kind) {
+      const rows = await unit.attachments.getMany(downloadIds.map((downloadId) => [downloadId, kind]));
+      return rows.map((row): AttachmentRow => ({ ...row, kind: row.kind as AttachmentKind }));
     },
     async listOf(kind) {
       const db = await unit.tables('attachments');
@@ -27,10 +32,7 @@ export function attachmentRows(unit: Unit): AttachmentRows {
       for (const { downloadId, kind, body } of rows) unit.attachments.put({ downloadId, kind, body });
     },
     async remove(downloadId, kind) {
-      if (kind !== undefined) return unit.attachments.remove([downloadId, kind]);
-      const db = await unit.tables('attachments');
-      await db.deleteFrom('attachments').where('downloadId', '=', downloadId).execute();
-      unit.attachments.forget();
+      for (const one of kind === undefined ? attachmentKinds : [kind]) unit.attachments.remove([downloadId, one]);
     },
   };
 }

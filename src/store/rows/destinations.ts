@@ -1,35 +1,32 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { DestinationRow, DestinationRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 
-export function destinationRows(db: Kysely<Pick<Schema, 'destinations'>>): DestinationRows {
+export function destinationRows(unit: Unit): DestinationRows {
+  const destinations = async () => (await unit.tables('destinations')).selectFrom('destinations').selectAll();
   return {
     async get(id) {
-      const row = await db.selectFrom('destinations').selectAll().where('id', '=', id).executeTakeFirst();
-      return row ? toDestination(row) : null;
+      const row = await unit.destinations.get([id]);
+      return row && toDestination(row);
     },
     async getDefault() {
-      const row = await db.selectFrom('destinations').selectAll().where('isDefault', '=', 1).executeTakeFirst();
+      const row = await (await destinations()).where('isDefault', '=', 1).executeTakeFirst();
       return row ? toDestination(row) : null;
     },
     async list() {
-      return (await db.selectFrom('destinations').selectAll().orderBy('id').execute()).map(toDestination);
+      return (await (await destinations()).orderBy('id').execute()).map(toDestination);
     },
-    async put({ id, ...destination }) {
-      if (destination.isDefault) await db.updateTable('destinations').set({ isDefault: 0 }).execute();
-      const columns = {
-        ...destination,
-        options: JSON.stringify(destination.options),
-        isDefault: destination.isDefault ? 1 : 0,
-      };
-      await db
-        .insertInto('destinations')
-        .values({ id, ...columns })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet(columns))
-        .execute();
+    async put(destination) {
+      if (destination.isDefault) {
+        await (await unit.tables('destinations')).updateTable('destinations').set({ isDefault: 0 }).execute();
+        unit.destinations.forget();
+      }
+      const { id, kind, name, options, isDefault } = destination;
+      unit.destinations.put({ id, kind, name, options: JSON.stringify(options), isDefault: isDefault ? 1 : 0 });
     },
     async remove(id) {
-      await db.deleteFrom('destinations').where('id', '=', id).execute();
+      unit.destinations.remove([id]);
     },
   };
 }

@@ -9,6 +9,14 @@ import { chunksOf } from './chunks.ts';
 type Row = Selectable<Schema['downloads']>;
 
 export function downloadRows(unit: Unit): DownloadRows {
+  const made = new WeakMap<Row, StoredDownload>();
+  /** A row that is asked for again is the same object, and need not be read again. */
+  function toDownload(row: Row): StoredDownload {
+    const known = made.get(row) ?? readRow(row);
+    made.set(row, known);
+    return known;
+  }
+
   return {
     async get(id) {
       const row = await unit.downloads.get([id]);
@@ -31,9 +39,17 @@ export function downloadRows(unit: Unit): DownloadRows {
         .where('removedAtMs', 'is', null)
         .groupBy('state')
         .execute();
-      const counts = Object.fromEntries(downloadStates.map((state) => [state, 0])) as Record<DownloadState, number>;
-      for (const row of rows) counts[row.state as DownloadState] = Number(row.count);
-      return counts;
+      return toCounts(rows);
+    },
+    async countAll() {
+      const db = await unit.tables('downloads');
+      const some = db.selectFrom('downloads').where('removedAtMs', 'is', null);
+      return toCounts(
+        await some
+          .select((e) => ['state', e.fn.countAll<number>().as('count')])
+          .groupBy('state')
+          .execute(),
+      );
     },
     async countUnfinishedTo(destinationId) {
       const db = await unit.tables('downloads');
@@ -46,12 +62,14 @@ export function downloadRows(unit: Unit): DownloadRows {
       return Number(row.count);
     },
     async toStop(nowMs, limit) {
-      const due = (await unit.tables('downloads')).selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
+      const db = await unit.tables('downloads');
+      const due = db.selectFrom('downloads').selectAll().where('stopAtMs', '<=', nowMs);
       const rows = await due.where('state', '=', 'active').where('phase', '=', 'fetch').limit(limit).execute();
       return rows.map(toDownload);
     },
     async toErase(nowMs, limit) {
-      const due = (await unit.tables('downloads')).selectFrom('downloads').selectAll().where('eraseAtMs', '<=', nowMs);
+      const db = await unit.tables('downloads');
+      const due = db.selectFrom('downloads').selectAll().where('eraseAtMs', '<=', nowMs);
       return (await due.orderBy('eraseAtMs').limit(limit).execute()).map(toDownload);
     },
     async insertMany(downloads) {
@@ -66,16 +84,23 @@ export function downloadRows(unit: Unit): DownloadRows {
       unit.downloads.update([id], columns);
     },
     async removeMany(ids) {
-      const db = await unit.tables('downloads', 'receipts', 'attempts', 'attachments');
+      const db = await unit.tables('downloads', 'receipts', 'attempts', 'attachments', 'logs');
       for (const chunk of chunksOf(ids, 500)) {
         await db.deleteFrom('receipts').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attempts').where('downloadId', 'in', chunk).execute();
+        await db.deleteFrom('logs').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('attachments').where('downloadId', 'in', chunk).execute();
         await db.deleteFrom('downloads').where('id', 'in', chunk).execute();
       }
       for (const table of [unit.downloads, unit.receipts, unit.attempts, unit.attachments]) table.forget();
     },
   };
+}
+
+function toCounts(rows: { state: string; count: number }[]): Record<DownloadState, number> {
+  const counts = Object.fromEntries(downloadStates.map((state) => [state, 0])) as Record<DownloadState, number>;
+  for (const { state, count } of rows) counts[state as DownloadState] = Number(count);
+  return counts;
 }
 
 type Db = Kysely<Pick<Schema, 'downloads'>>;
@@ -134,7 +159,7 @@ function toColumns(change: Partial<StoredDownload>): Partial<Row> {
   return columns;
 }
 
-function toDownload({ searchText: _, endedAtMs: __, ...row }: Row): StoredDownload {
+function readRow({ searchText: _, endedAtMs: __, ...row }: Row): StoredDownload {
   const download: Record<string, unknown> = { ...row, isErased: row.isErased === 1 };
   for (const name of jsonColumns) download[name] = row[name] === null ? null : JSON.parse(row[name]);
   return download as StoredDownload;

@@ -1,22 +1,16 @@
-import type { Kysely } from 'kysely';
 import type { MetaRows } from '#core/store.ts';
-import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 
-export function metaRows(db: Kysely<Pick<Schema, 'meta'>>): MetaRows {
+export function metaRows(unit: Unit): MetaRows {
   return {
     async get(key) {
-      const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
-      return row?.value ?? null;
+      return (await unit.meta.get([key]))?.value ?? null;
     },
     async put(key, value) {
-      await db
-        .insertInto('meta')
-        .values({ key, value })
-        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-        .execute();
+      unit.meta.put({ key, value });
     },
     async remove(key) {
-      await db.deleteFrom('meta').where('key', '=', key).execute();
+      unit.meta.remove([key]);
     },
   };
 }

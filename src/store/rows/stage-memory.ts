@@ -1,27 +1,23 @@
-import type { Kysely } from 'kysely';
 import type { StageMemoryRows } from '#core/store.ts';
-import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 
-export function stageMemoryRows(db: Kysely<Schema>): StageMemoryRows {
+export function stageMemoryRows(unit: Unit): StageMemoryRows {
   return {
     async get(kind, host) {
-      const one = db.selectFrom('stageMemory').selectAll().where('kind', '=', kind).where('host', '=', host);
-      const row = await one.executeTakeFirst();
-      return row ? { ...row } : null;
+      const alike = () => unit.tasks.known().flatMap((task) => (task.host === null ? [] : [[kind, task.host]]));
+      const row = await unit.stageMemory.get([kind, host], alike);
+      return row && { ...row };
     },
     async put(row) {
-      const { stage, atMs } = row;
-      await db
-        .insertInto('stageMemory')
-        .values(row)
-        .onConflict((conflict) => conflict.columns(['kind', 'host']).doUpdateSet({ stage, atMs }))
-        .execute();
+      unit.stageMemory.put({ ...row });
     },
     async remove(kind, host) {
-      await db.deleteFrom('stageMemory').where('kind', '=', kind).where('host', '=', host).execute();
+      unit.stageMemory.remove([kind, host]);
     },
     async removeBefore(atMs) {
+      const db = await unit.tables('stageMemory');
       const result = await db.deleteFrom('stageMemory').where('atMs', '<', atMs).executeTakeFirst();
+      unit.stageMemory.forget();
       return Number(result.numDeletedRows);
     },
   };

@@ -78,6 +78,13 @@ export function taskRows(unit: Unit): TaskRows {
         .execute();
       return rows.map(({ workerId, count }) => ({ workerId: workerId ?? '', count: Number(count) }));
     },
+    async countAll() {
+      const counted = (await tasks()).clearSelect().select((e) => ['kind', 'status', e.fn.countAll<number>().as('count')]);
+      const rows = await counted.groupBy(['kind', 'status']).execute();
+      return rows.map(({ kind, status, count }) => {
+        return { kind: kind as TaskRow['kind'], status: status as TaskRow['status'], count: Number(count) };
+      });
+    },
     async heldHosts() {
       return skipThrough(unit, 'host', sql`status = 'held'`);
     },

@@ -11,6 +11,10 @@ export function workerKeyRows(db: Kysely<Pick<Schema, 'workerKeys'>>): WorkerKey
     get: (workerId) => by('workerId', workerId),
     byJoin: (joinHash) => by('joinHash', joinHash),
     byKey: (keyHash) => by('keyHash', keyHash),
+    async workerIds() {
+      const rows = await db.selectFrom('workerKeys').select('workerId').where('keyHash', 'is not', null).execute();
+      return rows.map(({ workerId }) => workerId);
+    },
     async insert(row) {
       await db.insertInto('workerKeys').values(row).execute();
     },

@@ -39,16 +39,16 @@ export function workerRows(unit: Unit): WorkerRows {
   };
 }
 
-const listColumns = ['kinds', 'schemes', 'labels'] as const;
+const jsonColumns = ['kinds', 'schemes', 'labels', 'vitals'] as const;
 
 function toColumns(change: Partial<WorkerRecord>): Partial<Row> {
   const columns: Record<string, unknown> = { ...change };
-  for (const name of listColumns) if (change[name]) columns[name] = JSON.stringify(change[name]);
+  for (const name of jsonColumns) if (change[name]) columns[name] = JSON.stringify(change[name]);
   return columns;
 }
 
 function toWorker(row: Row): WorkerRecord {
   const worker: Record<string, unknown> = { ...row };
-  for (const name of listColumns) worker[name] = JSON.parse(row[name]);
+  for (const name of jsonColumns) worker[name] = row[name] === null ? null : JSON.parse(row[name]);
   return worker as WorkerRecord;
 }

@@ -1,12 +1,18 @@
 /** Which downloads a view shows, and in what order. */
 import type { ListFilter } from '#core/download.ts';
 import type { Download } from '../types.ts';
+import type { Match } from './selection.ts';
 
 export const sortKeys = ['added', 'name', 'state', 'progress', 'size', 'speed', 'left'] as const;
 export type SortKey = (typeof sortKeys)[number];
 export const filters = ['all', 'active', 'queued', 'finished', 'failed'] as const satisfies readonly ListFilter[];
 
 export type View = { filter: ListFilter; q: string; sort: SortKey; descending: boolean };
+
+/** What the server calls the same. */
+export function matchOf({ filter, q }: Pick<View, 'filter' | 'q'>): Match {
+  return { state: filter, ...(q !== '' && { q }) };
+}
 
 /** Columns that change by themselves many times a second. */
 export function isLive(sort: SortKey): boolean {

@@ -1,15 +1,21 @@
+import type { ListFilter } from '#core/download.ts';
 import { createSignal } from './signal.ts';
 
 export type Selection = ReturnType<typeof createSelection>;
+
+/** What the ticked rows have in common: all that the server finds with it, those too that came since. */
+export type Match = { state: ListFilter; q?: string };
 
 /** The rows that are ticked. The anchor is where a range with Shift starts. */
 export function createSelection() {
   const signal = createSignal();
   let chosen: ReadonlySet<string> = new Set();
   let anchor: string | null = null;
+  let match: Match | null = null;
 
-  function set(next: Iterable<string>) {
+  function set(next: Iterable<string>, all: Match | null = null) {
     chosen = new Set(next);
+    match = all;
     signal.emit();
   }
 
@@ -17,7 +23,10 @@ export function createSelection() {
     listen: signal.listen,
     ids: () => chosen,
     has: (id: string) => chosen.has(id),
-    set,
+    set: (next: Iterable<string>) => set(next),
+    /** Not null while all that match are ticked, and none was taken out. */
+    match: () => match,
+    setAll: (ids: Iterable<string>, all: Match) => set(ids, all),
     clear() {
       anchor = null;
       if (chosen.size > 0) set([]);
@@ -44,7 +53,7 @@ export function createSelection() {
       if (chosen.size === 0) return;
       const shown = new Set(order);
       const kept = [...chosen].filter((id) => shown.has(id));
-      if (kept.length !== chosen.size) set(kept);
+      if (kept.length !== chosen.size) set(kept, match);
     },
   };
 }

@@ -46,6 +46,7 @@ function SearchBox() {
   const { dialog } = useServices();
   const place = usePlace();
   const isHistory = place.screen === 'history';
+  const isTrash = place.screen === 'history' ? place.isTrash : undefined;
   const isList = place.screen === 'downloads';
   const shown = (isList ? place.search.q : isHistory ? place.q : undefined) ?? '';
   const [text, setText] = useState(shown);
@@ -63,11 +64,11 @@ function SearchBox() {
     const timer = setTimeout(() => {
       sent.current = text.trim();
       const q = text.trim() || undefined;
-      if (isHistory) go({ screen: 'history', q }, { replace: true });
+      if (isHistory) go({ screen: 'history', q, isTrash }, { replace: true });
       else goInList({ q }, { replace: isList });
     }, 150);
     return () => clearTimeout(timer);
-  }, [text, isHistory, isList]);
+  }, [text, isHistory, isList, isTrash]);
 
   const openAdd = (links: string) => {
     setText('');

@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { ArrowDownToLine, HistoryIcon, Keyboard, LogOut, Plus, Settings } from 'lucide-react';
+import { ArrowDownToLine, HistoryIcon, Keyboard, LogOut, Plus, Server, Settings } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
 import { sentenceOf } from '../actions.ts';
 import { api } from '../api.ts';
@@ -30,6 +30,10 @@ export function SideBar() {
         <ArrowDownToLine size={18} className="flex-none" aria-hidden="true" />
         <span className="sr-only desktop:not-sr-only">{t('nav.downloads')}</span>
         <AllCount />
+      </PlaceLink>
+      <PlaceLink to={{ screen: 'workers' }} isCurrent={screen === 'workers'} className={item} title={t('nav.workers')}>
+        <Server size={18} className="flex-none" aria-hidden="true" />
+        <span className="sr-only desktop:not-sr-only">{t('nav.workers')}</span>
       </PlaceLink>
       <PlaceLink to={{ screen: 'history' }} isCurrent={screen === 'history'} className={item} title={t('nav.history')}>
         <HistoryIcon size={18} className="flex-none" aria-hidden="true" />
@@ -65,7 +69,7 @@ export function BottomBar() {
   return (
     <nav
       aria-label={t('nav.label')}
-      className="grid flex-none grid-cols-4 border-t border-hairline bg-surface pb-[env(safe-area-inset-bottom)] tablet:hidden"
+      className="grid flex-none grid-cols-5 border-t border-hairline bg-surface pb-[env(safe-area-inset-bottom)] tablet:hidden"
     >
       <PlaceLink
         to={{ screen: 'downloads', search: {} }}
@@ -81,6 +85,10 @@ export function BottomBar() {
         </span>
         {t('action.add')}
       </button>
+      <PlaceLink to={{ screen: 'workers' }} isCurrent={screen === 'workers'} className={bottomItem}>
+        <Server size={20} aria-hidden="true" />
+        {t('nav.workers')}
+      </PlaceLink>
       <PlaceLink to={{ screen: 'history' }} isCurrent={screen === 'history'} className={bottomItem}>
         <HistoryIcon size={20} aria-hidden="true" />
         {t('nav.history')}

@@ -22,6 +22,7 @@ import { useTitle } from './use-title.ts';
 
 const DetailsPage = lazy(() => import('./details/page.tsx').then(({ DetailsPage }) => ({ default: DetailsPage })));
 const HistoryScreen = lazy(() => import('./history/screen.tsx').then(({ HistoryScreen }) => ({ default: HistoryScreen })));
+const WorkersScreen = lazy(() => import('./workers/screen.tsx').then(({ WorkersScreen }) => ({ default: WorkersScreen })));
 const SettingsScreen = lazy(() => import('./settings/screen.tsx').then(({ SettingsScreen }) => ({ default: SettingsScreen })));
 
 /** The frame around every screen, and what works on all of them: shortcuts, pasting, dropping, messages, dialogs. */
@@ -45,6 +46,7 @@ export function Shell() {
     search: () => void focusSearch(),
     help: () => void dialog.set({ kind: 'keys' }),
     goDownloads: () => go({ screen: 'downloads', search: {} }),
+    goWorkers: () => go({ screen: 'workers' }),
     goHistory: () => go({ screen: 'history' }),
     goSettings: () => go({ screen: 'settings', page: 'general' }),
     undo: () => toasts.undo(),
@@ -65,6 +67,7 @@ export function Shell() {
     const stop = live.onEvent(({ name }) => {
       if (name === 'settings.changed') void queries.invalidateQueries({ queryKey: ['settings'] });
       if (name === 'destination.changed') void queries.invalidateQueries({ queryKey: ['destinations'] });
+      if (name.startsWith('worker.')) void queries.invalidateQueries({ queryKey: ['stats'] });
       if (name !== 'download.completed' && name !== 'download.failed') return;
       if (name === 'download.completed') finished++;
       else failed++;
@@ -126,7 +129,9 @@ function Screen({ place }: { place: Place }) {
     case 'download':
       return <DetailsPage id={place.id} tab={place.tab} />;
     case 'history':
-      return <HistoryScreen q={place.q} />;
+      return <HistoryScreen q={place.q} isTrash={place.isTrash} />;
+    case 'workers':
+      return <WorkersScreen id={place.id} />;
     case 'settings':
       return <SettingsScreen page={place.page} />;
     case 'unknown':

@@ -15,13 +15,15 @@ type Props<Value> = {
   /** Said of what is none. */
   wrong: string;
   placeholder?: string;
-  inputMode?: 'decimal' | 'numeric';
+  inputMode?: 'decimal' | 'numeric' | 'text';
+  /** For words; figures are short. */
+  isWide?: boolean;
   save(value: Value): Promise<unknown>;
 };
 
 /** Saves itself when it is left or Enter is pressed: no button that could be forgotten. */
 export function SavedField<Value>(props: Props<Value>) {
-  const { label, help, saved, show, read, wrong, placeholder, inputMode = 'numeric', save } = props;
+  const { label, help, saved, show, read, wrong, placeholder, inputMode = 'numeric', isWide = false, save } = props;
   const t = useT();
   const { toasts } = useServices();
   const [typed, setTyped] = useState<string | null>(null);
@@ -36,7 +38,7 @@ export function SavedField<Value>(props: Props<Value>) {
   const isWrong = value === undefined;
   const commit = () => {
     if (typed === null || value === undefined) return;
-    if (value === saved) setTyped(null);
+    if (show(value) === show(saved)) setTyped(null);
     else saving.mutate(value);
   };
   return (
@@ -44,7 +46,7 @@ export function SavedField<Value>(props: Props<Value>) {
       {(field) => (
         <input
           {...field}
-          className="field max-w-32"
+          className={`field ${isWide ? '' : 'max-w-32'}`}
           inputMode={inputMode}
           placeholder={placeholder}
           value={typed ?? show(saved)}

@@ -51,6 +51,9 @@ function describeQueued(row: Download, { nowMs, maxTries }: StateContext): State
     if (leftMs <= 0) return { family: 'warn', icon: 'again', text: t(`state.${kind}Now`, tries) };
     return { family: 'warn', icon: 'again', text: t(`state.${kind}In`, { ...tries, time: show.duration(leftMs / 1000) }) };
   }
+  if (row.reason === 'schedule' && row.retryAtMs !== null) {
+    return { family: 'idle', icon: 'clock', text: t('state.startsAt', { time: show.time(row.retryAtMs) }) };
+  }
   if (row.reason === 'space') return { family: 'warn', icon: 'again', text: t('reason.space') };
   if (row.reason === 'selection') return { family: 'warn', icon: 'question', text: t('reason.selection') };
   return { family: 'idle', icon: 'clock', text: t(`reason.${row.reason ?? 'slot'}`) };

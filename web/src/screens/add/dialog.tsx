@@ -17,7 +17,9 @@ import { ListChoice } from './list-choice.tsx';
 import { noRequest, type RequestForm, toRequest } from './request.ts';
 import { RequestFields } from './request-fields.tsx';
 import { useProbes } from './use-probes.ts';
-import { noWishes, type Wishes, WishFields } from './wishes.tsx';
+import { noWishes, timesOf, type Wishes, WishFields } from './wishes.tsx';
+
+const mostLinks = 10_000;
 
 type Props = { initialText: string; initialDocument: ListDocument | null; onClose(): void };
 
@@ -64,6 +66,7 @@ export function AddDialog({ initialText, initialDocument, onClose }: Props) {
       ...(wishes.limitMiB === ''
         ? {}
         : { limitBytesPerSecond: Math.max(1024, Math.round(Number(wishes.limitMiB) * 1024 ** 2)) }),
+      ...timesOf(wishes),
       ...(paused ? { paused } : {}),
       ...(request ? { request } : {}),
     };
@@ -85,10 +88,10 @@ export function AddDialog({ initialText, initialDocument, onClose }: Props) {
         onClose();
         return;
       }
-      // The server takes 5,000 links at once.
+      // The server takes 10,000 links at once.
       const parts: AddMany[] = document === null ? [] : [{ metalink: document.text, ...shared }];
-      for (let start = 0; start < links.length; start += 5000) {
-        parts.push({ links: links.slice(start, start + 5000).map((url) => ({ url })), ...shared });
+      for (let start = 0; start < links.length; start += mostLinks) {
+        parts.push({ links: links.slice(start, start + mostLinks).map((url) => ({ url })), ...shared });
       }
       let added = 0;
       const refused: { url: string; problem: string }[] = [];

@@ -46,7 +46,7 @@ export function toRequest(form: RequestForm): Request | undefined | null {
 }
 
 /** One `Name: value` a line. */
-function readHeaders(text: string): { name: string; value: string }[] | null {
+export function readHeaders(text: string): { name: string; value: string }[] | null {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const headers = lines.map((line) => {
     const colon = line.indexOf(':');

@@ -2,8 +2,26 @@ import { Field } from '../../ui/field.tsx';
 import { useT } from '../../words/words.ts';
 
 /** The fields as typed; empty is "not given". */
-export type Wishes = { name: string; mirrors: string; checksum: string; connections: string; limitMiB: string };
-export const noWishes: Wishes = { name: '', mirrors: '', checksum: '', connections: '', limitMiB: '' };
+export type Wishes = {
+  name: string;
+  mirrors: string;
+  checksum: string;
+  connections: string;
+  limitMiB: string;
+  startAt: string;
+  from: string;
+  to: string;
+};
+export const noWishes: Wishes = {
+  name: '',
+  mirrors: '',
+  checksum: '',
+  connections: '',
+  limitMiB: '',
+  startAt: '',
+  from: '',
+  to: '',
+};
 
 type Props = { wishes: Wishes; onChange(wishes: Wishes): void; isSingle: boolean; isChecksumWrong: boolean };
 
@@ -87,6 +105,24 @@ export function WishFields({ wishes, onChange, isSingle, isChecksumWrong }: Prop
           />
         )}
       </Field>
+      <Field label={t('add.startAt')}>
+        {(field) => <input {...field} type="datetime-local" value={wishes.startAt} onChange={change('startAt')} />}
+      </Field>
+      <fieldset className="flex flex-col gap-1">
+        <legend className="mb-1 font-medium">{t('add.hours')}</legend>
+        <div className="flex items-center gap-2">
+          <input type="time" className="field" aria-label={t('add.hoursFrom')} value={wishes.from} onChange={change('from')} />
+          <span aria-hidden="true">–</span>
+          <input type="time" className="field" aria-label={t('add.hoursTo')} value={wishes.to} onChange={change('to')} />
+        </div>
+        <p className="text-dense text-muted">{t('add.hoursHelp')}</p>
+      </fieldset>
     </div>
   );
+}
+
+/** When it may run, for the API. A time that is only half typed is none. */
+export function timesOf({ startAt, from, to }: Wishes): { startAtMs?: number; hours?: { from: string; to: string } } {
+  const startAtMs = startAt === '' ? Number.NaN : new Date(startAt).getTime();
+  return { ...(Number.isFinite(startAtMs) && { startAtMs }), ...(from !== '' && to !== '' && { hours: { from, to } }) };
 }

@@ -1,5 +1,5 @@
-import { Ban, Link, Pause, Play, RotateCw, Trash2 } from 'lucide-react';
-import { canCancel, canPause, canResume, canRetry } from '../../actions.ts';
+import { Ban, Link, Pause, Play, RotateCw, SlidersHorizontal, Trash2 } from 'lucide-react';
+import { canCancel, canPause, canResume, canRetry, canRetryChanged } from '../../actions.ts';
 import { useServices } from '../../services.tsx';
 import type { Download } from '../../types.ts';
 import { useT } from '../../words/words.ts';
@@ -7,7 +7,7 @@ import { useT } from '../../words/words.ts';
 /** The deeds of the row menu, in sight. */
 export function Commands({ row }: { row: Download }) {
   const t = useT();
-  const { actions } = useServices();
+  const { actions, dialog } = useServices();
   const ids = [row.id];
   return (
     <fieldset
@@ -30,6 +30,12 @@ export function Commands({ row }: { row: Download }) {
         <button type="button" className="button" onClick={() => actions.retry(ids)}>
           <RotateCw size={16} aria-hidden="true" />
           {t('action.retry')}
+        </button>
+      )}
+      {canRetryChanged(row) && (
+        <button type="button" className="button" onClick={() => dialog.set({ kind: 'retryChanged', id: row.id })}>
+          <SlidersHorizontal size={16} aria-hidden="true" />
+          {t('action.retryChanged')}
         </button>
       )}
       {canCancel(row) && (

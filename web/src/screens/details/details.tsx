@@ -7,8 +7,10 @@ import { useDownload, useServices } from '../../services.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { useKeys } from '../../ui/use-keys.ts';
 import { useT } from '../../words/words.ts';
+import { Attempts } from './attempts.tsx';
 import { Commands } from './commands.tsx';
 import { Files } from './files.tsx';
+import { Log } from './log.tsx';
 import { Overview } from './overview.tsx';
 import { Pieces } from './pieces.tsx';
 import { Timeline } from './timeline.tsx';
@@ -76,7 +78,9 @@ export function Details({ id, tab, onTab, before, tools, isPage = false }: Props
               {name === 'overview' && <Overview row={row} />}
               {name === 'pieces' && <Pieces row={row} />}
               {name === 'timeline' && <Timeline row={row} />}
+              {name === 'attempts' && <Attempts row={row} />}
               {name === 'files' && <Files row={row} />}
+              {name === 'log' && <Log row={row} />}
             </>
           )}
         </Tabs.Panel>

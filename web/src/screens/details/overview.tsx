@@ -10,6 +10,7 @@ import { StateGlyph } from '../../ui/icons.tsx';
 import { familyColour, Progress } from '../../ui/progress.tsx';
 import { SavedField } from '../../ui/saved-field.tsx';
 import { readMebibytes, showMebibytes } from '../../words/limits.ts';
+import { stageName } from '../../words/stage.ts';
 import { describeState } from '../../words/state.ts';
 import { show, useT } from '../../words/words.ts';
 
@@ -84,6 +85,17 @@ export function Overview({ row }: { row: Download }) {
           <Fact label={t('overview.checksum')}>
             <Checksums expected={row.checksum} computed={computed} isProven={receipt !== undefined} />
           </Fact>
+          {row.stage !== null && <Fact label={t('attempts.stage')}>{stageName(row.stage, t)}</Fact>}
+          {row.startAtMs !== null && (
+            <Fact label={t('add.startAt')}>
+              <Moment atMs={row.startAtMs} />
+            </Fact>
+          )}
+          {row.hours !== null && (
+            <Fact label={t('add.hours')}>
+              {row.hours.from}–{row.hours.to}
+            </Fact>
+          )}
           {row.resumable !== null && (
             <Fact label={t('overview.resume')}>{t(row.resumable ? 'overview.yes' : 'overview.no')}</Fact>
           )}

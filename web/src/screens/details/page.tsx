@@ -15,7 +15,8 @@ export function DetailsPage({ id, tab }: { id: string; tab?: Tab }) {
     escape: back,
     pause: () => void actions.togglePause([id]),
     retry: () => void actions.retry([id]),
-    removeFiles: () => void dialog.set({ kind: 'removeFiles', ids: [id] }),
+    retryChanged: () => dialog.set({ kind: 'retryChanged', id }),
+    removeFiles: () => void actions.remove([id], { files: true }),
   });
   return (
     <Details

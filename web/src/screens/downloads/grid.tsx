@@ -2,7 +2,7 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: the rows take the focus, and the buttons in the head
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { type MouseEvent, type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { isLive, type SortKey, type View } from '../../live/order.ts';
+import { isLive, matchOf, type SortKey, type View } from '../../live/order.ts';
 import { usePreferences } from '../../preferences.ts';
 import { useServices } from '../../services.tsx';
 import { useIsPhone } from '../../ui/hooks.ts';
@@ -44,7 +44,7 @@ export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Pro
   }
   const tabStop = focusIndex === -1 ? ids[first] : focusedId;
 
-  const { focusRow } = useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu });
+  const { focusRow } = useGridKeys({ ids, view, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu });
 
   // A row that goes while it has the focus hands it to the one that took its place, else the keyboard would start over.
   const lastIndex = useRef(-1);
@@ -173,7 +173,7 @@ function Head({ ids, view, onSort }: Pick<Props, 'ids' | 'view' | 'onSort'>) {
             className="block"
             aria-label={t('column.selectAll')}
             checked={isAll}
-            onChange={() => (isAll ? selection.clear() : selection.set(ids))}
+            onChange={() => (isAll ? selection.clear() : selection.setAll(ids, matchOf(view)))}
           />
         </span>
         {columns.map(({ key, isEnd, className = '' }) => {

@@ -1,7 +1,19 @@
 import { Menu } from '@base-ui/react/menu';
-import { Ban, FolderX, Info, Link, Pause, Play, RotateCw, Trash2 } from 'lucide-react';
+import {
+  ArrowDownToLine,
+  ArrowUpToLine,
+  Ban,
+  FolderX,
+  Info,
+  Link,
+  Pause,
+  Play,
+  RotateCw,
+  SlidersHorizontal,
+  Trash2,
+} from 'lucide-react';
 import type { ComponentType } from 'react';
-import { canCancel, canPause, canResume, canRetry } from '../../actions.ts';
+import { canBePlaced, canCancel, canPause, canResume, canRetry, canRetryChanged } from '../../actions.ts';
 import { useServices } from '../../services.tsx';
 import { useT } from '../../words/words.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
@@ -36,12 +48,17 @@ export function RowMenu({ request, onClose, onOpen }: Props) {
             {rows.some(canPause) && item(t('action.pause'), Pause, () => actions.pause(ids))}
             {rows.some(canResume) && item(t('action.resume'), Play, () => actions.resume(ids))}
             {rows.some(canRetry) && item(t('action.retry'), RotateCw, () => actions.retry(ids))}
+            {isOne &&
+              rows.some(canRetryChanged) &&
+              item(t('action.retryChanged'), SlidersHorizontal, () => dialog.set({ kind: 'retryChanged', id }))}
+            {rows.some(canBePlaced) && item(t('action.first'), ArrowUpToLine, () => actions.place(ids, 'first'))}
+            {rows.some(canBePlaced) && item(t('action.last'), ArrowDownToLine, () => actions.place(ids, 'last'))}
             {rows.some(canCancel) && item(t('action.cancelDownload'), Ban, () => actions.cancel(ids))}
             {isOne && item(t('action.details'), Info, () => onOpen(id))}
             {isOne && item(t('action.copyLink'), Link, () => actions.copyLink(id))}
             <Menu.Separator className="my-1 h-px bg-hairline" />
             {item(t('action.remove'), Trash2, () => actions.remove(ids, { files: false }))}
-            {item(t('action.removeFiles'), FolderX, () => dialog.set({ kind: 'removeFiles', ids }), 'text-bad')}
+            {item(t('action.removeFiles'), FolderX, () => actions.remove(ids, { files: true }), 'text-bad')}
           </Menu.Popup>
         </Menu.Positioner>
       </Menu.Portal>

@@ -84,7 +84,7 @@ export function DownloadsScreen({ search }: { search: ListSearch }) {
           }}
         />
       )}
-      <BulkBar ids={ids} />
+      <BulkBar ids={ids} view={view} />
       {search.id !== undefined && !isPhone && (
         <Suspense>
           <DetailsPanel

@@ -1,10 +1,12 @@
 import { type RefObject, useCallback } from 'react';
+import { matchOf, type View } from '../../live/order.ts';
 import { useServices } from '../../services.tsx';
 import { useKeys } from '../../ui/use-keys.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
 
 type Options = {
   ids: string[];
+  view: View;
   focusIndex: number;
   rowHeight: number;
   scroller: RefObject<HTMLDivElement | null>;
@@ -14,7 +16,7 @@ type Options = {
 };
 
 /** The keys of the list. They work while the focus is in it, or nowhere in particular. */
-export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu }: Options) {
+export function useGridKeys({ ids, view, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu }: Options) {
   const { selection, actions, dialog } = useServices();
 
   const focusRow = useCallback(
@@ -80,16 +82,17 @@ export function useGridKeys({ ids, focusIndex, rowHeight, scroller, setFocusedId
       if (event.shiftKey) selection.extend(id, ids);
       else selection.toggle(id);
     },
-    selectAll: () => selection.set(ids),
+    selectAll: () => selection.setAll(ids, matchOf(view)),
     open: (event) => {
       const id = ids[focusIndex];
       if (id === undefined || !isOurs(event)) return false;
       onOpen(id);
     },
-    pause: () => act((chosen) => actions.togglePause(chosen)),
-    retry: () => act((chosen) => actions.retry(chosen)),
-    remove: () => act((chosen) => actions.remove(chosen, { files: false })),
-    removeFiles: () => act((chosen) => dialog.set({ kind: 'removeFiles', ids: chosen })),
+    pause: () => act((chosen) => actions.togglePause(chosen, selection.match())),
+    retry: () => act((chosen) => actions.retry(chosen, selection.match())),
+    remove: () => act((chosen) => actions.remove(chosen, { files: false }, selection.match())),
+    removeFiles: () => act((chosen) => actions.remove(chosen, { files: true }, selection.match())),
+    retryChanged: () => act(([id = '']) => dialog.set({ kind: 'retryChanged', id })),
     menu: (event) => {
       const id = ids[focusIndex];
       const row = id === undefined ? null : scroller.current?.querySelector(`[data-row="${CSS.escape(id)}"]`);

@@ -1,4 +1,4 @@
-import { Download as DownloadIcon, Undo2 } from 'lucide-react';
+import { Download as DownloadIcon, Trash2, Undo2 } from 'lucide-react';
 import type { Download } from '../../types.ts';
 import { StateGlyph } from '../../ui/icons.tsx';
 import { PlaceLink } from '../../ui/place.tsx';
@@ -6,9 +6,18 @@ import { familyColour } from '../../ui/progress.tsx';
 import { describeState } from '../../words/state.ts';
 import { show, useT } from '../../words/words.ts';
 
-type Props = { row: Download; top: number; height: number; index: number; count: number; onAgain(): void; onRestore(): void };
+type Props = {
+  row: Download;
+  top: number;
+  height: number;
+  index: number;
+  count: number;
+  onAgain(): void;
+  onRestore(): void;
+  onErase(): void;
+};
 
-export function HistoryRow({ row, top, height, index, count, onAgain, onRestore }: Props) {
+export function HistoryRow({ row, top, height, index, count, onAgain, onRestore, onErase }: Props) {
   const t = useT();
   const state = describeState(row, { nowMs: Date.now() });
   const endedAtMs = row.removedAtMs ?? row.finishedAtMs ?? row.createdAtMs;
@@ -34,7 +43,11 @@ export function HistoryRow({ row, top, height, index, count, onAgain, onRestore 
             <StateGlyph name={state.icon} />
             <span className="truncate">{state.text}</span>
           </span>
-          {row.removedAtMs !== null && <span>{t('history.removed')}</span>}
+          {row.eraseAtMs !== null ? (
+            <span>{t('trash.until', { day: show.day(row.eraseAtMs) })}</span>
+          ) : (
+            row.removedAtMs !== null && <span>{t('history.removed')}</span>
+          )}
           {row.sizeBytes !== null && <span>{show.bytes(row.sizeBytes)}</span>}
           <time dateTime={new Date(endedAtMs).toISOString()} title={show.fullTime(endedAtMs)}>
             {show.time(endedAtMs)}
@@ -50,6 +63,17 @@ export function HistoryRow({ row, top, height, index, count, onAgain, onRestore 
           onClick={onRestore}
         >
           <Undo2 size={18} aria-hidden="true" />
+        </button>
+      )}
+      {row.eraseAtMs !== null && (
+        <button
+          type="button"
+          className="button quiet square"
+          aria-label={t('trash.eraseName', { name: row.name })}
+          title={t('action.deleteNow')}
+          onClick={onErase}
+        >
+          <Trash2 size={18} aria-hidden="true" />
         </button>
       )}
       {isWholeLink && (

@@ -5,6 +5,7 @@ import { api } from '../../api.ts';
 import { useServices } from '../../services.tsx';
 import type { Download } from '../../types.ts';
 import { useIsPhone } from '../../ui/hooks.ts';
+import { go } from '../../ui/place.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { show, useT } from '../../words/words.ts';
 import { useWindow } from '../downloads/use-window.ts';
@@ -13,13 +14,13 @@ import { HistoryRow } from './row.tsx';
 const pageSize = 200;
 
 /** Everything that ended or was removed, newest first. Pages are read as one scrolls, rows are drawn as they come in sight. */
-export function HistoryScreen({ q }: { q?: string }) {
+export function HistoryScreen({ q, isTrash = false }: { q?: string; isTrash?: boolean }) {
   const t = useT();
   const { dialog, live, toasts } = useServices();
   const queries = useQueryClient();
   const history = useInfiniteQuery({
-    queryKey: ['history', q],
-    queryFn: ({ pageParam }) => api.history({ q, cursor: pageParam, limit: pageSize }),
+    queryKey: ['history', q, isTrash],
+    queryFn: ({ pageParam }) => api.history({ q, ...(isTrash && { trash: 'true' }), cursor: pageParam, limit: pageSize }),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextCursor ?? undefined,
   });
@@ -48,20 +49,34 @@ export function HistoryScreen({ q }: { q?: string }) {
     <>
       <div className="flex flex-none items-center gap-3 border-b border-hairline px-3 py-2">
         <h1 className="text-large">{t('nav.history')}</h1>
-        <span className="flex-1" />
+        <fieldset aria-label={t('history.which')} className="flex flex-1 gap-1">
+          <button type="button" className="chip" aria-pressed={!isTrash} onClick={() => go({ screen: 'history', q })}>
+            {t('history.all')}
+          </button>
+          <button
+            type="button"
+            className="chip"
+            aria-pressed={isTrash}
+            onClick={() => go({ screen: 'history', q, isTrash: true })}
+          >
+            {t('trash.title')}
+          </button>
+        </fieldset>
         <button
           type="button"
           className="button"
           disabled={rows.length === 0}
-          onClick={() => dialog.set({ kind: 'clearHistory' })}
+          onClick={() => dialog.set(isTrash ? { kind: 'emptyTrash' } : { kind: 'clearHistory', ...(q !== undefined && { q }) })}
         >
-          {t('history.clear')}
+          {t(isTrash ? 'trash.empty' : 'history.clear')}
         </button>
       </div>
       {history.isPending && <Loading />}
       {history.isError && <ErrorState error={history.error} onRetry={history.refetch} />}
       {history.isSuccess && rows.length === 0 && (
-        <p className="p-8 text-center text-large">{q === undefined ? t('history.empty') : t('empty.search', { text: q })}</p>
+        <p className="p-8 text-center text-large">
+          {q === undefined ? t(isTrash ? 'trash.none' : 'history.empty') : t('empty.search', { text: q })}
+        </p>
       )}
       {/* Always in the document: its height is measured before the first rows come. */}
       <section
@@ -85,6 +100,7 @@ export function HistoryScreen({ q }: { q?: string }) {
                   t('added.count', { count: 1 }),
                 )
               }
+              onErase={() => dialog.set({ kind: 'removeFiles', id: row.id, name: row.name })}
               onRestore={() => act(() => api.restore(row.id), t('done.restored', { count: 1 }))}
             />
           ))}

@@ -9,9 +9,17 @@ import { Appearance } from './appearance.tsx';
 import { Destinations } from './destinations.tsx';
 import { General } from './general.tsx';
 import { Limits } from './limits/limits.tsx';
+import { Stages } from './stages/stages.tsx';
 import { Tokens } from './tokens.tsx';
 
-const pages = { general: General, limits: Limits, destinations: Destinations, tokens: Tokens, appearance: Appearance };
+const pages = {
+  general: General,
+  limits: Limits,
+  stages: Stages,
+  destinations: Destinations,
+  tokens: Tokens,
+  appearance: Appearance,
+};
 
 export function SettingsScreen({ page }: { page: SettingsPage }) {
   const t = useT();

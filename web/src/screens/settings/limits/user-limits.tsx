@@ -6,7 +6,9 @@ import { ErrorState, Loading } from '../../../ui/states.tsx';
 import { readCount, readMebibytes, showCount, showMebibytes } from '../../../words/limits.ts';
 import { useT } from '../../../words/words.ts';
 
-const most = 64;
+const most = 10_000;
+const mostQueued = 10_000_000;
+const mostWeight = 1000;
 
 /** What each user is allowed. */
 export function UserLimits() {
@@ -21,7 +23,7 @@ export function UserLimits() {
   };
   return (
     <ul className="flex flex-col gap-3">
-      {users.data.map(({ id, name, limitBytesPerSecond, maxActive }) => (
+      {users.data.map(({ id, name, limitBytesPerSecond, maxActive, maxQueued, maxBytesPerDownload, weight }) => (
         <li key={id}>
           <fieldset className="card flex flex-wrap gap-x-5 gap-y-3 px-3 py-2.5">
             <legend className="px-1 font-medium">{name}</legend>
@@ -43,6 +45,34 @@ export function UserLimits() {
               read={readCount(most)}
               wrong={t('setting.range', { least: 1, most })}
               save={(value) => save(id, { maxActive: value })}
+            />
+            <SavedField
+              label={t('users.queued')}
+              placeholder={t('add.noLimit')}
+              saved={maxQueued}
+              show={showCount}
+              read={readCount(mostQueued)}
+              wrong={t('setting.range', { least: 1, most: mostQueued })}
+              save={(value) => save(id, { maxQueued: value })}
+            />
+            <SavedField
+              label={t('users.size')}
+              inputMode="decimal"
+              placeholder={t('add.noLimit')}
+              saved={maxBytesPerDownload}
+              show={showMebibytes}
+              read={readMebibytes}
+              wrong={t('users.notASize')}
+              save={(value) => save(id, { maxBytesPerDownload: value })}
+            />
+            <SavedField
+              label={t('users.weight')}
+              help={t('users.weightHelp')}
+              saved={weight}
+              show={String}
+              read={(text) => readCount(mostWeight)(text) ?? undefined}
+              wrong={t('setting.range', { least: 1, most: mostWeight })}
+              save={(value) => save(id, { weight: value })}
             />
           </fieldset>
         </li>

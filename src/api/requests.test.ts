@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { claim, startApi } from './testing/start-api.ts';
+
+test('every answer has the id of its request, and so has a problem', async (t) => {
+  const api = await startApi(t);
+  const good = await api.ask('GET', '/api/v1/session');
+  assert.match(good.headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/);
+  for (const path of ['/api/v1/downloads/unknown', '/api/v1/nothing', '/nothing', '/api/v1/%']) {
+    const bad = await api.ask('GET', path);
+    const { requestId } = (await bad.json()) as { requestId?: string };
+    assert.ok(bad.status >= 400);
+    assert.ok(requestId !== undefined && requestId === bad.headers.get('x-request-id'), path);
+  }
+});
+
+const ids = [
+  ['of-a-proxy-0123456789', true],
+  ['short', false],
+  ['x'.repeat(200), false],
+  ['with spaces and <tags>', false],
+] as const;
+for (const [id, isTaken] of ids) {
+  test(`the request id ${id.slice(0, 30)} is ${isTaken ? 'taken over' : 'replaced'}`, async (t) => {
+    const api = await startApi(t);
+    const { headers } = await api.ask('GET', '/healthz', { headers: { 'x-request-id': id } });
+    assert.equal(headers.get('x-request-id') === id, isTaken);
+  });
+}
+
+test('requests are told at the level debug, and those that we failed at the level error, without their query', async (t) => {
+  const lines: { level: string; about: Record<string, unknown> }[] = [];
+  const write = (level: string) => (_: string, about?: Record<string, unknown>) =>
+    void lines.push({ level, about: about ?? {} });
+  const api = await startApi(t, {
+    log: {
+      trace: write('trace'),
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+      fatal: write('fatal'),
+    },
+    wrap: (control) => ({ ...control, settings: () => Promise.reject(new Error('it broke')) }),
+  });
+  await claim(api);
+  lines.length = 0;
+  await api.ask('GET', '/api/v1/downloads?q=private');
+  const failed = await api.ask('GET', '/api/v1/settings');
+  assert.equal(failed.status, 500);
+  const told = () => lines.map(({ level, about }) => `${level} ${about.status ?? (about.error as Error).message}`);
+  for (let tries = 0; told().length < 3 && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(told(), ['debug 200', 'error it broke', 'error 500']);
+  assert.ok(lines.slice(1).every(({ about }) => about.requestId === failed.headers.get('x-request-id')));
+  assert.doesNotMatch(JSON.stringify(lines), /private/);
+});

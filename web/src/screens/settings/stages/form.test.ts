@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Stage } from '../../../types.ts';
+import { toForm, toStage } from './form.ts';
+
+const whole: Stage = {
+  name: 'Browser',
+  host: '*.example.org',
+  kind: 'http',
+  attempts: 3,
+  connections: 4,
+  labels: ['geo:fr', 'vpn'],
+  request: {
+    userAgent: 'Browser/1',
+    referer: 'https://example.org/',
+    headers: [
+      { name: 'X-Key', value: '***' },
+      { name: 'Accept', value: 'a: b' },
+    ],
+    cookies: '***',
+    proxy: 'http://anna:***@proxy.example:3128/',
+    localAddress: '192.168.1.5',
+    family: 4,
+  },
+};
+
+test('a stage that is opened and saved is the same, with what is hidden in it', () => {
+  assert.deepEqual(toStage(toForm(whole)), whole);
+  const plain: Stage = { ...whole, kind: null, connections: null, labels: [], request: {} };
+  assert.deepEqual(toStage(toForm(plain)), plain);
+});
+
+test('a line that is no header is none', () => {
+  assert.equal(toStage({ ...toForm(whole), headers: 'nothing' }), null);
+});
