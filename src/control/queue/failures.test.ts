@@ -160,6 +160,19 @@ test('a wait is neither shortened nor stretched by setting the clock, and outliv
   await it.worker.take('fetch');
 });
 
+test('a wait lasts no longer when whoever began it had a clock that was early, and is gone', async (t) => {
+  const it = await startFetching(t);
+  it.under.clock.jump(3_600_000);
+  await it.under.restart();
+  await it.under.pass(20_000);
+  await it.fail();
+  it.under.clock.jump(-30 * 24 * 3_600_000);
+  await it.under.restart();
+  await it.under.pass(20_000);
+  await it.worker.report([]);
+  await it.worker.take('fetch');
+});
+
 test('a failed delivery is delivered again without fetching', async (t) => {
   const it = await startFetching(t);
   await it.worker.succeed(await it.worker.take('fetch'));
