@@ -260,3 +260,15 @@ test('a stage for workers with a label waits for one of them', async (t) => {
   assert.equal((await it.messages(second)).filter((message) => message.startsWith('Begins with stage Far')).length, 1);
   await far.succeed(await far.take('probe'));
 });
+
+test('a download that waits for a label of its stage waits no more when the stage wants none, or is taken away', async (t) => {
+  for (const stages of [[stageOf('Far')], []]) {
+    const it = await startClimbing(t, [stageOf('Far', { labels: ['geo:fr'] })]);
+    await it.under.add();
+    await it.fail();
+    assert.deepEqual(await it.worker.claim(), []);
+    await it.under.control.changeSettings({ stages });
+    await it.under.pass(1000);
+    await it.see();
+  }
+});

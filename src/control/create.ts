@@ -32,6 +32,7 @@ import { sealOpenSecrets } from './secrets-at-rest.ts';
 import { createSessions } from './sessions.ts';
 import { changeSettings, readSettings } from './settings.ts';
 import { createCalendar, statsOf } from './stats.ts';
+import { createSteadyTime, readSteadyTime } from './steady-time.ts';
 import { readLink, submit, submitMany } from './submit.ts';
 import { createSweep, saveEveryMs } from './sweep.ts';
 import { changeUserLimits, listUsers } from './user-limits.ts';
@@ -82,7 +83,8 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   const lastSequence = await store.read((tx) => tx.events.lastSequence());
   const sessions = createSessions(clock, saveEveryMs);
   const claims = createClaims(() => parts);
-  const startMs = clock.now() - clock.mono();
+  const steadyTime = createSteadyTime(clock);
+  steadyTime.reach(await store.read(readSteadyTime));
   const parts: Parts = {
     store,
     clock,
@@ -97,7 +99,8 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     timeZone,
     dayOf: createCalendar(timeZone),
     firstEpoch,
-    steadyNow: () => Math.round(startMs + clock.mono()),
+    steadyTime,
+    steadyNow: () => steadyTime.now(),
     wake() {
       claims.wake();
       bus.publish({ kind: 'work' });

@@ -45,6 +45,7 @@ export function changeSettings(parts: Parts, change: Partial<Settings>): Promise
 }
 
 /** What decides which workers may fetch from where. */
-function labelsOf({ hostRules }: Settings): string {
-  return JSON.stringify(hostRules.map(({ host, labels = [] }) => [host, labels]));
+function labelsOf({ hostRules, stages }: Settings): string {
+  const ofHosts = hostRules.map(({ host, labels = [] }) => [host, labels]);
+  return JSON.stringify([ofHosts, stages.map(({ name, labels }) => [name, labels])]);
 }

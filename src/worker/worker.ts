@@ -25,6 +25,8 @@ export type WorkerOptions = {
   room: Record<TaskKind, number>;
   /** What goes wrong around the tasks, and with debug what happens in them. */
   log: Logger;
+  /** Does a task; absent: really. */
+  run?(claim: Claim, context: TaskContext): Promise<Outcome>;
 };
 
 /** Why a running task was stopped from outside. `silent`: nobody answers, so another may be given it. */
@@ -248,6 +250,9 @@ export class Worker {
   }
 
   #begin(claim: Claim): void {
+    // Whoever gave it to us anew took the old task back, and we have not heard so yet.
+    const older = [...this.#running.values()].filter((one) => isSameWork(one.claim, claim));
+    for (const one of older) this.#halt(one, 'lost');
     const write = (level: TaskLine['level'], message: string) => this.#options.log[level](message, this.#about(claim));
     const running: Running = {
       claim,
@@ -261,10 +266,14 @@ export class Worker {
     this.#running.set(claim.taskId, running);
     if (claim.kind === 'fetch') this.#parts.limits.apply(claim.limits);
     if (this.#draining.signal.aborted) this.#halt(running, 'stop');
-    running.ended = this.#work(running).finally(() => {
-      this.#running.delete(claim.taskId);
-      this.#onRoom(claim.kind);
-    });
+    // Two at the same bytes would spoil them, and what the old one takes back must not be what the new one delivered.
+    const alone = Promise.all(older.map(({ ended }) => ended));
+    running.ended = alone
+      .then(() => this.#work(running))
+      .finally(() => {
+        if (this.#running.get(claim.taskId) === running) this.#running.delete(claim.taskId);
+        this.#onRoom(claim.kind);
+      });
   }
 
   /** Does the task and tells how it ended; never rejects. */
@@ -329,7 +338,7 @@ export class Worker {
       debug: (line) => running.log.say('debug', line),
     };
     try {
-      return await runTask(claim, context);
+      return await (this.#options.run ?? runTask)(claim, context);
     } catch (error) {
       const { doneBytes } = running.state();
       if (running.stop !== null) return { kind: 'given_back', doneBytes, isLeaving: this.#draining.signal.aborted };
@@ -399,6 +408,11 @@ export class Worker {
       }
     }
   }
+}
+
+function isSameWork(a: Claim, b: Claim): boolean {
+  if (a.taskId === b.taskId) return true;
+  return a.kind !== 'erase' && b.kind !== 'erase' && a.downloadId !== null && a.downloadId === b.downloadId;
 }
 
 function runTask(claim: Claim, context: TaskContext): Promise<Outcome> {
