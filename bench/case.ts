@@ -28,12 +28,23 @@ export type Row = Figures & {
   bar: number | null;
 };
 
+/** A figure of another kind beside a peer or a promise. */
+export type PlainRow = {
+  case: string;
+  subject: string;
+  peer: string;
+  measure: string;
+  perSecond: number;
+  ratio: number;
+  bar: number | null;
+};
+
 /** `table` when the figures are of another kind. */
 export type CaseResult = {
   name: string;
   title: string;
   figures: ReadonlyMap<string, Figures>;
-  rows: readonly Row[];
+  rows: readonly (Row | PlainRow)[];
   table?: string;
 };
 

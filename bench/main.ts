@@ -6,16 +6,19 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Scope } from '#testing/temp.ts';
 import { type CaseResult, type Figures, type Measure, type Row, ratioOf } from './case.ts';
+import { benchQueue } from './queue.ts';
 import { benchServe } from './serve.ts';
 import { benchTransfer } from './transfer.ts';
 
-const benches = { transfer: benchTransfer, serve: benchServe };
+const benches = { transfer: benchTransfer, serve: benchServe, queue: benchQueue };
 
 const usage = `npm run bench -- NAME... [options]   NAME: ${Object.keys(benches).join(', ')}
   --json            print one JSON object a row instead of tables
-  --write           write the tables to bench/RESULTS.md as well
+  --write           write the tables to bench/RESULTS.md as well, of queue to bench/QUEUE.md
   --rounds 5        counted rounds; one more warms up
   --size 1G         of the big file
+  --queued 1000000  of queue: downloads that wait
+  --seconds 5       of queue: how long a round takes
   --case NAME       only this case; may be repeated
   --program NAME    only this program (flotilla, aria2, curl); may be repeated
   --folder DIR      where to serve from: memory (/dev/shm) when it has room, else the temporary folder
@@ -26,8 +29,9 @@ const root = join(import.meta.dirname, '..');
 const { values: options, positionals } = readArguments();
 const rounds = Number(options.rounds);
 const sizeBytes = parseSize(options.size);
+const [queued, seconds] = [Number(options.queued), Number(options.seconds)];
 const areKnown = positionals.length > 0 && positionals.every((name) => Object.hasOwn(benches, name));
-if (options.help || !areKnown || !(rounds >= 1) || sizeBytes === null) {
+if (options.help || !areKnown || !(rounds >= 1) || !(queued >= 1) || !(seconds > 0) || sizeBytes === null) {
   console.error(usage);
   process.exit(options.help ? 0 : 2);
 }
@@ -62,6 +66,8 @@ try {
         flotilla: flotillaCommand(),
         rounds,
         sizeBytes,
+        queued,
+        seconds,
         cases: options.case,
         programs: options.program,
         signal: stopped.signal,
@@ -74,8 +80,9 @@ try {
   if (options.json) for (const row of rows) console.log(JSON.stringify(row));
   else console.log(tables);
   if (options.write) {
-    writeFileSync(join(root, 'bench/RESULTS.md'), report(tables));
-    console.error(`wrote ${relative(process.cwd(), join(root, 'bench/RESULTS.md'))}`);
+    const page = join(root, 'bench', positionals.includes('queue') ? 'QUEUE.md' : 'RESULTS.md');
+    writeFileSync(page, report(tables));
+    console.error(`wrote ${relative(process.cwd(), page)}`);
   }
   const missed = rows.filter((row) => row.bar !== null && row.ratio > row.bar);
   for (const row of missed) {
@@ -95,6 +102,8 @@ function readArguments() {
         help: { type: 'boolean', short: 'h', default: false },
         rounds: { type: 'string', default: '5' },
         size: { type: 'string', default: '1G' },
+        queued: { type: 'string', default: '1000000' },
+        seconds: { type: 'string', default: '5' },
         case: { type: 'string', multiple: true, default: [] },
         program: { type: 'string', multiple: true, default: [] },
         folder: { type: 'string' },
@@ -134,6 +143,7 @@ function hasRoom(path: string, size: number): boolean {
 }
 
 function report(tables: string): string {
+  if (positionals.includes('queue')) return queueReport(tables);
   const versions = [`Node ${process.versions.node}`, versionOf('aria2c'), versionOf('curl'), versionOf('nginx', '-v')];
   return `# Benchmark results
 
@@ -143,6 +153,17 @@ where a case does not say otherwise. Every result was compared with the original
 is Flotilla divided by the other; **bold** is what the bar is about. Flotilla is told to leave out the SHA-256 it makes by
 default wherever the peers make none, but for the case that says so; \`NOTES.md\` reads the results.
 \`npm run bench -- ${positionals.join(' ')} --write\` makes this page.
+
+${tables}`;
+}
+
+function queueReport(tables: string): string {
+  return `# Benchmark results of the queue
+
+${new Date().toISOString().slice(0, 10)} · Node ${process.versions.node} · ${availableParallelism()} CPUs, which the servers share with everything
+else · medians of ${rounds} alternating rounds of ${seconds} s after one to warm up. The real control plane, its workers need no time
+for their work; each downloads what it claims in two tasks, fetch and deliver, with history, events and receipts.
+\`npm run bench -- queue --write\` makes this page.
 
 ${tables}`;
 }
@@ -163,7 +184,7 @@ function tableOf({ name, title, figures, rows, table }: CaseResult): string {
     lineOf(
       program,
       own,
-      rows.find(({ peer }) => peer === program),
+      rows.find((row): row is Row => row.peer === program && 'wallSeconds' in row),
     ),
   );
   return `### ${name}

@@ -10,7 +10,10 @@ export type Values = readonly unknown[];
 /** What to do with a row whose key is there already. `add`: its numbers are added up. */
 export type OnConflict = 'fail' | 'replace' | 'add';
 
-/** Many rows of one table at once, as the engine does it best. Every `columns` begins with the key, and no list is empty. */
+/**
+ * Many rows of one table at once, as the engine does it best. What is asked for without waiting in between runs in that
+ * order. Every `columns` begins with the key, and no list is empty.
+ */
 export type Bulk = {
   /** Whole rows, in no order; unknown keys are left out. */
   find(table: string, key: readonly string[], keys: Values[]): Promise<Record<string, unknown>[]>;

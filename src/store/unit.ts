@@ -18,7 +18,7 @@ const keysOfHotTables = {
   counters: ['name'],
   totals: ['ownerId'],
   daily: ['ownerId', 'kind', 'day', 'name'],
-  stageMemory: ['kind', 'host'],
+  stageMemory: ['ownerId', 'kind', 'host'],
 } as const satisfies { [Table in keyof Schema]?: readonly (keyof Schema[Table])[] };
 
 type HotTable = keyof typeof keysOfHotTables;
@@ -51,12 +51,12 @@ export function createUnit({ db, bulk }: Engine): Unit {
   const unit = {
     async tables(...tables: string[]) {
       refuseLate();
-      for (const table of tables) await buffers.get(table)?.flush();
+      await Promise.all(tables.map((table) => buffers.get(table)?.flush()));
       return db;
     },
     heads: bulk.heads,
     async flush() {
-      for (const buffer of buffers.values()) await buffer.flush();
+      await Promise.all([...buffers.values()].map((buffer) => buffer.flush()));
     },
     close() {
       isOver = true;

@@ -32,7 +32,7 @@ export const api = {
   probe: (url: string, request: T.AddDownload['request'], signal: AbortSignal) =>
     client.probeLink({ body: { url, ...(request && { request }) } }, { signal }),
 
-  list: (query: { cursor?: string; limit?: number }, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
+  list: (query: T.ListQuery, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
   get: (id: string) => client.getDownload({ params: { id } }),
   change: (id: string, body: T.ChangeDownload) => client.changeDownload({ params: { id }, body }),
   pause: (id: string) => client.pauseDownload({ params: { id } }),

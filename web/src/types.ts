@@ -15,6 +15,7 @@ export type Download = z.infer<typeof shape.download>;
 export type DownloadPage = z.infer<typeof shape.downloadPage>;
 export type HostRule = z.infer<typeof shape.hostRule>;
 export type HourSpeed = Timetable[number][number];
+export type ListQuery = z.input<typeof shape.listQuery>;
 export type Login = z.infer<typeof shape.login>;
 export type Pieces = z.infer<typeof shape.pieces>;
 export type ProgressFrame = z.infer<typeof shape.progressFrame>;

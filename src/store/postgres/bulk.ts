@@ -21,23 +21,27 @@ export function postgresBulk(run: RunQuery, types: ColumnTypes): Bulk {
   return {
     async find(table, key, keys) {
       const { text, values } = asTable(table, key, keys);
-      const found = await run(`select t.* from ${quoted(table)} t join ${text} v(${key.map(quoted)}) on ${join(key)}`, values);
+      const found = await run(
+        `select t.* from ${quoted(table)} t join ${text} v(${key.map(quoted)}) on ${join(key)}`,
+        values,
+        true,
+      );
       return found.rows;
     },
     async insert(table, key, columns, rows, then) {
       const { text, values } = asTable(table, columns, rows);
       const end = conflictClause(table, key, columns, then);
-      await run(`insert into ${quoted(table)} (${columns.map(quoted)}) select * from ${text}${end}`, values);
+      await run(`insert into ${quoted(table)} (${columns.map(quoted)}) select * from ${text}${end}`, values, true);
     },
     async update(table, key, columns, rows) {
       const { text, values } = asTable(table, columns, rows);
       const set = columns.slice(key.length).map((column) => `${quoted(column)} = v.${quoted(column)}`);
       const source = `${text} v(${columns.map(quoted)})`;
-      await run(`update ${quoted(table)} t set ${set} from ${source} where ${join(key)}`, values);
+      await run(`update ${quoted(table)} t set ${set} from ${source} where ${join(key)}`, values, true);
     },
     async remove(table, key, keys) {
       const { text, values } = asTable(table, key, keys);
-      await run(`delete from ${quoted(table)} t using ${text} v(${key.map(quoted)}) where ${join(key)}`, values);
+      await run(`delete from ${quoted(table)} t using ${text} v(${key.map(quoted)}) where ${join(key)}`, values, true);
     },
     async heads({ table, where, columns, groups, order, limit }) {
       if (groups.length === 0) return [];

@@ -94,6 +94,8 @@ export function clientOptions(url: string): pg.ClientConfig {
     connectionString: url,
     types: numberTypes,
     keepAlive: true,
+    // What was asked for together is sent together: everybody waits for whoever holds the lock.
+    pipeline: true,
     keepAliveInitialDelayMillis: 10_000,
     fallback_application_name: 'flotilla',
   };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type ColumnDefinitionNode,
   type CompiledQuery,
@@ -18,24 +19,25 @@ import { toStoreError } from './faults.ts';
 /** Kysely over one connection, as long as its transaction runs: whoever kept it and uses it late is told so. */
 export type Session = { db: Kysely<Schema>; run: RunQuery; close(): void };
 
+/** `isKept`: the statement comes again and again, so the server parses and plans it once for each connection. */
 export type RunQuery = <Row extends pg.QueryResultRow>(
   text: string,
   values?: readonly unknown[],
+  isKept?: boolean,
 ) => Promise<pg.QueryResult<Row>>;
 
-/** Faults of the way to the server come out as `store_unavailable`. One statement is sent after the other. */
+/** Faults of the way to the server come out as `store_unavailable`. Statements run in the order they were asked for. */
 export function openSession(client: pg.ClientBase): Session {
   let isClosed = false;
-  let tail: Promise<unknown> = Promise.resolve();
 
-  function run<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<pg.QueryResult<Row>> {
-    if (isClosed) return Promise.reject(new Error('a transaction was used after it ended'));
-    const result = tail.then(() => client.query<Row>(text, values?.map(clean)));
-    tail = result.catch(() => {});
-    return result.catch((error) => {
+  const run: RunQuery = async (text, values, isKept = false) => {
+    if (isClosed) throw new Error('a transaction was used after it ended');
+    try {
+      return await client.query({ text, values: values?.map(clean), ...(isKept && { name: nameOf(text) }) });
+    } catch (error) {
       throw toStoreError(error);
-    });
-  }
+    }
+  };
 
   const connection: DatabaseConnection = {
     async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
@@ -73,6 +75,10 @@ export function openSession(client: pg.ClientBase): Session {
 
 function neverUsed(): never {
   throw new Error('transactions are begun by the store, and nothing is streamed');
+}
+
+function nameOf(text: string): string {
+  return createHash('sha1').update(text).digest('base64url');
 }
 
 /** Text is compared by its bytes in every column, as SQLite does it: the order of people is another one on every system. */

@@ -55,6 +55,23 @@ test('replicas that start together bring the database up to date once', async (t
   assert.deepEqual(await missing(stores[0] as Store, ['0', '1', '2', '3']), []);
 });
 
+test('tables that change all the time leave room for it, and what somebody else has set stays', async (t) => {
+  const url = await server.newDatabase();
+  await (await open(t, url)).close();
+  const optionsOf = async () => {
+    const rows = await server.run<{ text: string }>(
+      "select reloptions::text as text from pg_class where relname = 'tasks'",
+      url,
+    );
+    return rows[0]?.text;
+  };
+  assert.match((await optionsOf()) ?? '', /fillfactor=70.*autovacuum_vacuum_threshold=5000/);
+  await server.run('alter table tasks reset (fillfactor)', url);
+  const before = await optionsOf();
+  await (await open(t, url)).close();
+  assert.equal(await optionsOf(), before);
+});
+
 test('writes of several replicas run one after the other, and events are numbered in the order of their commits', async (t) => {
   const url = await server.newDatabase();
   const stores = await Promise.all([1, 2, 3].map(() => open(t, url)));

@@ -11,6 +11,7 @@ import { type ColumnTypes, postgresBulk, readColumnTypes } from './bulk.ts';
 import { clientOptions, openClients, type Patience, patience as usualPatience } from './clients.ts';
 import { openSession } from './connection.ts';
 import { refusalOf, toStoreError } from './faults.ts';
+import { tuneTables } from './tuning.ts';
 
 export type PostgresOptions = {
   clock: Clock;
@@ -58,6 +59,7 @@ async function prepare(
     // those that run see it done or not begun.
     await session.run(`begin; ${takeLock}`);
     await bringUpToDate(session.db as never);
+    await tuneTables(session.run);
     const types = await readColumnTypes(session.run);
     await session.run('commit');
     return types;

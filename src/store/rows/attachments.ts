@@ -4,8 +4,7 @@ import type { Unit } from '../unit.ts';
 export function attachmentRows(unit: Unit): AttachmentRows {
   return {
     async get(downloadId, kind) {
-      const alike = () => unit.downloads.known().map(({ id }) => [id, kind]);
-      return (await unit.attachments.get([downloadId, kind], alike))?.body ?? null;
+      return (await unit.attachments.get([downloadId, kind]))?.body ?? null;
     },
     async getMany(downloadIds, kind) {
       const rows = await unit.attachments.getMany(downloadIds.map((downloadId) => [downloadId, kind]));

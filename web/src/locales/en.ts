@@ -109,9 +109,11 @@ export const messages = {
   'attempts.retryFromName': 'Retry from here: stage {name}',
   'attempts.stage': 'Stage',
   'bulk.all': 'Select all {count}',
+  'bulk.allMany': 'Select all that match',
   'bulk.clear': 'Clear selection',
   'bulk.label': 'Selected downloads',
   'bulk.matching': '{count, plural, one {The # that matches} other {All # that match}}',
+  'bulk.matchingMany': 'All that match',
   'bulk.selected': '{count, plural, one {# selected} other {# selected}}',
   'bulk.someFailed': '{done} {failed, plural, one {# failed} other {# failed}}: {why}',
 
@@ -343,6 +345,9 @@ export const messages = {
   'login.title': 'Log in',
   'login.wrong': 'Name or password is wrong.',
 
+  'list.found': 'The newest {shown} that match are here. More come as you scroll.',
+  'list.most': 'Only the newest {shown} are shown here. Filter or search for the others.',
+  'list.part': 'The newest {shown} of {all} are here, and sorted. More come as you scroll.',
   'nav.downloads': 'Downloads',
   'nav.downloadsShort': 'Downloads',
   'nav.history': 'History',
@@ -416,6 +421,10 @@ export const messages = {
 
   'removeFiles.one': 'The files of “{name}” are deleted for good. This cannot be undone.',
   'removeFiles.title': 'Delete the files?',
+  'removeMatching.files':
+    'All that match are removed, also those that are not shown here, and their delivered files go into the trash.',
+  'removeMatching.text': 'All that match are removed from the list, also those that are not shown here. Delivered files stay.',
+  'removeMatching.title': 'Remove all that match?',
   'removed.many': '{count, plural, one {# download removed.} other {# downloads removed.}}',
   'removed.one': '“{name}” removed.',
 

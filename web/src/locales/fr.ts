@@ -112,9 +112,11 @@ export const messages: Record<keyof typeof english, string> = {
   'attempts.retryFromName': 'Réessayer d’ici : étape {name}',
   'attempts.stage': 'Étape',
   'bulk.all': 'Tout sélectionner ({count})',
+  'bulk.allMany': 'Sélectionner tous ceux qui correspondent',
   'bulk.clear': 'Effacer la sélection',
   'bulk.label': 'Téléchargements sélectionnés',
   'bulk.matching': '{count, plural, one {Le # qui correspond} many {Les # qui correspondent} other {Les # qui correspondent}}',
+  'bulk.matchingMany': 'Tous ceux qui correspondent',
   'bulk.selected': '{count, plural, one {# sélectionné} many {# sélectionnés} other {# sélectionnés}}',
   'bulk.someFailed': '{done} {failed, plural, one {# échec} many {# échecs} other {# échecs}} : {why}',
 
@@ -351,6 +353,9 @@ export const messages: Record<keyof typeof english, string> = {
   'login.title': 'Connexion',
   'login.wrong': 'Le nom ou le mot de passe est faux.',
 
+  'list.found': 'Voici les {shown} plus récents qui correspondent. La suite vient en défilant.',
+  'list.most': 'Seuls les {shown} plus récents sont affichés ici. Filtrez ou cherchez les autres.',
+  'list.part': 'Voici, triés, les {shown} plus récents sur {all}. La suite vient en défilant.',
   'nav.downloads': 'Téléchargements',
   'nav.downloadsShort': 'Liste',
   'nav.history': 'Historique',
@@ -424,6 +429,11 @@ export const messages: Record<keyof typeof english, string> = {
 
   'removeFiles.one': 'Les fichiers de « {name} » seront supprimés, sans retour possible.',
   'removeFiles.title': 'Supprimer les fichiers ?',
+  'removeMatching.files':
+    'Tous ceux qui correspondent sont retirés, même ceux qui ne sont pas affichés ici, et leurs fichiers livrés vont à la corbeille.',
+  'removeMatching.text':
+    'Tous ceux qui correspondent sont retirés de la liste, même ceux qui ne sont pas affichés ici. Les fichiers livrés restent.',
+  'removeMatching.title': 'Retirer tous ceux qui correspondent ?',
   'removed.many':
     '{count, plural, one {# téléchargement retiré.} many {# téléchargements retirés.} other {# téléchargements retirés.}}',
   'removed.one': '« {name} » retiré.',

@@ -112,10 +112,12 @@ export const messages: Record<keyof typeof english, string> = {
   'attempts.retryFromName': 'Повторить отсюда: ступень {name}',
   'attempts.stage': 'Ступень',
   'bulk.all': 'Выбрать все ({count})',
+  'bulk.allMany': 'Выбрать все подходящие',
   'bulk.clear': 'Снять выбор',
   'bulk.label': 'Выбранные загрузки',
   'bulk.matching':
     '{count, plural, one {Подходит # — выбрана} few {Все # подходящие} many {Все # подходящих} other {Все # подходящих}}',
+  'bulk.matchingMany': 'Все подходящие',
   'bulk.selected': '{count, plural, one {Выбрана #} few {Выбрано #} many {Выбрано #} other {Выбрано #}}',
   'bulk.someFailed':
     '{done} {failed, plural, one {# не удалась} few {# не удались} many {# не удались} other {# не удались}}: {why}',
@@ -351,6 +353,9 @@ export const messages: Record<keyof typeof english, string> = {
   'login.title': 'Вход',
   'login.wrong': 'Неверное имя или пароль.',
 
+  'list.found': 'Здесь самые новые из подходящих: {shown}. Остальные появятся при прокрутке.',
+  'list.most': 'Здесь показаны только самые новые: {shown}. Остальные найдёт фильтр или поиск.',
+  'list.part': 'Здесь самые новые, по порядку: {shown} из {all}. Остальные появятся при прокрутке.',
   'nav.downloads': 'Загрузки',
   'nav.downloadsShort': 'Загрузки',
   'nav.history': 'История',
@@ -425,6 +430,11 @@ export const messages: Record<keyof typeof english, string> = {
 
   'removeFiles.one': 'Файлы «{name}» будут удалены без возврата.',
   'removeFiles.title': 'Удалить файлы?',
+  'removeMatching.files':
+    'Все подходящие будут удалены, даже те, которых здесь не видно, а доставленные файлы попадут в корзину.',
+  'removeMatching.text':
+    'Все подходящие будут удалены из списка, даже те, которых здесь не видно. Доставленные файлы останутся.',
+  'removeMatching.title': 'Удалить все подходящие?',
   'removed.many':
     '{count, plural, one {Убрана # загрузка.} few {Убраны # загрузки.} many {Убрано # загрузок.} other {Убрано # загрузки.}}',
   'removed.one': '«{name}» — убрано.',

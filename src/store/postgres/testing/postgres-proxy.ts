@@ -20,6 +20,7 @@ export async function proxyPostgres(t: Scope, url: string): Promise<PostgresProx
   const sockets = new Set<Socket>();
   const proxy: PostgresProxy = { url, mode: 'open', answers: 0 };
   const server = createServer((client) => {
+    let seen: Buffer = Buffer.alloc(0);
     const behind = connect(Number(port), hostname);
     const cut = () => {
       client.destroy();
@@ -39,7 +40,13 @@ export async function proxyPostgres(t: Scope, url: string): Promise<PostgresProx
     });
     behind.on('data', (bytes: Buffer) => {
       if (proxy.mode === 'deaf') return;
-      if (bytes.subarray(-6, -1).equals(readyForQuery)) proxy.answers++;
+      seen = Buffer.concat([seen, bytes]);
+      for (let at = seen.indexOf(readyForQuery); at >= 0; at = seen.indexOf(readyForQuery)) {
+        proxy.answers++;
+        seen = seen.subarray(at + readyForQuery.length);
+      }
+      // The rest may hold the beginning of the next one.
+      seen = seen.subarray(-4);
       client.write(bytes);
     });
   });
