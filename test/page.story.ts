@@ -228,6 +228,39 @@ describe('the page', { timeout: 240_000 }, () => {
     await page.goto(origin);
   });
 
+  test('what was done is told in numbers and tables, and the log of a download tells how', async () => {
+    await page.goto(origin);
+    await page.getByRole('main').waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('t');
+    await page.getByRole('heading', { name: 'Stats' }).waitFor();
+    await page.getByRole('link', { name: 'Today' }).press('Enter');
+    assert.match(page.url(), /\/stats\?period=today$/);
+    const hosts = page.getByRole('region', { name: 'By host' });
+    await hosts.getByRole('row', { name: /127\.0\.0\.1/ }).waitFor();
+    await page.getByRole('link', { name: '30 days' }).press('Enter');
+    const graph = page.getByRole('figure').filter({ hasText: 'Downloads each day' });
+    await graph.getByText('As a table').press('Enter');
+    assert.equal(await graph.getByRole('row').count(), 31);
+    await checkAxe('stats with a table');
+
+    await page.goto(`${origin}/?filter=finished`);
+    const row = page.getByRole('row').filter({ hasText: 'Finished' }).first();
+    await row.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Log' }).click();
+    const log = page.getByRole('tabpanel', { name: 'Log' });
+    await log.getByText('The fetch ends: fetched.').waitFor();
+    await log.getByLabel('Only lines with').fill('delivered and PROVEN');
+    await log.getByRole('listitem').filter({ hasText: 'Delivered and proven' }).waitFor();
+    assert.equal(await log.getByRole('listitem').count(), 1);
+    await log.getByLabel('Only lines with').fill('');
+    const all = await log.getByRole('listitem').count();
+    await log.getByLabel('Show').selectOption('No details');
+    assert.ok((await log.getByRole('listitem').count()) < all);
+    await checkAxe('log');
+  });
+
   test('history, settings and the phone layout have no accessibility violation in either theme', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
@@ -236,6 +269,7 @@ describe('the page', { timeout: 240_000 }, () => {
         for (const path of [
           '/',
           '/workers',
+          '/stats',
           '/history',
           '/history?trash=true',
           '/settings',

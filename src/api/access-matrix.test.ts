@@ -33,6 +33,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   changeSettings: { connections: 5 },
   checkStages: { url: 'https://example.org/file.iso' },
   changeUserLimits: { maxActive: 64 },
+  profileCpu: { seconds: 1 },
   addToken: { name: 'other', scopes: ['downloads:read'] },
   inviteWorker: {},
   viewStream: { downloadIds: [] },

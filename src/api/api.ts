@@ -8,6 +8,7 @@ import type { Users } from '#control/users.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Listings } from '#core/listing.ts';
 import type { Logger } from '#core/log.ts';
+import type { Profiler } from '#core/profiler.ts';
 import { type Meter, noMeter } from '#lib/meter.ts';
 import { routes } from './contract/routes.ts';
 import { guardDoor } from './door.ts';
@@ -36,6 +37,7 @@ export type ApiOptions = {
   openContent: Desk['openContent'];
   destinations: DestinationDesk;
   listings: Listings;
+  profiler: Profiler;
   /** `/metrics` answers everybody. */
   metricsPublic?: boolean;
   /** Origin under which workers reach this server; null: as whoever asks reached it. */
@@ -112,6 +114,8 @@ export async function createApi({
     version,
     destinations: options.destinations,
     listings: options.listings,
+    profiler: options.profiler,
+    log,
     openContent: options.openContent,
     streamEvents: (call, lastEventId) => streams.open(call, lastEventId),
     viewStream: streams.see,

@@ -8,6 +8,8 @@ import type { Actor } from '#core/access.ts';
 import type { Clock } from '#core/clock.ts';
 import type { DestinationTest } from '#core/destination.ts';
 import type { Listings } from '#core/listing.ts';
+import type { Logger } from '#core/log.ts';
+import type { Profiler } from '#core/profiler.ts';
 import type { DeliveredFile } from '#core/protocol.ts';
 import type { OpenContent } from './content.ts';
 import type { Route, RouteName, routes } from './contract/routes.ts';
@@ -39,6 +41,8 @@ export type Desk = {
   /** false: this user has no such stream. */
   viewStream(ownerId: string, streamId: string, downloadIds: string[]): boolean;
   version: string;
+  profiler: Profiler;
+  log: Logger;
 };
 
 /** One request behind the door: who asks, and the raw pieces for the few that need them. */
@@ -61,6 +65,6 @@ type Input<N extends RouteName> = {
   headers: Parsed<RouteOf<N>, 'headers'>;
 };
 
-/** Returns the answer's body. A route whose answer is `file` or `stream` writes the reply itself. */
+/** Returns the answer's body. A route whose answer is `file`, `stream` or `dump` writes the reply itself. */
 type Handler<N extends RouteName> = (input: Input<N>, call: Call) => Answer<RouteOf<N>>;
 export type Handlers<N extends RouteName = RouteName> = { [Name in N]: Handler<Name> };

@@ -164,6 +164,8 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   finishTask: 'elsewhere',
   listWorkers: {},
   getStats: { query: '?period=365d' },
+  profileCpu: 'elsewhere',
+  snapshotHeap: 'elsewhere',
   streamEvents: 'elsewhere',
   viewStream: 'elsewhere',
 };

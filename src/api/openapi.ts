@@ -78,6 +78,10 @@ function answers({ status, answer, text }: Route): Json {
       304: { description: 'The copy at hand is the same' },
     };
   }
+  if (answer === 'dump') {
+    const content = { 'application/json': { schema: { type: 'object' } } };
+    return { 200: { description: 'A file for the developer tools of browsers', content } };
+  }
   if (answer === 'stream') {
     const description = 'Frames named after events (`Event`), `progress` (`ProgressFrame`) and `reset` (`ResetFrame`)';
     return { 200: { description, content: { 'text/event-stream': { schema: { type: 'string' } } } } };

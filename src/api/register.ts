@@ -38,7 +38,7 @@ function registerRoute(app: FastifyInstance, registers: Registers, route: Route,
       reply.header('cache-control', 'no-store');
       const call = { actor: request.actor, ownerId: request.actor.userId ?? '', request, reply };
       const answer = await handler(readInput(route, request), call);
-      return route.answer === 'file' || route.answer === 'stream' ? reply : sendAnswer(route, request, reply, answer);
+      return typeof route.answer === 'string' ? reply : sendAnswer(route, request, reply, answer);
     },
   });
 }

@@ -20,6 +20,7 @@ import { sources } from '#sources/index.ts';
 import { meterStore } from '#store/metered.ts';
 import { metalink } from '#wire/metalink.ts';
 import { meterProcess } from '#wire/process-figures.ts';
+import { profiler } from '#wire/profile.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
@@ -100,6 +101,7 @@ async function runOver(
       openContent,
       destinations: desk,
       listings: metalink,
+      profiler,
       metricsPublic: options.metricsPublic,
     },
   });

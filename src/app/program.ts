@@ -134,6 +134,19 @@ export async function runProgram(args: string[]): Promise<number> {
     exitCode = await runRestore(file, options);
   });
 
+  const doctor = program
+    .command('doctor')
+    .description('look at what a server needs, and say what is wrong; it may run meanwhile, and nothing is changed')
+    .option('--downloads <folder>', 'where finished files go (FLOTILLA_DOWNLOADS)')
+    .option('--scratch <folder>', 'unfinished files (FLOTILLA_SCRATCH, in the data folder)')
+    .option('--secret-key-file <file>', 'key for secrets in the database (FLOTILLA_SECRET_KEY_FILE)')
+    .option('--online <url>', 'ask this server too, for names, network and clock')
+    .option('--json', 'findings as JSON');
+  addPlaceFlags(doctor).action(async (options) => {
+    const { runDoctor } = await import('./doctor.ts');
+    exitCode = await runDoctor(options);
+  });
+
   program
     .command('copy-store')
     .description('bring everything into another, empty database, while no server runs')

@@ -56,6 +56,8 @@ export const paths = {
   noteTask: { method: 'POST', path: '/worker/note', answer: 'none' },
   finishTask: { method: 'POST', path: '/worker/finish', answer: 'none' },
   getStats: { method: 'GET', path: '/stats', answer: 'json' },
+  profileCpu: { method: 'POST', path: '/debug/cpu-profile', answer: 'dump' },
+  snapshotHeap: { method: 'POST', path: '/debug/heap-snapshot', answer: 'dump' },
   streamEvents: { method: 'GET', path: '/events', answer: 'stream' },
   viewStream: { method: 'PUT', path: '/streams/{id}/view', answer: 'none' },
 } as const;

@@ -93,7 +93,7 @@ test('what a host let in is forgotten after 30 days, and when it fails', async (
     await it.see();
     await it.complete();
   };
-  const remembered = async () => (await it.under.control.ladderOf('https://example.org/x')).remembered?.stage ?? null;
+  const remembered = async () => (await it.under.control.ladderOf(owner, 'https://example.org/x')).remembered?.stage ?? null;
   await learn();
   assert.equal(await remembered(), 'Browser');
   it.under.clock.advance(30 * day);
@@ -259,4 +259,16 @@ test('a stage for workers with a label waits for one of them', async (t) => {
   assert.deepEqual(await it.worker.claim(), [], 'it begins with the stage that worked, which is not for this worker');
   assert.equal((await it.messages(second)).filter((message) => message.startsWith('Begins with stage Far')).length, 1);
   await far.succeed(await far.take('probe'));
+});
+
+test('a download that waits for a label of its stage waits no more when the stage wants none, or is taken away', async (t) => {
+  for (const stages of [[stageOf('Far')], []]) {
+    const it = await startClimbing(t, [stageOf('Far', { labels: ['geo:fr'] })]);
+    await it.under.add();
+    await it.fail();
+    assert.deepEqual(await it.worker.claim(), []);
+    await it.under.control.changeSettings({ stages });
+    await it.under.pass(1000);
+    await it.see();
+  }
 });

@@ -19,12 +19,12 @@ export function ladderFor({ stages, maxTries }: Settings, { link, kind }: Climbe
   return ladderOf(stages, { kind: kind ?? likelyKind(link), host: hostOf(link) }, maxTries);
 }
 
-/** Which stages a link would climb. Throws `link_invalid` or `scheme_unknown`. */
-export function ladderOfLink(parts: Parts, text: string): Promise<Ladder> {
+/** Which stages a link of that user would climb. Throws `link_invalid` or `scheme_unknown`. */
+export function ladderOfLink(parts: Parts, ownerId: string, text: string): Promise<Ladder> {
   const link = readLink(parts, text).href;
   return parts.store.read(async (tx) => {
     const stages = ladderFor(await readSettings(tx), { link, kind: null });
-    const memory = await recallStage(parts, tx, { link }, stages);
+    const memory = await recallStage(parts, tx, { ownerId, link }, stages);
     const remembered = memory && { stage: memory.stage, atMs: memory.atMs };
     return { kind: likelyKind(link), host: hostOf(link), stages, remembered };
   });
@@ -34,10 +34,10 @@ export function ladderOfLink(parts: Parts, text: string): Promise<Ladder> {
 export async function recallStage(
   { clock }: Pick<Parts, 'clock'>,
   tx: Transaction,
-  { link }: Pick<Climber, 'link'>,
+  { ownerId, link }: Pick<StoredDownload, 'ownerId' | 'link'>,
   ladder: Rung[],
 ): Promise<StageMemory | null> {
-  const memory = await tx.stageMemory.get(likelyKind(link), hostOf(link));
+  const memory = await tx.stageMemory.get(ownerId, likelyKind(link), hostOf(link));
   if (memory === null || clock.now() - memory.atMs >= rememberMs) return null;
   return ladder.some(({ name }) => name === memory.stage) ? memory : null;
 }
@@ -88,17 +88,25 @@ function tellStart(ladder: Rung[], climb: Climb | null, to: string, memory: Stag
   return to === asAsked ? [] : tell(`Begins with stage ${to}.`);
 }
 
-/** It came with its stage after an earlier one had failed: others from that host begin with it. */
-export async function rememberStage({ clock }: Parts, tx: Transaction, { link, climb }: StoredDownload): Promise<void> {
+/** It came with its stage after an earlier one had failed: its owner's others from that host begin with it. */
+export async function rememberStage(
+  { clock }: Parts,
+  tx: Transaction,
+  { ownerId, link, climb }: StoredDownload,
+): Promise<void> {
   if (climb === null || climb.tried.length === 0) return;
   await tx.stageMemory.removeBefore(clock.now() - rememberMs);
-  await tx.stageMemory.put({ kind: likelyKind(link), host: hostOf(link), stage: climb.stage, atMs: clock.now() });
+  await tx.stageMemory.put({ ownerId, kind: likelyKind(link), host: hostOf(link), stage: climb.stage, atMs: clock.now() });
 }
 
 /** The stage did not work for that host any more. */
-export async function forgetStage(tx: Transaction, { link }: Pick<Climber, 'link'>, stage: string): Promise<void> {
-  const [kind, host] = [likelyKind(link), hostOf(link)];
-  if ((await tx.stageMemory.get(kind, host))?.stage === stage) await tx.stageMemory.remove(kind, host);
+export async function forgetStage(
+  tx: Transaction,
+  { ownerId, link }: Pick<StoredDownload, 'ownerId' | 'link'>,
+  stage: string,
+): Promise<void> {
+  const key = [ownerId, likelyKind(link), hostOf(link)] as const;
+  if ((await tx.stageMemory.get(...key))?.stage === stage) await tx.stageMemory.remove(...key);
 }
 
 /** The stage that a task is asked for with, for the record. */

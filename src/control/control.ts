@@ -158,6 +158,8 @@ export interface Control extends ControlPlane {
   ): Promise<(Download | { problem: string })[]>;
 
   get(ownerId: string, id: string): Promise<Download | null>;
+  /** In no order; unknown and foreign ones are left out. */
+  getMany(ownerId: string, ids: string[]): Promise<Download[]>;
   list(ownerId: string, request: ListRequest): Promise<DownloadPage>;
   change(ownerId: string, id: string, change: Wishes): Promise<Download>;
   pause(ownerId: string, id: string): Promise<Download>;
@@ -206,7 +208,7 @@ export interface Control extends ControlPlane {
   removeDestination(id: string): Promise<void>;
   settings(): Promise<Settings>;
   /** Which stages a link would climb. Throws `link_invalid` or `scheme_unknown`. */
-  ladderOf(link: string): Promise<Ladder>;
+  ladderOf(ownerId: string, link: string): Promise<Ladder>;
   /** The time zone that the timetable is read in. */
   readonly timeZone: string;
   changeSettings(change: Partial<Settings>): Promise<Settings>;

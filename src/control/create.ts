@@ -27,10 +27,12 @@ import { createProgress } from './progress.ts';
 import { createClaims } from './queue/claims.ts';
 import { shownReason } from './queue/stop-hours.ts';
 import { note, report } from './report.ts';
+import { createRules } from './rules.ts';
 import { sealOpenSecrets } from './secrets-at-rest.ts';
 import { createSessions } from './sessions.ts';
 import { changeSettings, readSettings } from './settings.ts';
 import { createCalendar, statsOf } from './stats.ts';
+import { createSteadyTime, readSteadyTime } from './steady-time.ts';
 import { readLink, submit, submitMany } from './submit.ts';
 import { createSweep, saveEveryMs } from './sweep.ts';
 import { changeUserLimits, listUsers } from './user-limits.ts';
@@ -81,7 +83,8 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   const lastSequence = await store.read((tx) => tx.events.lastSequence());
   const sessions = createSessions(clock, saveEveryMs);
   const claims = createClaims(() => parts);
-  const startMs = clock.now() - clock.mono();
+  const steadyTime = createSteadyTime(clock);
+  steadyTime.reach(await store.read(readSteadyTime));
   const parts: Parts = {
     store,
     clock,
@@ -96,7 +99,8 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     timeZone,
     dayOf: createCalendar(timeZone),
     firstEpoch,
-    steadyNow: () => Math.round(startMs + clock.mono()),
+    steadyTime,
+    steadyNow: () => steadyTime.now(),
     wake() {
       claims.wake();
       bus.publish({ kind: 'work' });
@@ -108,6 +112,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     progress: createProgress(clock, bus, sessions),
     claims,
     crowds: createCrowds(clock),
+    rules: createRules({ store, clock }),
     looks: createLooks(() => parts),
     events: createEventHub({ store, log, bus }, lastSequence),
     isRoomNeeded: true,
@@ -140,6 +145,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     async get(ownerId, id) {
       const found = await store.read((tx) => findDownload(tx, ownerId, id));
       return found && toDownload(found);
+    },
+    async getMany(ownerId, ids) {
+      const found = await store.read((tx) => tx.downloads.getMany(ids));
+      return found.filter((download) => download.ownerId === ownerId).map(toDownload);
     },
     async list(ownerId, request) {
       const page = await listDownloads(parts, ownerId, request);
@@ -182,7 +191,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     putDestination: (destination) => putDestination(parts, destination),
     removeDestination: (id) => removeDestination(parts, id),
     settings: () => store.read(readSettings),
-    ladderOf: (link) => ladderOfLink(parts, link),
+    ladderOf: (ownerId, link) => ladderOfLink(parts, ownerId, link),
     timeZone,
     changeSettings: (wanted) => changeSettings(parts, wanted),
     users: () => listUsers(parts),
@@ -230,6 +239,7 @@ async function prepareStore(
 function listenToOthers(parts: Parts): () => void {
   // What another replica told of it last must not outlive it.
   const stopEvents = parts.events.listen(({ downloadId, name }) => {
+    if (name === 'settings.changed') parts.rules.outdate();
     if (downloadId !== null && name !== 'download.noted' && name !== 'download.changed') parts.progress.end(downloadId);
   });
   const stopBus = parts.bus.listen((message) => {

@@ -88,6 +88,14 @@ test('how a machine is reaches every replica, and is shown', async (t) => {
   assert.equal(row?.speedBytesPerSecond, 1000, 'told by itself, to whichever replica it talks');
 });
 
+test('a worker that is removed while it registers does not come back', async (t) => {
+  const under = await startControl(t);
+  const hello = { name: 'box', version: '1', kinds: [], schemes: [], hasKey: true as const };
+  const workerId = '018f0000-0000-7000-8000-000000000001';
+  await assert.rejects(under.control.register({ workerId, ...hello }), { code: 'task_lost' });
+  assert.deepEqual(await under.control.workers(), []);
+});
+
 test('an invitation that nobody used can be taken back, and nothing else is a worker', async (t) => {
   const under = await startControl(t);
   const row = { workerId: 'w', joinHash: 'j', joinEndsAtMs: 0, keyHash: null, createdAtMs: 0 };

@@ -1,7 +1,7 @@
 /** What each worker keeps to at this moment, from settings, timetable, users and the downloads that run. */
 import type { Clock } from '#core/clock.ts';
 import { ruleFor, type WorkerLimits } from '#core/limits.ts';
-import type { Fetching, Transaction } from '#core/store.ts';
+import type { Fetching } from '#core/store.ts';
 import { type HourSpeed, speedAt } from '#core/timetable.ts';
 import type { Settings } from './control.ts';
 import type { Parts } from './parts.ts';
@@ -51,12 +51,13 @@ export function createCrowds(clock: Clock): Crowds {
 }
 
 /** A limit that several workers are under is shared. What one gets less, because another begins, it hears with its next report. */
-export async function limitsOf(parts: Parts, tx: Transaction, workerId: string, settings: Settings): Promise<WorkerLimits> {
+export async function limitsOf(parts: Parts, workerId: string): Promise<WorkerLimits> {
+  const { settings, users } = await parts.rules.read();
   const share = (concerns: (one: Fetching) => boolean) => parts.crowds.shareOf(workerId, concerns);
   const part = (bytesPerSecond: number, of: number) => Math.max(1, Math.floor(bytesPerSecond * of));
   const all = limitOfAll(settings, speedNow(parts, settings));
   const owners = new Set(parts.crowds.latest().flatMap((one) => (one.workerId === workerId ? one.ownerId : [])));
-  const limited = owners.size === 0 ? [] : (await tx.users.list()).filter(({ id }) => owners.has(id));
+  const limited = users.filter(({ id }) => owners.has(id));
   const held = [...(parts.sessions.get(workerId)?.held.values() ?? [])];
   return {
     bytesPerSecond:

@@ -10,7 +10,9 @@ import type { Crowds } from './limits.ts';
 import type { Looks } from './looks.ts';
 import type { Progress } from './progress.ts';
 import type { Claims } from './queue/claims.ts';
+import type { Rules } from './rules.ts';
 import type { Sessions } from './sessions.ts';
+import type { SteadyTime } from './steady-time.ts';
 
 /** What the rooms of the control plane share. The database is the truth; the rest is memory that a restart may lose. */
 export type Parts = {
@@ -35,10 +37,8 @@ export type Parts = {
    * again after the database was restored from a backup.
    */
   firstEpoch: number;
-  /**
-   * The time as it goes on from the start of this process, whatever is done to the clock on the wall: waits are neither
-   * shortened nor stretched by setting it. Milliseconds since 1970, as the wall had it at the start.
-   */
+  /** What waits are counted in, here and at all other replicas. */
+  steadyTime: SteadyTime;
   steadyNow: () => number;
   /** There may be work to claim, here or at another replica. */
   wake: () => void;
@@ -48,6 +48,7 @@ export type Parts = {
   progress: Progress;
   claims: Claims;
   crowds: Crowds;
+  rules: Rules;
   looks: Looks;
   events: EventHub;
   /** Something waits for room on the disk of a worker. */

@@ -10,7 +10,6 @@ import type { Parts } from './parts.ts';
 import { offerRoom } from './queue/room.ts';
 import { releaseTask } from './release.ts';
 import { type Session, toHeld } from './sessions.ts';
-import { readSettings } from './settings.ts';
 import { findWorker } from './workers.ts';
 
 /** What a worker holds is read from the database again after this time, whatever the bus told or did not. */
@@ -33,8 +32,7 @@ export async function report(parts: Parts, request: ReportRequest): Promise<Repo
   if (request.lines !== undefined) await keepReported(parts, session, request.lines);
   await takeBackForgotten(parts, session, tasks);
   if (typeof request.spareBytes === 'number') await offerRoom(parts, workerId, request.spareBytes);
-  const limits = await parts.store.read(async (tx) => limitsOf(parts, tx, workerId, await readSettings(tx)));
-  return { orders, discard: await uselessScratch(parts, session, holding), limits };
+  return { orders, discard: await uselessScratch(parts, session, holding), limits: await limitsOf(parts, workerId) };
 }
 
 /** The worker with what it holds. Throws `task_lost`: it has to register. */

@@ -3,7 +3,7 @@ import { FlotillaError } from '#core/errors.ts';
 import type { Sealer } from '#core/secrets.ts';
 import type { Store } from '#core/store.ts';
 
-const metaKey = 'sealingKey';
+export const sealingKeyName = 'sealingKey';
 const about = 'the key of this database';
 
 /**
@@ -12,11 +12,16 @@ const about = 'the key of this database';
  */
 export async function checkSealingKey(store: Store, sealer: Sealer, { isShared }: { isShared: boolean }): Promise<void> {
   await store.write(async (tx) => {
-    const known = await tx.meta.get(metaKey);
-    if (known !== null && sealer.open(known, about) === about) return;
+    const known = await tx.meta.get(sealingKeyName);
+    if (known !== null && sealsWith(sealer, known)) return;
     if (known !== null && isShared) throw new FlotillaError('unsupported', sentence);
-    await tx.meta.put(metaKey, sealer.seal(about, about));
+    await tx.meta.put(sealingKeyName, sealer.seal(about, about));
   });
+}
+
+/** Is it the key that this database was written with? `known` is what it keeps under `sealingKeyName`. */
+export function sealsWith(sealer: Sealer, known: string): boolean {
+  return sealer.open(known, about) === about;
 }
 
 const sentence =

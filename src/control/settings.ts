@@ -37,6 +37,7 @@ export function changeSettings(parts: Parts, change: Partial<Settings>): Promise
     await tx.meta.put(key, JSON.stringify(settings));
     if (labelsOf(settings) !== labelsOf(before)) await tx.meta.put(requeueKey, '');
     await recordEvents(parts, tx, [systemEvent(parts, 'settings.changed', 'Settings were changed.', settings)]);
+    tx.afterCommit(parts.rules.outdate);
     // More may run now.
     tx.afterCommit(parts.wake);
     return settings;
@@ -44,6 +45,7 @@ export function changeSettings(parts: Parts, change: Partial<Settings>): Promise
 }
 
 /** What decides which workers may fetch from where. */
-function labelsOf({ hostRules }: Settings): string {
-  return JSON.stringify(hostRules.map(({ host, labels = [] }) => [host, labels]));
+function labelsOf({ hostRules, stages }: Settings): string {
+  const ofHosts = hostRules.map(({ host, labels = [] }) => [host, labels]);
+  return JSON.stringify([ofHosts, stages.map(({ name, labels }) => [name, labels])]);
 }

@@ -48,6 +48,15 @@ test('the same key within a day is the same download (Q1)', async (t) => {
   assert.notEqual((await control.submit(owner, submission, 'key')).id, first.id);
 });
 
+test('a clock that is set does not make a second download of one key (Q1)', async (t) => {
+  const { control, clock } = await startControl(t);
+  const submission = { link: 'https://example.org/a', options: {} };
+  const first = await control.submit(owner, submission, 'key');
+  clock.jump(30 * 24 * hourMs);
+  await control.sweep();
+  assert.equal((await control.submit(owner, submission, 'key')).id, first.id);
+});
+
 test('two requests with one key at the same moment add one download', async (t) => {
   const { control } = await startControl(t);
   const submission = { link: 'https://example.org/a', options: {} };

@@ -62,7 +62,7 @@ export function submitMany(parts: Parts, ownerId: string, submissions: Submissio
     const added = allowed.map((one): Added => ('download' in one ? one.download : one));
     if (key !== undefined) {
       const results = added.map((one) => ('problem' in one ? { problem: one.problem } : { id: one.id }));
-      await tx.submissions.put({ ownerId, key, results, createdAtMs: parts.clock.now() });
+      await tx.submissions.put({ ownerId, key, results, createdAtMs: parts.steadyNow() });
     }
     return added;
   });
@@ -168,7 +168,7 @@ export function readLink(parts: Parts, text: string): URL {
 /** What the key was answered with. null: never, too long ago, or the downloads were forgotten since. */
 async function recall(parts: Parts, tx: Transaction, ownerId: string, key: string): Promise<Added[] | null> {
   const row = await tx.submissions.get(ownerId, key);
-  if (row === null || parts.clock.now() - row.createdAtMs >= submissionLifetimeMs) return null;
+  if (row === null || parts.steadyNow() - row.createdAtMs >= submissionLifetimeMs) return null;
   const ids = row.results.flatMap((result) => ('id' in result ? [result.id] : []));
   const downloads = new Map((await tx.downloads.getMany(ids)).map((download) => [download.id, download]));
   const found = row.results.map((result: SubmissionRow['results'][number]) =>

@@ -17,6 +17,7 @@ import { forgetSecrets } from './secrets-at-rest.ts';
 import type { Held } from './sessions.ts';
 import { createSilence, type Silence } from './silence.ts';
 import { foldHosts } from './stats.ts';
+import { keepUp, readSteadyTime } from './steady-time.ts';
 import { submissionLifetimeMs } from './submit.ts';
 import { emptyDueTrash } from './trash.ts';
 
@@ -83,9 +84,11 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
 /** What other replicas did, should the bus not have told. */
 async function lookAround(parts: Parts): Promise<void> {
   await parts.events.catchUp();
-  const { fetching, isRoomNeeded } = await parts.store.read(async (tx) => {
-    return { fetching: await tx.tasks.fetching(), isRoomNeeded: (await tx.tasks.waitingForRoom(1)).length > 0 };
+  const { fetching, isRoomNeeded, steadyMs } = await parts.store.read(async (tx) => {
+    const isRoomNeeded = (await tx.tasks.waitingForRoom(1)).length > 0;
+    return { fetching: await tx.tasks.fetching(), isRoomNeeded, steadyMs: await readSteadyTime(tx) };
   });
+  await keepUp(parts, steadyMs);
   parts.crowds.see(fetching);
   parts.isRoomNeeded = isRoomNeeded;
   parts.progress.tidy();
@@ -215,7 +218,7 @@ async function forgetOldThings(parts: Parts): Promise<void> {
   const nowMs = parts.clock.now();
   await parts.store.write(async (tx) => {
     await foldHosts(parts, tx);
-    await tx.submissions.removeBefore(nowMs - submissionLifetimeMs);
+    await tx.submissions.removeBefore(parts.steadyNow() - submissionLifetimeMs);
     await tx.attempts.prune(nowMs - keepAttemptsMs, pruneAtOnce);
   });
 }

@@ -13,6 +13,7 @@ export function changeUserLimits(parts: Parts, id: string, change: Partial<UserL
     await tx.users.update(id, change);
     const user = await tx.users.get(id);
     if (user === null) throw new FlotillaError('not_found', 'There is no such user. They may have been removed.');
+    tx.afterCommit(parts.rules.outdate);
     // More may run now.
     tx.afterCommit(parts.wake);
     return toUser(user);

@@ -16,6 +16,8 @@ export async function register(parts: Parts, hello: WorkerHello): Promise<Worker
     const known = hello.workerId === null ? null : await tx.workers.get(hello.workerId);
     // An id we do not know comes from a database before this one; the scratch under it is still that worker's.
     const id = hello.workerId !== null && isId(hello.workerId) ? hello.workerId : parts.newId();
+    // Removed between the door and here: it must not come back as a worker that nobody has a key to.
+    if (hello.hasKey && (await tx.workerKeys.get(id)) === null) throw unknownWorker();
     const { version, kinds, schemes } = hello;
     // What it is called and what it is good for is people's business once it is here.
     const { name, labels = [] } = known ?? hello;
@@ -55,7 +57,7 @@ async function instanceOf(parts: Parts, tx: Transaction): Promise<string> {
 /** The worker as it is known; one that was given up is online again. An error when it has to register. */
 export async function findWorker(parts: Parts, tx: Transaction, id: string): Promise<WorkerRecord | FlotillaError> {
   const worker = await tx.workers.get(id);
-  if (worker === null) return new FlotillaError('task_lost', 'This worker is not known here. It has to register again.');
+  if (worker === null) return unknownWorker();
   if (worker.state === 'online') return worker;
   const back = { state: 'online', seenAtMs: parts.clock.now(), beat: worker.beat + 1 } as const;
   await tx.workers.update(id, back);
@@ -84,6 +86,10 @@ export async function listWorkers(parts: Parts): Promise<WorkerRow[]> {
 /** Of one that talks to another replica, as it told a moment ago, when that replica did not tell us more. */
 function toldSpeed(parts: Parts, id: string, { state, vitals }: Pick<WorkerRecord, 'state' | 'vitals'>): number {
   return state === 'online' && parts.sessions.get(id) === null ? (vitals?.speedBytesPerSecond ?? 0) : 0;
+}
+
+function unknownWorker(): FlotillaError {
+  return new FlotillaError('task_lost', 'This worker is not known here. It has to register again.');
 }
 
 function isId(text: string): boolean {

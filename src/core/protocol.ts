@@ -23,6 +23,8 @@ export type WorkerHello = {
   schemes: string[];
   /** What downloads may ask of it, when it is new; after that people decide on the page. */
   labels?: string[];
+  /** Said by the door, not by the worker: it showed a key, which must still be good when it is written down. */
+  hasKey?: true;
 };
 
 export type WorkerSession = {

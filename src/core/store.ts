@@ -477,13 +477,14 @@ export interface TotalRows {
 }
 
 /** The stage that a host let in after it had refused an earlier one. */
-export type StageMemory = { kind: string; host: string; stage: string; atMs: number };
+/** Of each user by themselves: what others fetch, and from where, is not theirs to know. */
+export type StageMemory = { ownerId: string; kind: string; host: string; stage: string; atMs: number };
 
 export interface StageMemoryRows {
-  get(kind: string, host: string): Promise<StageMemory | null>;
+  get(ownerId: string, kind: string, host: string): Promise<StageMemory | null>;
   /** Adds or replaces. */
   put(row: StageMemory): Promise<void>;
-  remove(kind: string, host: string): Promise<void>;
+  remove(ownerId: string, kind: string, host: string): Promise<void>;
   /** How many were older. */
   removeBefore(atMs: number): Promise<number>;
 }

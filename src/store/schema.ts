@@ -124,7 +124,7 @@ export type Schema = {
     data: string;
   };
   submissions: { ownerId: string; key: string; results: string; createdAtMs: number };
-  stageMemory: { kind: string; host: string; stage: string; atMs: number };
+  stageMemory: { ownerId: string; kind: string; host: string; stage: string; atMs: number };
   totals: { ownerId: string; fetchedBytesTotal: number; completedTotal: number; failedTotal: number };
 };
 

@@ -18,7 +18,7 @@ const keysOfHotTables = {
   counters: ['name'],
   totals: ['ownerId'],
   daily: ['ownerId', 'kind', 'day', 'name'],
-  stageMemory: ['kind', 'host'],
+  stageMemory: ['ownerId', 'kind', 'host'],
 } as const satisfies { [Table in keyof Schema]?: readonly (keyof Schema[Table])[] };
 
 type HotTable = keyof typeof keysOfHotTables;

@@ -793,18 +793,19 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     });
   });
 
-  check('what worked for a host is remembered by kind and host, replaced, and forgotten by age', async (store) => {
+  check('what worked for a host is remembered by user, kind and host, replaced, and forgotten by age', async (store) => {
     await store.write(async (tx) => {
-      const row = { kind: 'http', host: 'a.example', stage: 'Browser', atMs: 2 ** 41 };
+      const row = { ownerId: 'anna', kind: 'http', host: 'a.example', stage: 'Browser', atMs: 2 ** 41 };
       await tx.stageMemory.put(row);
       await tx.stageMemory.put({ ...row, kind: 'ftp', stage: 'Slow', atMs: 5 });
       await tx.stageMemory.put({ ...row, stage: 'Phone' });
-      assert.deepEqual(await tx.stageMemory.get('http', 'a.example'), { ...row, stage: 'Phone' });
-      assert.equal(await tx.stageMemory.get('http', 'b.example'), null);
+      assert.deepEqual(await tx.stageMemory.get('anna', 'http', 'a.example'), { ...row, stage: 'Phone' });
+      assert.equal(await tx.stageMemory.get('anna', 'http', 'b.example'), null);
+      assert.equal(await tx.stageMemory.get('bert', 'http', 'a.example'), null);
       assert.equal(await tx.stageMemory.removeBefore(6), 1);
-      assert.equal(await tx.stageMemory.get('ftp', 'a.example'), null);
-      await tx.stageMemory.remove('http', 'a.example');
-      assert.equal(await tx.stageMemory.get('http', 'a.example'), null);
+      assert.equal(await tx.stageMemory.get('anna', 'ftp', 'a.example'), null);
+      await tx.stageMemory.remove('anna', 'http', 'a.example');
+      assert.equal(await tx.stageMemory.get('anna', 'http', 'a.example'), null);
     });
   });
 }

@@ -19,16 +19,17 @@ export function meterProcess(meter: Meter, about: { version: string }): void {
   meter.gauge('process_open_fds', 'Files and connections that are open.', () => readdirSync('/proc/self/fd').length - 1);
   meter.gauge('process_max_fds', 'How many may be open.', () => openFileLimit() ?? []);
 
-  const delay = monitorEventLoopDelay({ resolution: 20 });
+  // It tells from one look at the clock to the next, which are this far apart when nothing is late.
+  const lookEveryMs = 20;
+  const delay = monitorEventLoopDelay({ resolution: lookEveryMs });
   delay.enable();
-  const atMost = (seconds: number) => (Number.isFinite(seconds) ? Math.max(0, seconds) : 0);
   meter.gauge(
     'flotilla_event_loop_delay_p99_seconds',
     'How late 99 % of what is due begins at most, since the last look.',
     () => {
-      const p99 = atMost(delay.percentile(99) / 1e9);
+      const betweenMs = delay.count === 0 ? 0 : delay.percentile(99) / 1e6;
       delay.reset();
-      return p99;
+      return Math.max(0, betweenMs - lookEveryMs) / 1000;
     },
   );
 }

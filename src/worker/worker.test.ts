@@ -58,6 +58,11 @@ async function startWorker(t: Scope, claims: Claim[]) {
     /** A kind of result that it does not understand. */
     unknownOutcome: '',
     finished: [] as FinishRequest[],
+    /** What its log said of the control plane. */
+    told: [] as string[],
+  };
+  const tell = (message: string) => {
+    if (message.startsWith('The control plane')) far.told.push(message);
   };
   const endings = new Map<string, () => void>();
   const running = new Set<string>();
@@ -134,7 +139,7 @@ async function startWorker(t: Scope, claims: Claim[]) {
   const worker = new Worker(control, parts, {
     hello: { workerId: 'w', name: 'box', version: '1', kinds: ['probe', 'deliver'], schemes: ['test:'] },
     room: { probe: 1, fetch: 0, deliver: 1, erase: 0 },
-    log: noLog,
+    log: { ...noLog, warn: tell, info: tell },
   });
   await worker.start();
 
@@ -166,6 +171,16 @@ test('while a port is closed fetches go on, and deliveries stop before their lea
     far.finished.map(({ taskId, epoch, outcome }) => [taskId, epoch, outcome.kind]),
     [['d', 8, 'given_back']],
   );
+});
+
+test('a server that is away fills no log, and its return is told', async (t) => {
+  const { far, pass } = await startWorker(t, [probe]);
+  far.mood = 'connection_refused';
+  await pass(130_000);
+  assert.equal(far.told.length, 3, far.told.join());
+  far.mood = null;
+  await pass(6000);
+  assert.equal(far.told.at(-1), 'The control plane answers again.');
 });
 
 test('a proxy without its server behind it is like a closed port', async (t) => {

@@ -25,6 +25,8 @@ export type WorkerOptions = {
   room: Record<TaskKind, number>;
   /** What goes wrong around the tasks, and with debug what happens in them. */
   log: Logger;
+  /** Does a task; absent: really. */
+  run?(claim: Claim, context: TaskContext): Promise<Outcome>;
 };
 
 /** Why a running task was stopped from outside. `silent`: nobody answers, so another may be given it. */
@@ -48,6 +50,7 @@ const soonMs = 250;
 const silentShare = 0.6;
 const watchEveryMs = 500;
 const vitalsEveryMs = 5000;
+const tellAgainMs = 60_000;
 /** Each of them is a row in a database. */
 const linesEveryMs = 30_000;
 /** Tasks whose lines one report carries, so that it stays small. */
@@ -74,6 +77,8 @@ export class Worker {
   #answeredAtMs = 0;
   /** When the last sign came that nobody serves, or an answer. */
   #heardAtMs = 0;
+  /** What was told of the control plane last, while it does not answer. */
+  #trouble: { message: string; toldAtMs: number } | null = null;
   #vitalsAtMs = Number.NEGATIVE_INFINITY;
   #reportSoon: () => void = () => {};
   #onRoom: (kind: TaskKind) => void = () => {};
@@ -245,6 +250,9 @@ export class Worker {
   }
 
   #begin(claim: Claim): void {
+    // Whoever gave it to us anew took the old task back, and we have not heard so yet.
+    const older = [...this.#running.values()].filter((one) => isSameWork(one.claim, claim));
+    for (const one of older) this.#halt(one, 'lost');
     const write = (level: TaskLine['level'], message: string) => this.#options.log[level](message, this.#about(claim));
     const running: Running = {
       claim,
@@ -258,10 +266,14 @@ export class Worker {
     this.#running.set(claim.taskId, running);
     if (claim.kind === 'fetch') this.#parts.limits.apply(claim.limits);
     if (this.#draining.signal.aborted) this.#halt(running, 'stop');
-    running.ended = this.#work(running).finally(() => {
-      this.#running.delete(claim.taskId);
-      this.#onRoom(claim.kind);
-    });
+    // Two at the same bytes would spoil them, and what the old one takes back must not be what the new one delivered.
+    const alone = Promise.all(older.map(({ ended }) => ended));
+    running.ended = alone
+      .then(() => this.#work(running))
+      .finally(() => {
+        if (this.#running.get(claim.taskId) === running) this.#running.delete(claim.taskId);
+        this.#onRoom(claim.kind);
+      });
   }
 
   /** Does the task and tells how it ended; never rejects. */
@@ -326,7 +338,7 @@ export class Worker {
       debug: (line) => running.log.say('debug', line),
     };
     try {
-      return await runTask(claim, context);
+      return await (this.#options.run ?? runTask)(claim, context);
     } catch (error) {
       const { doneBytes } = running.state();
       if (running.stop !== null) return { kind: 'given_back', doneBytes, isLeaving: this.#draining.signal.aborted };
@@ -365,18 +377,30 @@ export class Worker {
     return (this.#session as WorkerSession).workerId;
   }
 
+  /** A server that is away for an hour is worth sixty lines, not thousands. null: it answers. */
+  #tellTrouble(message: string | null): void {
+    const nowMs = this.#parts.clock.mono();
+    const isKnown = this.#trouble?.message === message && nowMs - this.#trouble.toldAtMs < tellAgainMs;
+    if (isKnown || (message === null && this.#trouble === null)) return;
+    this.#trouble = message === null ? null : { message, toldAtMs: nowMs };
+    const about = { workerId: this.#workerId };
+    if (message === null) this.#options.log.info('The control plane answers again.', about);
+    else this.#options.log.warn(`The control plane could not be asked: ${message}`, about);
+  }
+
   /** Repeats until the signal is aborted; a failure is told and followed by a growing wait. */
   async #forever(signal: AbortSignal, step: () => Promise<void>): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
       try {
         await step();
+        if (failures > 0) this.#tellTrouble(null);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
         failures++;
         const failure = toFailure(error);
-        this.#options.log.warn(`The control plane could not be asked: ${failure.message}`, { workerId: this.#workerId });
+        this.#tellTrouble(failure.message);
         if (this.#isRefusal(failure)) return;
         if (outOfService.includes(failure.code)) this.#heardAtMs = this.#parts.clock.mono();
         if (failure.code === 'task_lost') await this.#registerAgain().catch(() => {});
@@ -384,6 +408,11 @@ export class Worker {
       }
     }
   }
+}
+
+function isSameWork(a: Claim, b: Claim): boolean {
+  if (a.taskId === b.taskId) return true;
+  return a.kind !== 'erase' && b.kind !== 'erase' && a.downloadId !== null && a.downloadId === b.downloadId;
 }
 
 function runTask(claim: Claim, context: TaskContext): Promise<Outcome> {

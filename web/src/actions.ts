@@ -191,6 +191,21 @@ export function createActions(live: Live, toasts: Toasts) {
       toasts.add({ text: why, tone: 'bad' });
     },
 
+    /** More than are here to be brought back, so there is no undo. */
+    async removeMatching(match: Match, { files }: { files: boolean }) {
+      try {
+        const removal: BulkAction = { action: 'remove', files: files ? 'true' : 'false', query: match };
+        const { doneCount, problemCount, problems } = await api.act(removal);
+        const text = t(files ? 'trashed.many' : 'removed.many', { count: doneCount });
+        const why = problems[0]?.problem ?? '';
+        if (problemCount === 0) toasts.add({ text, tone: 'plain' });
+        else toasts.add({ text: t('bulk.someFailed', { done: text, failed: problemCount, why }), tone: 'bad' });
+      } catch (error) {
+        toasts.add({ text: sentenceOf(error), tone: 'bad' });
+      }
+      await live.reload();
+    },
+
     /** Among its owner's downloads of the same priority. */
     async place(ids: Iterable<string>, place: 'first' | 'last') {
       // The last that is put first is the very first.

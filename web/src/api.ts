@@ -32,7 +32,7 @@ export const api = {
   probe: (url: string, request: T.AddDownload['request'], signal: AbortSignal) =>
     client.probeLink({ body: { url, ...(request && { request }) } }, { signal }),
 
-  list: (query: { cursor?: string; limit?: number }, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
+  list: (query: T.ListQuery, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
   get: (id: string) => client.getDownload({ params: { id } }),
   change: (id: string, body: T.ChangeDownload) => client.changeDownload({ params: { id }, body }),
   pause: (id: string) => client.pauseDownload({ params: { id } }),
@@ -69,6 +69,8 @@ export const api = {
   tokens: () => client.listTokens(),
   addToken: (body: T.AddToken) => client.addToken({ body }),
   removeToken: (id: string) => client.removeToken({ params: { id } }),
+
+  statsOf: (period: T.PeriodStats['period']) => client.getStats({ query: { period } }),
 
   workers: () => client.listWorkers(),
   inviteWorker: (origin: string) => client.inviteWorker({ body: { origin } }),

@@ -26,6 +26,7 @@ export type KeyAction =
   | 'filterFinished'
   | 'filterFailed'
   | 'goDownloads'
+  | 'goStats'
   | 'goWorkers'
   | 'goHistory'
   | 'goSettings'
@@ -56,6 +57,7 @@ export const shortcuts: Shortcut[] = [
   { action: 'goDownloads', group: 'everywhere', words: 'key.goDownloads', chords: [letter('d', { after: 'g' })] },
   { action: 'goWorkers', group: 'everywhere', words: 'key.goWorkers', chords: [letter('k', { after: 'g' })] },
   { action: 'goHistory', group: 'everywhere', words: 'key.goHistory', chords: [letter('h', { after: 'g' })] },
+  { action: 'goStats', group: 'everywhere', words: 'key.goStats', chords: [letter('t', { after: 'g' })] },
   { action: 'goSettings', group: 'everywhere', words: 'key.goSettings', chords: [letter('s', { after: 'g' })] },
   { action: 'undo', group: 'everywhere', words: 'key.undo', chords: [letter('z', { ctrl: true })] },
   { action: 'escape', group: 'everywhere', words: 'key.escape', chords: [{ code: 'Escape' }] },

@@ -13,6 +13,8 @@ const places: Place[] = [
   { screen: 'download', id: 'a/b c', tab: 'files' },
   { screen: 'history' },
   { screen: 'history', q: '2026' },
+  { screen: 'stats', period: '7d' },
+  { screen: 'stats', period: 'all' },
   { screen: 'workers' },
   { screen: 'workers', id: '018f' },
   { screen: 'settings', page: 'tokens' },
@@ -27,6 +29,7 @@ const others: [string, Place][] = [
   ['/settings/nonsense', { screen: 'unknown' }],
   ['/downloads', { screen: 'unknown' }],
   ['/downloads/%E0%A4%A', { screen: 'download', id: '%E0%A4%A' }],
+  ['/stats?period=nonsense', { screen: 'stats', period: '7d' }],
   ['/history/1', { screen: 'unknown' }],
 ];
 for (const [link, place] of others) test(`${link} is ${place.screen}`, () => assert.deepEqual(read(link), place));

@@ -7,6 +7,9 @@ import { filters, type SortKey, sortKeys, type View } from './live/order.ts';
 export const tabs = ['overview', 'pieces', 'timeline', 'attempts', 'files', 'log'] as const;
 export type Tab = (typeof tabs)[number];
 export const settingsPages = ['general', 'limits', 'stages', 'destinations', 'tokens', 'appearance'] as const;
+export const periods = ['today', '7d', '30d', '365d', 'all'] as const;
+export type Period = (typeof periods)[number];
+const usualPeriod: Period = '7d';
 export type SettingsPage = (typeof settingsPages)[number];
 
 /** What is shown of the list; absent is the default. */
@@ -24,6 +27,7 @@ export type Place =
   | { screen: 'downloads'; search: ListSearch }
   | { screen: 'download'; id: string; tab?: Tab }
   | { screen: 'history'; q?: string; isTrash?: true }
+  | { screen: 'stats'; period: Period }
   /** `id`: the worker whose details stand open. */
   | { screen: 'workers'; id?: string }
   | { screen: 'settings'; page: SettingsPage }
@@ -52,6 +56,8 @@ export function readPlace(path: string, query: string): Place {
   if (first === 'downloads' && second !== undefined) return { screen: 'download', id: decode(second), tab };
   if (first === 'history' && second === undefined)
     return { screen: 'history', q, ...(search.has('trash') && { isTrash: true }) };
+  if (first === 'stats' && second === undefined)
+    return { screen: 'stats', period: oneOf(periods, search.get('period')) ?? usualPeriod };
   if (first === 'workers' && second === undefined) return { screen: 'workers', id: search.get('id') || undefined };
   if (first === 'settings') {
     const page = second === undefined ? settingsPages[0] : oneOf(settingsPages, second);
@@ -68,6 +74,8 @@ export function linkOf(place: Place): string {
       return `/downloads/${encodeURIComponent(place.id)}${queryOf({ tab: place.tab })}`;
     case 'history':
       return `/history${queryOf({ q: place.q, trash: place.isTrash && 'true' })}`;
+    case 'stats':
+      return `/stats${queryOf({ period: place.period === usualPeriod ? undefined : place.period })}`;
     case 'workers':
       return `/workers${queryOf({ id: place.id })}`;
     case 'settings':

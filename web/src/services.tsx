@@ -5,7 +5,7 @@ import { api } from './api.ts';
 import { createKeyBus, type KeyBus } from './key-bus.ts';
 import type { ListDocument } from './list-file.ts';
 import { createLive, type Live } from './live/live.ts';
-import { createSelection, type Selection } from './live/selection.ts';
+import { createSelection, type Match, type Selection } from './live/selection.ts';
 import { createCell } from './live/signal.ts';
 import { openStream } from './live/stream.ts';
 import { createToasts, type Toasts } from './toasts.ts';
@@ -15,6 +15,7 @@ export type OpenDialog =
   | { kind: 'add'; text: string; document?: ListDocument }
   | { kind: 'removeFiles'; id: string; name: string }
   | { kind: 'retryChanged'; id: string }
+  | { kind: 'removeMatching'; match: Match; files: boolean }
   | { kind: 'clearHistory'; q?: string }
   | { kind: 'emptyTrash' }
   | { kind: 'keys' };

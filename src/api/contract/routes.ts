@@ -16,9 +16,9 @@ export type Route = {
   /** Where the usual 4 MiB are too little. */
   bodyLimitBytes?: number;
   headers?: z.ZodObject;
-  /** The good answer. `file` is bytes with ranges, `stream` is server-sent events, null has no body. */
+  /** The good answer. `file` is bytes with ranges, `stream` is server-sent events, `dump` is a file for tools, null has no body. */
   status: 200 | 201 | 202 | 204;
-  answer: z.ZodType | 'file' | 'stream' | null;
+  answer: z.ZodType | 'file' | 'stream' | 'dump' | null;
   /** The same answer for people, for whoever accepts text/plain before JSON. */
   text?: (answer: never) => string;
 };
@@ -498,6 +498,23 @@ export const routes = {
     query: shape.statsQuery,
     status: 200,
     answer: shape.stats,
+  },
+  profileCpu: {
+    method: 'POST',
+    path: '/debug/cpu-profile',
+    summary: 'Where the time of this process goes, as a .cpuprofile; the answer comes when the time is over',
+    access: 'admin',
+    body: z.strictObject({ seconds: z.int().min(1).max(30).optional().describe('10 when absent.') }),
+    status: 200,
+    answer: 'dump',
+  },
+  snapshotHeap: {
+    method: 'POST',
+    path: '/debug/heap-snapshot',
+    summary: 'What the memory of this process holds, secrets too, as a .heapsnapshot; it stands still meanwhile',
+    access: 'admin',
+    status: 200,
+    answer: 'dump',
   },
   streamEvents: {
     method: 'GET',

@@ -255,9 +255,17 @@ export const listQuery = z.object({
   q: z.string().max(500).optional().describe('Part of the name or of the link.'),
   cursor: z.string().optional(),
   limit: z.coerce.number<number | string>().int().min(1).max(500).optional().describe('Items a page; 100 when absent.'),
+  ids: z
+    .string()
+    .max(8000)
+    .regex(/^[^,]+(,[^,]+){0,199}$/)
+    .optional()
+    .describe(
+      'These and no others, at most 200, with commas between. Unknown ones are left out, and so is the rest of the query.',
+    ),
 });
 
-export const historyQuery = listQuery.extend({
+export const historyQuery = listQuery.omit({ ids: true }).extend({
   trash: z.enum(['true', 'false']).optional().describe('Only what is in the trash.'),
 });
 

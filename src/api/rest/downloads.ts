@@ -52,7 +52,11 @@ export function downloadHandlers(
       });
       return { items: await Promise.all(items) };
     },
-    async listDownloads({ query: { state, limit = pageSize, ...rest } }, { ownerId }) {
+    async listDownloads({ query: { state, ids, limit = pageSize, ...rest } }, { ownerId }) {
+      if (ids !== undefined) {
+        const named = await control.getMany(ownerId, [...new Set(ids.split(','))]);
+        return { items: await Promise.all(named.map(view)), nextCursor: null, counts: await control.countsOf(ownerId) };
+      }
       const page = await control.list(ownerId, { ...rest, filter: state, limit, of: 'list' });
       return { ...page, items: await Promise.all(page.items.map(view)) };
     },

@@ -1,5 +1,6 @@
 import type { Desk, Handlers } from '../handlers.ts';
 import { notFound } from '../problem.ts';
+import { debugHandlers } from './debug.ts';
 import { destinationHandlers } from './destinations.ts';
 import { downloadPartHandlers } from './download-parts.ts';
 import { downloadHandlers } from './downloads.ts';
@@ -26,6 +27,7 @@ export function createHandlers(desk: Desk): Handlers {
     ...fleetHandlers(desk),
     ...workerHandlers(desk),
     ...statsHandlers(desk),
+    ...debugHandlers(desk),
     streamEvents({ headers }, call) {
       const last = headers['last-event-id'];
       return desk.streamEvents(call, last === undefined ? null : Number(last));

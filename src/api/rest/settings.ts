@@ -8,7 +8,7 @@ export function settingsHandlers({
   return {
     getSettings: async () => view(await control.settings()),
     changeSettings: async ({ body }) => view(await control.changeSettings(body)),
-    checkStages: ({ body }) => control.ladderOf(body.url),
+    checkStages: ({ body }, { ownerId }) => control.ladderOf(ownerId, body.url),
     listUsers: () => control.users(),
     changeUserLimits: ({ params, body }) => control.changeUserLimits(params.id, body),
   };

@@ -17,7 +17,7 @@ export function workerHandlers({
     enrolWorker: ({ body }) => enrolment.enrol(body),
     registerWorker({ body }, call) {
       requireOwn(call, body.workerId);
-      return control.register(body);
+      return control.register({ ...body, hasKey: true });
     },
     async claimTasks({ body }, call) {
       requireOwn(call, body.workerId);

@@ -98,6 +98,12 @@ export async function startApi(
         freeBytes: async () => 1000,
       },
       listings: metalink,
+      profiler: {
+        cpu: async () => '{}',
+        async *heap() {
+          yield '{}';
+        },
+      },
       ...options,
     },
   });

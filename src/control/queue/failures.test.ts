@@ -160,6 +160,19 @@ test('a wait is neither shortened nor stretched by setting the clock, and outliv
   await it.worker.take('fetch');
 });
 
+test('a wait lasts no longer when whoever began it had a clock that was early, and is gone', async (t) => {
+  const it = await startFetching(t);
+  it.under.clock.jump(3_600_000);
+  await it.under.restart();
+  await it.under.pass(20_000);
+  await it.fail();
+  it.under.clock.jump(-30 * 24 * 3_600_000);
+  await it.under.restart();
+  await it.under.pass(20_000);
+  await it.worker.report([]);
+  await it.worker.take('fetch');
+});
+
 test('a failed delivery is delivered again without fetching', async (t) => {
   const it = await startFetching(t);
   await it.worker.succeed(await it.worker.take('fetch'));
@@ -168,4 +181,15 @@ test('a failed delivery is delivered again without fetching', async (t) => {
   await it.waitForRetry();
   await it.worker.succeed(await it.worker.take('deliver'));
   assert.equal((await it.get()).state, 'completed');
+});
+
+test('waits end at whole milliseconds, although a clock counts parts of them', async (t) => {
+  const it = await startFetching(t);
+  it.under.clock.advance(0.75);
+  await it.under.restart();
+  it.under.clock.advance(0.3);
+  await it.fail();
+  const task = await it.under.store.read((tx) => tx.tasks.ofDownload(it.id));
+  assert.equal(task?.status, 'waiting');
+  assert.ok(Number.isInteger(task.runnableAtMs), `PostgreSQL keeps no ${task.runnableAtMs}`);
 });

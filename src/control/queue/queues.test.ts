@@ -160,3 +160,17 @@ test('a task that never reached its worker goes to another after ten seconds', a
   assert.ok((await other.take('probe')).epoch > lost.epoch);
   await assert.rejects(deaf.succeed(lost), { code: 'task_lost' });
 });
+
+test('a worker that has the bytes goes on with them only if it has the labels that are wanted by now', async (t) => {
+  const under = await startControl(t);
+  const plain = await startWorker(under, 'plain');
+  const french = await startWorker(under, 'french', ['geo:fr']);
+  const [id = ''] = await addResolved(under, plain, 1);
+  const [claim] = (await plain.claim(['fetch'], 1)) as [Claim];
+  await under.control.pause(owner, id);
+  await plain.finish(claim, { kind: 'given_back', doneBytes: 500 });
+  await under.control.change(owner, id, { options: { labels: ['geo:fr'] } });
+  await under.control.resume(owner, id);
+  assert.deepEqual(await plain.claim(), []);
+  assert.equal((await french.claim(['fetch'], 1)).length, 1);
+});

@@ -41,6 +41,6 @@ export function mayTake(worker: WorkerRecord, { kind, who }: Queue): boolean {
 }
 
 /** A worker that has the bytes and works may go on with it before others may. */
-export function isHomeOpen(worker: WorkerRecord | null): boolean {
+export function isHomeOpen(worker: WorkerRecord | null): worker is WorkerRecord {
   return worker !== null && worker.state === 'online' && worker.wanted === 'work';
 }

@@ -39,10 +39,10 @@ export async function serveAsks(parts: Parts, take: () => ClaimRequest[]): Promi
     const round = await startRound(parts, tx, askers, settings);
     for (const kind of kindOrder) await handOut(round, kind);
     await tx.shares.putMany([...round.fairness.values()].flatMap((one) => one.changed()));
-    return { requests, found, settings };
+    return { requests, found };
   });
-  const { requests, found, settings } = served;
-  return Promise.all(requests.map((request) => withLimits(parts, settings, found.get(request))));
+  const { requests, found } = served;
+  return Promise.all(requests.map((request) => withLimits(parts, found.get(request))));
 }
 
 async function askerOf(parts: Parts, tx: Transaction, { workerId, room }: ClaimRequest): Promise<Asker | FlotillaError> {
@@ -51,15 +51,11 @@ async function askerOf(parts: Parts, tx: Transaction, { workerId, room }: ClaimR
 }
 
 /** Known only now, for what was just begun counts too. */
-async function withLimits(
-  parts: Parts,
-  settings: Settings,
-  asker: Asker | FlotillaError | undefined,
-): Promise<Claim[] | FlotillaError> {
+async function withLimits(parts: Parts, asker: Asker | FlotillaError | undefined): Promise<Claim[] | FlotillaError> {
   if (asker === undefined) return [];
   if (!('worker' in asker)) return asker;
   if (!asker.claims.some(({ kind }) => kind === 'fetch')) return asker.claims;
-  const limits = await parts.store.read((tx) => limitsOf(parts, tx, asker.worker.id, settings));
+  const limits = await limitsOf(parts, asker.worker.id);
   return asker.claims.map((claim) => (claim.kind === 'fetch' ? { ...claim, limits } : claim));
 }
 

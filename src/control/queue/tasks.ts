@@ -4,7 +4,7 @@ import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import type { Settings } from '../control.ts';
 import type { Parts } from '../parts.ts';
 import { readSettings } from '../settings.ts';
-import { anyWorker, isHomeOpen, neededLabels, onlyWorker, queueName } from './queues.ts';
+import { anyWorker, isHomeOpen, mayTake, neededLabels, onlyWorker, queueName, readQueue } from './queues.ts';
 import { notBefore, tellStartTime } from './start-time.ts';
 
 /** So long a download waits for the worker that has the first part of its bytes, before any other may begin anew. */
@@ -69,12 +69,13 @@ async function placeOf(
     return place(onlyWorker(workerId), workerId, null);
   }
   if (kind === 'erase') return place(anyWorker(null, []), null, null);
-  const isHome =
-    kind === 'fetch' && climb?.labels === undefined && homeWorkerId !== null && isHomeOpen(await tx.workers.get(homeWorkerId));
-  if (isHome) return place(onlyWorker(homeWorkerId), null, parts.steadyNow() + homeMs);
-  const { hostRules } = settings ?? (await readSettings(tx));
-  const wanted = [...(options.labels ?? []), ...(climb?.labels ?? [])];
-  return place(anyWorker(schemeOf(link), neededLabels(hostOf(link), wanted, hostRules)), null, null);
+  const { hostRules, stages } = settings ?? (await readSettings(tx));
+  const stage = stages.find(({ name }) => name === climb?.stage);
+  const wanted = [...(options.labels ?? []), ...(stage?.labels ?? [])];
+  const anybody = anyWorker(schemeOf(link), neededLabels(hostOf(link), wanted, hostRules));
+  const home = kind === 'fetch' && homeWorkerId !== null ? await tx.workers.get(homeWorkerId) : null;
+  const isHome = isHomeOpen(home) && mayTake(home, readQueue(queueName(kind, anybody, ownerId)));
+  return isHome ? place(onlyWorker(home.id), null, parts.steadyNow() + homeMs) : place(anybody, null, null);
 }
 
 /** Gives a queued download the task it needs next, unless an earlier one is still held: its end does it then. */

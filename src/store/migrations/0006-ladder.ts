@@ -14,10 +14,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await schema.alterTable('attempts').addColumn('message', 'text').execute();
   await schema
     .createTable('stageMemory')
+    .addColumn('ownerId', 'text', (column) => column.notNull())
     .addColumn('kind', 'text', (column) => column.notNull())
     .addColumn('host', 'text', (column) => column.notNull())
     .addColumn('stage', 'text', (column) => column.notNull())
     .addColumn('atMs', 'bigint', (column) => column.notNull())
-    .addPrimaryKeyConstraint('stageMemoryKey', ['kind', 'host'])
+    .addPrimaryKeyConstraint('stageMemoryKey', ['ownerId', 'kind', 'host'])
     .execute();
 }

@@ -38,6 +38,11 @@ export async function migrate(db: Kysely<unknown>, nowMs: number, only?: readonl
   return pending.map((migration) => migration.name);
 }
 
+/** Those that a database lacks which has these. */
+export function pendingMigrations(done: readonly string[]): string[] {
+  return migrations.map(({ name }) => name).filter((name) => !done.includes(name));
+}
+
 /** Throws `unsupported` when a newer program has been here. */
 export function refuseNewer(done: string[]): void {
   const unknown = done.find((name) => !migrations.some((migration) => migration.name === name));

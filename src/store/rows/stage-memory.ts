@@ -3,16 +3,16 @@ import type { Unit } from '../unit.ts';
 
 export function stageMemoryRows(unit: Unit): StageMemoryRows {
   return {
-    async get(kind, host) {
-      const alike = () => unit.tasks.known().flatMap((task) => (task.host === null ? [] : [[kind, task.host]]));
-      const row = await unit.stageMemory.get([kind, host], alike);
+    async get(ownerId, kind, host) {
+      const alike = () => unit.tasks.known().flatMap((task) => (task.host === null ? [] : [[task.ownerId, kind, task.host]]));
+      const row = await unit.stageMemory.get([ownerId, kind, host], alike);
       return row && { ...row };
     },
     async put(row) {
       unit.stageMemory.put({ ...row });
     },
-    async remove(kind, host) {
-      unit.stageMemory.remove([kind, host]);
+    async remove(ownerId, kind, host) {
+      unit.stageMemory.remove([ownerId, kind, host]);
     },
     async removeBefore(atMs) {
       const db = await unit.tables('stageMemory');

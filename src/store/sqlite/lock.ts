@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { FlotillaError } from '#core/errors.ts';
@@ -18,6 +19,22 @@ export function lockDatabase(path: string): { release(): void } {
     throw new FlotillaError('busy', message, { cause });
   }
   return { release: () => lock.close() };
+}
+
+/** Does another process have it? Only looks: whoever starts at the same moment is not in the way. */
+export function isLocked(path: string): boolean {
+  if (!existsSync(`${path}.lock`)) return false;
+  const lock = new DatabaseSync(`${path}.lock`, { readOnly: true, timeout: 0 });
+  try {
+    // Under an exclusive lock nobody reads.
+    lock.exec('select count(*) from sqlite_schema');
+    return false;
+  } catch (cause) {
+    if (!isBusy(cause)) throw cause;
+    return true;
+  } finally {
+    lock.close();
+  }
 }
 
 /** SQLITE_BUSY is 5, its extended codes have it in the low byte: https://sqlite.org/rescode.html */

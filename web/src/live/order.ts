@@ -29,12 +29,16 @@ const filterOfState: Record<Download['state'], ListFilter> = {
 };
 
 export function matches(row: Download, view: Pick<View, 'filter' | 'q'>): boolean {
-  if (view.filter === 'failed' ? row.state !== 'failed' : view.filter !== 'all' && filterOfState[row.state] !== view.filter) {
-    return false;
-  }
+  if (!isStateIn(row.state, view.filter)) return false;
   if (view.q === '') return true;
   const wanted = view.q.toLocaleLowerCase();
   return row.name.toLocaleLowerCase().includes(wanted) || row.link.toLocaleLowerCase().includes(wanted);
+}
+
+export function isStateIn(state: unknown, filter: ListFilter): boolean {
+  if (filter === 'all') return true;
+  if (filter === 'failed') return state === 'failed';
+  return filterOfState[state as Download['state']] === filter;
 }
 
 /**

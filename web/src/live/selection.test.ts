@@ -32,3 +32,13 @@ test('after clearing, a range starts anew', () => {
   selection.extend('c', order);
   assert.deepEqual([...selection.ids()], ['c']);
 });
+
+test('all that match stays so while more of them come, and until another row is ticked', () => {
+  const selection = createSelection();
+  const match = { state: 'failed' } as const;
+  selection.setAll(['a', 'b'], match);
+  selection.keepOnly(order);
+  assert.deepEqual([selection.match(), selection.ids().size], [match, 5]);
+  selection.toggle('c');
+  assert.deepEqual([selection.match(), [...selection.ids()]], [null, ['a', 'b', 'd', 'e']]);
+});

@@ -51,9 +51,14 @@ export function createSelection() {
     /** Rows that left the view are no longer ticked: nobody acts on what cannot be seen. */
     keepOnly(order: readonly string[]) {
       if (chosen.size === 0) return;
+      if (match !== null) {
+        // More of them may have come, or been read.
+        if (order.length !== chosen.size) set(order, match);
+        return;
+      }
       const shown = new Set(order);
       const kept = [...chosen].filter((id) => shown.has(id));
-      if (kept.length !== chosen.size) set(kept, match);
+      if (kept.length !== chosen.size) set(kept);
     },
   };
 }

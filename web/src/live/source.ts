@@ -7,18 +7,44 @@ export type StreamMessage =
   | { kind: 'progress'; data: string }
   | { kind: 'reset' };
 
-export type Stream = { close(): void };
+/** What a tab tells the worker that holds the stream for all of them. */
+export type TabMessage =
+  | { kind: 'hello'; inSight: readonly string[] | null }
+  | { kind: 'see'; downloadIds: readonly string[] }
+  | { kind: 'bye' };
 
-const path = '/api/v1/events';
+export type Stream = {
+  /** Progress comes for these alone; before it was said, for those that changed last. */
+  see(downloadIds: readonly string[]): void;
+  close(): void;
+};
+
+const root = '/api/v1';
+/** The server takes no more. */
+export const mostInSight = 500;
+/** Somebody who scrolls sees something new all the time. */
+const sayMs = 150;
 
 /** Opens the live stream in this very thread. It opens itself again after a fault, from the last event it saw. */
 export function openSource(onMessage: (message: StreamMessage) => void): Stream {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waitMs = 1000;
+  let streamId: string | null = null;
+  let inSight: readonly string[] | null = null;
+  let saying: ReturnType<typeof setTimeout> | undefined;
+
+  const say = () => {
+    saying = undefined;
+    if (streamId === null || inSight === null) return;
+    const body = JSON.stringify({ downloadIds: inSight.slice(0, mostInSight) });
+    const headers = { 'content-type': 'application/json' };
+    // When it does not arrive the rows stand still until the next scroll or reconnect; the events come all the same.
+    fetch(`${root}/streams/${streamId}/view`, { method: 'PUT', headers, body }).catch(() => {});
+  };
 
   const connect = () => {
-    source = new EventSource(path);
+    source = new EventSource(`${root}/events`);
     source.onopen = () => {
       waitMs = 1000;
       onMessage({ kind: 'open' });
@@ -38,13 +64,22 @@ export function openSource(onMessage: (message: StreamMessage) => void): Stream 
       source.addEventListener(name, ({ data }) => onMessage({ kind: 'event', name, data }));
     }
     source.addEventListener('progress', ({ data }) => onMessage({ kind: 'progress', data }));
+    source.addEventListener('hello', ({ data }) => {
+      streamId = JSON.parse(data).streamId;
+      say();
+    });
     source.addEventListener('reset', () => onMessage({ kind: 'reset' }));
   };
   connect();
 
   return {
+    see(downloadIds) {
+      inSight = downloadIds;
+      saying ??= setTimeout(say, sayMs);
+    },
     close() {
       clearTimeout(timer);
+      clearTimeout(saying);
       source?.close();
     },
   };

@@ -7,47 +7,10 @@ import { arrange, type View } from './order.ts';
 import { createRings } from './rings.ts';
 import type { StreamMessage } from './source.ts';
 import { createStore } from './store.ts';
+import { download } from './testing.ts';
 
 const collator = new Intl.Collator('en', { numeric: true });
 const all: View = { filter: 'all', q: '', sort: 'added', descending: true };
-
-function download(id: string, fields: Partial<Download> = {}): Download {
-  return {
-    id,
-    link: `https://example.org/${id}`,
-    kind: 'http',
-    name: id,
-    state: 'queued',
-    phase: null,
-    reason: null,
-    retryAtMs: null,
-    sizeBytes: 1000,
-    doneBytes: 0,
-    speedBytesPerSecond: 0,
-    etaSeconds: null,
-    connectionCount: 0,
-    resumable: null,
-    destinationId: 'd',
-    location: null,
-    mirrors: [],
-    checksum: null,
-    connections: null,
-    limitBytesPerSecond: null,
-    startAtMs: null,
-    hours: null,
-    labels: [],
-    priority: 0,
-    attempt: 1,
-    stage: null,
-    failure: null,
-    createdAtMs: 0,
-    startedAtMs: null,
-    finishedAtMs: null,
-    removedAtMs: null,
-    eraseAtMs: null,
-    ...fields,
-  };
-}
 
 const counts = { all: 1, active: 1, queued: 0, finished: 0, failed: 0 };
 
@@ -147,6 +110,7 @@ test('a ring forgets what is older than its time', () => {
 function startLive(server: Map<string, Download>) {
   let say: (message: StreamMessage) => void = () => {};
   const asked: string[] = [];
+  const seen: (readonly string[])[] = [];
   const live = createLive(
     {
       async list() {
@@ -162,13 +126,13 @@ function startLive(server: Map<string, Download>) {
     },
     (onMessage) => {
       say = onMessage;
-      return { close() {} };
+      return { see: (ids) => seen.push(ids), close() {} };
     },
   );
   live.start();
   const tell = (name: string, downloadId: string) =>
     say({ kind: 'event', name, data: JSON.stringify({ sequence: 1, name, atMs: 0, downloadId, message: '', data: {} }) });
-  return { live, asked, tell, say: (message: StreamMessage) => say(message) };
+  return { live, asked, seen, tell, say: (message: StreamMessage) => say(message) };
 }
 
 test('an event makes the page read that download again, once for a burst', async () => {

@@ -1,5 +1,5 @@
 /** The live stream: one connection for all tabs of the browser where that is possible, one for this tab where it is not. */
-import { openSource, type Stream, type StreamMessage } from './source.ts';
+import { openSource, type Stream, type StreamMessage, type TabMessage } from './source.ts';
 import workerLink from './stream.worker.ts?sharedworker&url';
 
 /**
@@ -12,20 +12,27 @@ export function openStream(onMessage: (message: StreamMessage) => void): Stream 
   const { port } = worker;
   port.onmessage = ({ data }: MessageEvent<StreamMessage>) => onMessage(data);
   port.start();
-  port.postMessage('hello');
+  let inSight: readonly string[] | null = null;
+  const say = (message: TabMessage) => port.postMessage(message);
+  const enter = () => say({ kind: 'hello', inSight });
+  enter();
   // A page that leaves says so; one kept in the back-forward cache says hello again when it returns.
-  const leave = () => port.postMessage('bye');
-  const enter = (event: PageTransitionEvent) => {
-    if (event.persisted) port.postMessage('hello');
+  const leave = () => say({ kind: 'bye' });
+  const comeBack = (event: PageTransitionEvent) => {
+    if (event.persisted) enter();
   };
   addEventListener('pagehide', leave);
-  addEventListener('pageshow', enter);
+  addEventListener('pageshow', comeBack);
   return {
+    see(downloadIds) {
+      inSight = downloadIds;
+      say({ kind: 'see', downloadIds });
+    },
     close() {
       leave();
       port.close();
       removeEventListener('pagehide', leave);
-      removeEventListener('pageshow', enter);
+      removeEventListener('pageshow', comeBack);
     },
   };
 }

@@ -14,7 +14,7 @@ const Confirm = lazy(() => import('../ui/confirm.tsx').then(({ Confirm }) => ({ 
 /** The dialog that is open, if one is. Each is loaded when it is first needed. */
 export function Dialogs() {
   const t = useT();
-  const { dialog, live, toasts } = useServices();
+  const { dialog, actions, live, toasts, selection } = useServices();
   const queries = useQueryClient();
   const open = useCell(dialog);
   const close = () => dialog.set(null);
@@ -50,6 +50,18 @@ export function Dialogs() {
           text={t('trash.emptyText')}
           confirm={t('trash.empty')}
           onConfirm={() => erase({ query: { trash: true } })}
+          onClose={close}
+        />
+      )}
+      {open.kind === 'removeMatching' && (
+        <Confirm
+          title={t('removeMatching.title')}
+          text={t(open.files ? 'removeMatching.files' : 'removeMatching.text')}
+          confirm={t(open.files ? 'action.removeFiles' : 'action.remove')}
+          onConfirm={() => {
+            void actions.removeMatching(open.match, { files: open.files });
+            selection.clear();
+          }}
           onClose={close}
         />
       )}

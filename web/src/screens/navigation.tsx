@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { ArrowDownToLine, HistoryIcon, Keyboard, LogOut, Plus, Server, Settings } from 'lucide-react';
+import { ArrowDownToLine, ChartColumn, HistoryIcon, Keyboard, LogOut, Plus, Server, Settings } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
 import { sentenceOf } from '../actions.ts';
 import { api } from '../api.ts';
@@ -38,6 +38,10 @@ export function SideBar() {
       <PlaceLink to={{ screen: 'history' }} isCurrent={screen === 'history'} className={item} title={t('nav.history')}>
         <HistoryIcon size={18} className="flex-none" aria-hidden="true" />
         <span className="sr-only desktop:not-sr-only">{t('nav.history')}</span>
+      </PlaceLink>
+      <PlaceLink to={{ screen: 'stats', period: '7d' }} isCurrent={screen === 'stats'} className={item} title={t('nav.stats')}>
+        <ChartColumn size={18} className="flex-none" aria-hidden="true" />
+        <span className="sr-only desktop:not-sr-only">{t('nav.stats')}</span>
       </PlaceLink>
       <PlaceLink
         to={{ screen: 'settings', page: 'general' }}

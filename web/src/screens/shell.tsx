@@ -22,6 +22,7 @@ import { useTitle } from './use-title.ts';
 
 const DetailsPage = lazy(() => import('./details/page.tsx').then(({ DetailsPage }) => ({ default: DetailsPage })));
 const HistoryScreen = lazy(() => import('./history/screen.tsx').then(({ HistoryScreen }) => ({ default: HistoryScreen })));
+const StatsScreen = lazy(() => import('./stats/screen.tsx').then(({ StatsScreen }) => ({ default: StatsScreen })));
 const WorkersScreen = lazy(() => import('./workers/screen.tsx').then(({ WorkersScreen }) => ({ default: WorkersScreen })));
 const SettingsScreen = lazy(() => import('./settings/screen.tsx').then(({ SettingsScreen }) => ({ default: SettingsScreen })));
 
@@ -46,6 +47,7 @@ export function Shell() {
     search: () => void focusSearch(),
     help: () => void dialog.set({ kind: 'keys' }),
     goDownloads: () => go({ screen: 'downloads', search: {} }),
+    goStats: () => go({ screen: 'stats', period: '7d' }),
     goWorkers: () => go({ screen: 'workers' }),
     goHistory: () => go({ screen: 'history' }),
     goSettings: () => go({ screen: 'settings', page: 'general' }),
@@ -130,6 +132,8 @@ function Screen({ place }: { place: Place }) {
       return <DetailsPage id={place.id} tab={place.tab} />;
     case 'history':
       return <HistoryScreen q={place.q} isTrash={place.isTrash} />;
+    case 'stats':
+      return <StatsScreen period={place.period} />;
     case 'workers':
       return <WorkersScreen id={place.id} />;
     case 'settings':

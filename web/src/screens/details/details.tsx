@@ -28,6 +28,10 @@ type Props = {
 export function Details({ id, tab, onTab, before, tools, isPage = false }: Props) {
   const t = useT();
   const { live } = useServices();
+  useEffect(() => {
+    live.see('details', [id]);
+    return () => live.see('details', []);
+  }, [live, id]);
   const listed = useDownload(id);
   const asked = useQuery({
     queryKey: ['download', id],

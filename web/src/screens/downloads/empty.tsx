@@ -6,7 +6,7 @@ import { useT } from '../../words/words.ts';
 export function Empty({ view, onShowAll }: { view: View; onShowAll(): void }) {
   const t = useT();
   const { dialog, live } = useServices();
-  const isFiltered = live.store.rows.size > 0;
+  const isFiltered = live.store.counts().all > 0;
   return (
     <div className="flex flex-1 flex-col items-center justify-center gap-4 p-6 text-center">
       {isFiltered ? (

@@ -4,13 +4,18 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { type MouseEvent, type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { isLive, matchOf, type SortKey, type View } from '../../live/order.ts';
 import { usePreferences } from '../../preferences.ts';
-import { useServices } from '../../services.tsx';
+import { useCell, useServices } from '../../services.tsx';
 import { useIsPhone } from '../../ui/hooks.ts';
 import { useT } from '../../words/words.ts';
 import { columnClass, Row } from './row.tsx';
 import { useGridKeys } from './use-grid-keys.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
 import { useWindow } from './use-window.ts';
+
+/** Rows above and below the window whose progress comes too, so that a scroll shows no old figures. */
+const around = 100;
+/** More is read when so few rows are left below. */
+const nearEnd = 250;
 
 type Props = {
   ids: string[];
@@ -29,13 +34,20 @@ type Props = {
  */
 export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Props) {
   const t = useT();
-  const { selection } = useServices();
+  const { selection, live } = useServices();
+  const extent = useCell(live.extent);
   const isPhone = useIsPhone();
   const { density } = usePreferences();
   const rowHeight = isPhone ? 72 : density === 'compact' ? 32 : 40;
   const scroller = useRef<HTMLDivElement>(null);
   const [first, end] = useWindow(scroller, ids.length, rowHeight);
   const [focusedId, setFocusedId] = useState<string | undefined>(shownId);
+
+  useEffect(() => {
+    live.see('list', ids.slice(Math.max(0, first - around), end + around));
+    if (end + nearEnd > ids.length) void live.readMore();
+  }, [live, ids, first, end]);
+  useEffect(() => () => live.see('list', []), [live]);
 
   const focusIndex = focusedId === undefined ? -1 : ids.indexOf(focusedId);
   const drawn = ids.slice(first, end).map((id, offset) => ({ id, index: first + offset }));
@@ -84,7 +96,8 @@ export function Grid({ ids, view, shownId, isHeld, onOpen, onMenu, onSort }: Pro
     <div
       role="grid"
       aria-label={t('nav.downloads')}
-      aria-rowcount={ids.length + 1}
+      // Nobody knows where a list ends that is here in part.
+      aria-rowcount={extent === 'whole' ? ids.length + 1 : -1}
       aria-colcount={8}
       aria-multiselectable="true"
       className="flex min-h-0 flex-1 flex-col"

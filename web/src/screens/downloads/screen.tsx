@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { View } from '../../live/order.ts';
 import { filters } from '../../live/order.ts';
 import type { ListSearch } from '../../place.ts';
@@ -11,6 +11,7 @@ import { t } from '../../words/words.ts';
 import { BulkBar } from './bulk-bar.tsx';
 import { Chips } from './chips.tsx';
 import { Empty } from './empty.tsx';
+import { ExtentNote } from './extent-note.tsx';
 import { Grid } from './grid.tsx';
 import { useArrangement } from './use-arrangement.ts';
 import { type MenuRequest, useRowMenu } from './use-row-menu.tsx';
@@ -34,6 +35,12 @@ export function DownloadsScreen({ search }: { search: ListSearch }) {
     [search.filter, search.q, search.sort, search.dir],
   );
   const ids = useArrangement(view, isHeld);
+  const isSearching = useCell(live.isSearching);
+  useEffect(() => {
+    live.show({ filter: view.filter, q: view.q });
+    // What matched before is something else now.
+    if (selection.match() !== null) selection.clear();
+  }, [live, selection, view.filter, view.q]);
 
   const open = useCallback(
     (id: string) => {
@@ -65,8 +72,8 @@ export function DownloadsScreen({ search }: { search: ListSearch }) {
       <h1 className="sr-only">{t('nav.downloads')}</h1>
       <Chips view={view} onFilter={setFilter} onDropSearch={() => goInList({ q: undefined })} />
       {loading === 'failed' && <ErrorState error={null} onRetry={live.reload} />}
-      {loading === 'loading' && <Loading />}
-      {loading === 'ready' && ids.length === 0 && (
+      {(loading === 'loading' || (isSearching && ids.length === 0)) && <Loading />}
+      {loading === 'ready' && ids.length === 0 && !isSearching && (
         <Empty view={view} onShowAll={() => goInList({ filter: undefined, q: undefined })} />
       )}
       {loading === 'ready' && ids.length > 0 && (
@@ -84,6 +91,7 @@ export function DownloadsScreen({ search }: { search: ListSearch }) {
           }}
         />
       )}
+      {loading === 'ready' && <ExtentNote view={view} heldCount={ids.length} />}
       <BulkBar ids={ids} view={view} />
       {search.id !== undefined && !isPhone && (
         <Suspense>

@@ -2,6 +2,7 @@ import { type RefObject, useCallback } from 'react';
 import { matchOf, type View } from '../../live/order.ts';
 import { useServices } from '../../services.tsx';
 import { useKeys } from '../../ui/use-keys.ts';
+import { removeChosen } from './remove-chosen.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
 
 type Options = {
@@ -17,7 +18,8 @@ type Options = {
 
 /** The keys of the list. They work while the focus is in it, or nowhere in particular. */
 export function useGridKeys({ ids, view, focusIndex, rowHeight, scroller, setFocusedId, onOpen, onMenu }: Options) {
-  const { selection, actions, dialog } = useServices();
+  const services = useServices();
+  const { selection, actions, dialog } = services;
 
   const focusRow = useCallback(
     (index: number) => {
@@ -90,8 +92,8 @@ export function useGridKeys({ ids, view, focusIndex, rowHeight, scroller, setFoc
     },
     pause: () => act((chosen) => actions.togglePause(chosen, selection.match())),
     retry: () => act((chosen) => actions.retry(chosen, selection.match())),
-    remove: () => act((chosen) => actions.remove(chosen, { files: false }, selection.match())),
-    removeFiles: () => act((chosen) => actions.remove(chosen, { files: true }, selection.match())),
+    remove: () => act((chosen) => removeChosen(services, chosen, selection.match(), false)),
+    removeFiles: () => act((chosen) => removeChosen(services, chosen, selection.match(), true)),
     retryChanged: () => act(([id = '']) => dialog.set({ kind: 'retryChanged', id })),
     menu: (event) => {
       const id = ids[focusIndex];

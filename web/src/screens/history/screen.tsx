@@ -5,7 +5,7 @@ import { api } from '../../api.ts';
 import { useServices } from '../../services.tsx';
 import type { Download } from '../../types.ts';
 import { useIsPhone } from '../../ui/hooks.ts';
-import { go } from '../../ui/place.tsx';
+import { go, PlaceLink } from '../../ui/place.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
 import { show, useT } from '../../words/words.ts';
 import { useWindow } from '../downloads/use-window.ts';
@@ -62,6 +62,10 @@ export function HistoryScreen({ q, isTrash = false }: { q?: string; isTrash?: bo
             {t('trash.title')}
           </button>
         </fieldset>
+        {/* On a phone there is no room for it at the bottom. */}
+        <PlaceLink to={{ screen: 'stats', period: '7d' }} className="button tablet:hidden">
+          {t('nav.stats')}
+        </PlaceLink>
         <button
           type="button"
           className="button"

@@ -1,0 +1,40 @@
+import type { Download } from '../types.ts';
+
+/** A row of the list, waiting unless told otherwise. */
+export function download(id: string, fields: Partial<Download> = {}): Download {
+  return {
+    id,
+    link: `https://example.org/${id}`,
+    kind: 'http',
+    name: id,
+    state: 'queued',
+    phase: null,
+    reason: null,
+    retryAtMs: null,
+    sizeBytes: 1000,
+    doneBytes: 0,
+    speedBytesPerSecond: 0,
+    etaSeconds: null,
+    connectionCount: 0,
+    resumable: null,
+    destinationId: 'd',
+    location: null,
+    mirrors: [],
+    checksum: null,
+    connections: null,
+    limitBytesPerSecond: null,
+    startAtMs: null,
+    hours: null,
+    labels: [],
+    priority: 0,
+    attempt: 1,
+    stage: null,
+    failure: null,
+    createdAtMs: 0,
+    startedAtMs: null,
+    finishedAtMs: null,
+    removedAtMs: null,
+    eraseAtMs: null,
+    ...fields,
+  };
+}
