@@ -107,6 +107,34 @@ test('a delivery that got through although it was cancelled is erased', async (t
   assert.equal(erase.kind === 'erase' && erase.files[0]?.location, '/downloads/file.iso');
 });
 
+for (const isBegun of [false, true]) {
+  test(`a delivery that is wanted after all is not erased, ${isBegun ? 'although somebody has begun to' : 'if nobody has begun to'}`, async (t) => {
+    const { under, worker, id, claim } = await startFetch(t);
+    await worker.succeed(claim);
+    const delivery = await worker.take('deliver');
+    await under.control.cancel(owner, id);
+    await worker.succeed(delivery);
+    await under.control.retry(owner, id);
+    const eraser = await startWorker(under, 'eraser');
+    const erase = isBegun ? await eraser.take('erase') : null;
+    for (const kind of ['probe', 'fetch', 'deliver'] as const) {
+      // The bytes are in scratch, with the note of where they were delivered to.
+      const again = (await worker.claim([kind])).find((one) => one.kind === kind);
+      assert.ok(again);
+      await worker.succeed(again);
+    }
+    if (erase !== null) {
+      assert.equal((await under.control.get(owner, id))?.reason, 'retry', 'it may be gone by now');
+      await eraser.succeed(erase);
+      await under.pass(5000);
+      await worker.report([]);
+      await worker.succeed(await worker.take('deliver'));
+    }
+    assert.equal((await under.control.get(owner, id))?.state, 'completed');
+    assert.equal(await under.store.read((tx) => tx.tasks.eraseOf(id)), null);
+  });
+}
+
 test('a delivery that got through while paused is erased when it is cancelled', async (t) => {
   const { control, worker, id, claim, stateOf } = await startFetch(t);
   await worker.succeed(claim);

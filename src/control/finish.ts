@@ -259,6 +259,9 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
 async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload, files: DeliveredFile[]) {
   const problem = proofProblem(download.fetched, files);
   if (problem !== null) return handleFailure(parts, tx, task, download, problem, download.doneBytes);
+  if (await isBeingErased(parts, tx, files, download.id)) {
+    return handleFailure(parts, tx, task, download, erasedMeanwhile, download.doneBytes);
+  }
   const receipt = await makeReceipt(parts, tx, task, download, files);
   const where = files.length === 1 ? files[0]?.location : `${files.length} files`;
   await changeState(
@@ -283,6 +286,28 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
   await tx.totals.add(download.ownerId, { completedTotal: 1, fetchedBytesTotal: receipt.facts.fetchedBytes });
   await dropTask(parts, tx, task);
 }
+
+/**
+ * An earlier delivery that nobody wanted any more may wait to be erased, and be found by the one that is wanted after all: then
+ * it stays. False, unless somebody erases it at this moment.
+ */
+async function isBeingErased(parts: Parts, tx: Transaction, files: DeliveredFile[], downloadId: string): Promise<boolean> {
+  const task = await tx.tasks.eraseOf(downloadId);
+  if (task === null || task.erase === null) return false;
+  const rest = task.erase.files.filter((old) => files.every(({ location }) => location !== old.location));
+  if (rest.length === task.erase.files.length) return false;
+  if (task.status === 'leased') return true;
+  if (rest.length === 0) await dropTask(parts, tx, task);
+  else await tx.tasks.update(task.id, { erase: { ...task.erase, files: rest } });
+  return false;
+}
+
+const erasedMeanwhile: Failure = {
+  code: 'internal',
+  message: 'An earlier delivery of it is erased at this moment. It is delivered again.',
+  retry: 'later',
+  retryAfterMs: null,
+};
 
 async function settleScratchLost(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload) {
   const emptied = { ...download, fetched: null, doneBytes: 0 };

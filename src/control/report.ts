@@ -47,6 +47,7 @@ async function sessionOf(parts: Parts, { workerId, tasks }: ReportRequest): Prom
 }
 
 async function readSession(parts: Parts, workerId: string): Promise<Session> {
+  const askedAtMonoMs = parts.clock.mono();
   const { worker, tasks, limitOf } = await parts.store.read(async (tx) => {
     const tasks = await tx.tasks.leasedBy(workerId);
     const downloads = await tx.downloads.getMany(tasks.map(({ downloadId }) => downloadId));
@@ -58,7 +59,7 @@ async function readSession(parts: Parts, workerId: string): Promise<Session> {
     if (found instanceof FlotillaError) throw found;
   }
   const held = tasks.map((task) => toHeld(task, limitOf.get(task.downloadId) ?? null));
-  return Object.assign(parts.sessions.replace(workerId, held), { isDrained: worker?.wanted === 'drain' });
+  return Object.assign(parts.sessions.replace(workerId, held, askedAtMonoMs), { isDrained: worker?.wanted === 'drain' });
 }
 
 function takeProgress(parts: Parts, session: Session, progress: TaskProgress): TaskOrder | null {

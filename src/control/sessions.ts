@@ -39,7 +39,7 @@ export type Session = {
   beatAtMonoMs: number;
   /** Beats that this replica wrote since it looked at them last. */
   newBeatCount: number;
-  /** When its tasks were read from the database last; null: they have to be before anything is said of them. */
+  /** When the database was asked for its tasks last; null: it has to be before anything is said of them. */
   readAtMonoMs: number | null;
   /** It is to give back what it fetches. */
   isDrained: boolean;
@@ -54,8 +54,8 @@ export type Sessions = {
   forget(workerId: string): void;
   /** What it holds is read anew before the next answer. */
   outdate(workerId: string): void;
-  /** What the database says that it holds; what it reported stays with it. */
-  replace(workerId: string, held: NewHeld[]): Session;
+  /** What the database said that it holds when it was asked at that time, or later; what it reported stays with it. */
+  replace(workerId: string, held: NewHeld[], askedAtMonoMs: number): Session;
   begin(held: NewHeld): void;
   end(taskId: string): void;
   setOrder(taskId: string, order: 'stop' | 'drop'): void;
@@ -124,12 +124,14 @@ export function createSessions(clock: Clock, saveEveryMs: number): Sessions {
       const session = sessions.get(workerId);
       if (session) session.readAtMonoMs = null;
     },
-    replace(workerId, fresh) {
+    replace(workerId, fresh, askedAtMonoMs) {
       const session = open(workerId);
+      // Another answer came first, and is younger.
+      if (session.readAtMonoMs !== null && session.readAtMonoMs > askedAtMonoMs) return session;
       const kept = new Set(fresh.map(({ taskId }) => taskId));
       for (const held of [...session.held.values()]) if (!kept.has(held.taskId)) remove(held);
       for (const one of fresh) add(session, one);
-      session.readAtMonoMs = clock.mono();
+      session.readAtMonoMs = askedAtMonoMs;
       return session;
     },
     begin: (held) => add(open(held.workerId), held),

@@ -176,6 +176,7 @@ export class Checks {
   /** The database was put back to an older one: what came after is gone, and that is no fault. */
   restored(): void {
     if (this.#tables === null) return;
+    for (const times of [this.#endedAtMs, this.#orderedAtMs, this.#fetchedAtMs]) times.clear();
     for (const id of this.added) if (!this.#tables.downloads.rows.has(id)) this.added.delete(id);
     for (const row of this.#tables.downloads.rows.values()) this.retried.delete(row.id);
     this.#take(this.#tables);
@@ -307,11 +308,22 @@ export class Checks {
     const grantedAtMs = this.#grantedAtMs.get(key) ?? 0;
     if ((this.#registeredAtMs.get(workerId) ?? -1) >= grantedAtMs - 30_000) return;
     const sinceMs = (times: Map<string, number>, of: string) => this.#nowMs - (times.get(of) ?? Number.NEGATIVE_INFINITY);
+    this.#checkStopped(held);
     const { leaseSeconds, isStoreSlow } = this.#world;
     if (isStoreSlow || sinceMs(this.#heardAtMs, workerId) >= leaseSeconds * 980 - beatSlackMs) return;
     const namedMs = Math.min(sinceMs(this.#namedAtMs, key), this.#nowMs - grantedAtMs);
     const isReported = (this.#reportedAtMs.get(workerId) ?? -1) >= grantedAtMs;
     assert.ok(isReported && namedMs >= forgottenMs, `L1: ${key} is taken from a worker that is heard and names it`);
+  }
+
+  /** Whoever was silent for so long has stopped by itself, unless it stands still. */
+  #checkStopped({ id, epoch, workerId }: TaskRow): void {
+    const machine = this.#world.machines.find((one) => one.id === workerId);
+    if (machine === undefined || this.#nowMs - machine.process.frozenUntilMs < 1500 || !machine.process.isAlive) return;
+    for (const [claim, signal] of machine.working) {
+      const isMeant = claim.taskId === id && claim.epoch === epoch && claim.kind === 'deliver';
+      assert.ok(!isMeant || signal.aborted, `L3: ${machine.name} still delivers ${id}, which is taken back`);
+    }
   }
 
   #checkAttempt({ attempts }: Tables, key: string): void {

@@ -25,6 +25,7 @@ export class Machine {
   readonly #chance: Chance;
   process: Process;
   isDiskFull = false;
+  isGone = false;
   /** Nothing that it says, or that is said to it, arrives until then. */
   cutUntilMs = 0;
   /** Tasks that run in its worker just now, with the epoch. */
@@ -42,6 +43,7 @@ export class Machine {
   }
 
   start(): void {
+    if (this.isGone) return;
     this.process = this.#newProcess();
     this.working.clear();
     const { process } = this;
@@ -179,7 +181,8 @@ export class Machine {
       const found = this.scratch.get(downloadId);
       if (found?.isWhole !== true) return { kind: 'scratch_lost' as const };
       if (found.location === null || !world.delivered.has(found.location)) {
-        await sleep(process.clock, this.#chance.between(10, 3000), signal);
+        const isLong = this.#chance.is(0.1);
+        await sleep(process.clock, isLong ? this.#chance.between(15_000, 45_000) : this.#chance.between(10, 3000), signal);
         this.#mayFail();
         found.location = world.place(downloadId, world.sha256Of(found.link));
       }

@@ -189,7 +189,9 @@ export class People {
 
   /** Everything that stands in the way of somebody is taken out of it. */
   async calm(): Promise<void> {
-    const all = { parallelDownloads: 3, hostRules: [], timetable: null, stages: [] };
+    // A limit with room goes on being a limit, and a worker may stay away from what is new as long as others are there.
+    const rule = { host: hosts[0] as string, bytesPerSecond: null, connections: null, downloads: 1 };
+    const all = { parallelDownloads: 3, hostRules: this.#chance.is(0.5) ? [rule] : [], timetable: null, stages: [] };
     // What was asked for late may still be on its way.
     await new Promise<void>((resolve) => this.#process.clock.setTimer(60_000, resolve));
     await this.#ask('calm', (control) => control.changeSettings(all), 50);
@@ -201,8 +203,11 @@ export class People {
         3,
       );
     }
-    for (const { id } of this.#world.machines) {
-      await this.#ask('calm', (control) => control.changeWorker(id, { wanted: 'work', maxFetches: null }), 50);
+    const machines = this.#world.machines.filter(({ isGone }) => !isGone);
+    const idle = machines.length > 1 && this.#chance.is(0.3) ? machines[0] : null;
+    for (const machine of machines) {
+      const wishes = { wanted: machine === idle ? ('pause' as const) : ('work' as const), maxFetches: null };
+      await this.#ask('calm', (control) => control.changeWorker(machine.id, wishes), 50);
     }
   }
 
