@@ -170,7 +170,9 @@ async function startRedis(t: Scope): Promise<string | null> {
   return `redis://127.0.0.1:${port}`;
 }
 
+/** Throws when there was nothing to do: the queue has to be longer for so many rounds. */
 function figuresOf(reports: Report[]): Figures {
+  if (reports.some(({ finished }) => finished === 0)) throw new Error('a queue ran empty: choose a larger --queued');
   const finished = reports.reduce((sum, report) => sum + report.finished, 0);
   const claims = reports.flatMap(({ claimMs }) => claimMs).sort((a, b) => a - b);
   return {

@@ -55,7 +55,8 @@ test('a backup of a running server is restored into PostgreSQL, backed up from t
   const url = await postgres.newDatabase();
   const restored = await run(t, 'restore', file, '--database', url);
   assert.equal(restored.code, 0, restored.stderr);
-  const second = await serve(t, tempFolder(t), '--database', url);
+  const key = ['--secret-key-file', join(data, 'secret.key')];
+  const second = await serve(t, tempFolder(t), '--database', url, ...key);
   assert.equal((await second.client.getDownload({ params: { id } })).id, id);
   const again = await run(t, 'restore', file, '--database', url);
   assert.equal(again.code, 6, again.stderr);
@@ -66,7 +67,7 @@ test('a backup of a running server is restored into PostgreSQL, backed up from t
   assert.equal(online.code, 0, online.stderr);
   const home = tempFolder(t);
   assert.equal((await run(t, 'restore', later, '--data', home)).code, 0);
-  const third = await serve(t, home);
+  const third = await serve(t, home, ...key);
   assert.equal((await third.client.getDownload({ params: { id } })).id, id);
 
   const busy = await run(t, 'restore', later, '--data', home);
@@ -86,7 +87,8 @@ test('copy-store brings a folder to PostgreSQL once its server is stopped', asyn
   assert.equal(copied.code, 0, copied.stderr);
   assert.match(copied.stderr, /^downloads: 1$/m);
   assert.doesNotMatch(copied.stderr, /hidden/);
-  const second = await serve(t, tempFolder(t), '--database', url);
+  const key = ['--secret-key-file', join(data, 'secret.key')];
+  const second = await serve(t, tempFolder(t), '--database', url, ...key);
   assert.equal((await second.client.getDownload({ params: { id } })).id, id);
 });
 

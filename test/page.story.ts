@@ -250,7 +250,10 @@ describe('the page', { timeout: 240_000 }, () => {
     await page.keyboard.press('Enter');
     await page.getByRole('tab', { name: 'Log' }).click();
     const log = page.getByRole('tabpanel', { name: 'Log' });
-    await log.getByText('The fetch ends: fetched.').waitFor();
+    await log
+      .getByText(/: is opened$/)
+      .first()
+      .waitFor();
     await log.getByLabel('Only lines with').fill('delivered and PROVEN');
     await log.getByRole('listitem').filter({ hasText: 'Delivered and proven' }).waitFor();
     assert.equal(await log.getByRole('listitem').count(), 1);

@@ -2,8 +2,9 @@
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { sealingKeyName } from '#control/sealing-key.ts';
 import { FlotillaError } from '#core/errors.ts';
-import { copyTables, type TableReader, type TableWriter } from '#store/copy.ts';
+import { copyTables, type Row, type TableReader, type TableWriter } from '#store/copy.ts';
 import { readPostgresTables, writePostgresTables } from '#store/postgres/tables.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { readSqliteTables, writeSqliteTables } from '#store/sqlite/tables.ts';
@@ -58,13 +59,18 @@ async function copy(from: TableReader, open: () => Promise<TableWriter>): Promis
   try {
     const to = await open();
     try {
-      await copyTables(from, to, (table, count) => say(`${table}: ${count}`));
+      await copyTables(from, to, (table, count) => say(`${table}: ${count}`), isWanted);
     } finally {
       await to.close();
     }
   } finally {
     await from.close();
   }
+}
+
+/** Which key a database is sealed with is settled by the first server that starts on it: the old one may be gone. */
+function isWanted(table: string, row: Row): boolean {
+  return table !== 'meta' || row.key !== sealingKeyName;
 }
 
 function read({ data, database }: StorePlace): Promise<TableReader> {

@@ -87,6 +87,14 @@ test('a worker keeps its things beside those of a server, never in them', (t) =>
   assert.equal(workerConfig({}, { ...env, FLOTILLA_DATA: '/data' }).scratch, '/data/scratch');
 });
 
+test('how much is written to the log, and how, is an option of everything that runs for long', (t) => {
+  const env = withFile(t, 'logFormat: text\n', { FLOTILLA_LOG_LEVEL: 'debug', FLOTILLA_METRICS_PUBLIC: '1' });
+  const { logLevel, logFormat, metricsPublic } = serveConfig({}, env);
+  assert.deepEqual([logLevel, logFormat, metricsPublic], ['debug', 'text', true]);
+  assert.equal(workerConfig({ logLevel: 'error' }, env).logLevel, 'error');
+  assert.throws(() => serveConfig({ logLevel: 'loud' }, withFile(t, '')), /logLevel: /);
+});
+
 test('what people and workers reach the server at is an origin', (t) => {
   assert.equal(
     serveConfig({ publicUrl: 'https://flotilla.example/page' }, withFile(t, '')).publicUrl,

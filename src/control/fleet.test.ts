@@ -82,6 +82,7 @@ test('how a machine is reaches every replica, and is shown', async (t) => {
     speedBytesPerSecond: 1000,
   };
   await under.control.report({ workerId: worker.id, tasks: [], holding: [], vitals });
+  await under.pass(1000);
   await under.restart();
   const [row] = await under.control.workers();
   assert.deepEqual(row?.vitals, vitals);

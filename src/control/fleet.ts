@@ -1,6 +1,5 @@
 /** What admins do with the machines of the fleet. */
 import { FlotillaError } from '#core/errors.ts';
-import type { Vitals } from '#core/protocol.ts';
 import type { WorkerChange, WorkerRow } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import type { Parts } from './parts.ts';
@@ -32,13 +31,6 @@ function wantedSentence({ name, wanted }: Pick<WorkerRow, 'name' | 'wanted'>): s
   if (wanted === 'pause') return `Worker ${name} takes nothing new for now.`;
   if (wanted === 'drain') return `Worker ${name} gives back what it has, and takes nothing new.`;
   return `Worker ${name} works again.`;
-}
-
-/** Written beside the report, which need not wait for it. */
-export function seeVitals(parts: Parts, workerId: string, vitals: Vitals): void {
-  parts.store
-    .write((tx) => tx.workers.update(workerId, { vitals }))
-    .catch((error) => parts.log.warn('How a worker is could not be written down.', { workerId, error }));
 }
 
 function noSuchWorker(): FlotillaError {

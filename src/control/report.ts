@@ -4,7 +4,6 @@ import type { StoredDownload } from '#core/store.ts';
 import { keepReported } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
 import { lostTask } from './finish.ts';
-import { seeVitals } from './fleet.ts';
 import { limitsOf } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { offerRoom } from './queue/room.ts';
@@ -26,8 +25,7 @@ const drainedKinds: readonly TaskKind[] = ['probe', 'fetch'];
 export async function report(parts: Parts, request: ReportRequest): Promise<ReportAnswer> {
   const { workerId, tasks, holding } = request;
   const session = await sessionOf(parts, request);
-  parts.sessions.hear(workerId);
-  if (request.vitals !== undefined) seeVitals(parts, workerId, request.vitals);
+  parts.sessions.hear(workerId).vitals = request.vitals ?? session.vitals;
   const orders = tasks.map((progress) => takeProgress(parts, session, progress)).filter((order) => order !== null);
   if (request.lines !== undefined) await keepReported(parts, session, request.lines);
   await takeBackForgotten(parts, session, tasks);

@@ -1,5 +1,5 @@
 import type { Clock } from '#core/clock.ts';
-import type { TaskKind, TaskProgress } from '#core/protocol.ts';
+import type { TaskKind, TaskProgress, Vitals } from '#core/protocol.ts';
 import type { TaskRow } from '#core/store.ts';
 
 /** A task in a worker's hands, with what is too quick for the database. */
@@ -39,6 +39,8 @@ export type Session = {
   beatAtMonoMs: number;
   /** Beats that this replica wrote since it looked at them last. */
   newBeatCount: number;
+  /** How its machine is, until the next beat tells everybody; null: nothing new. */
+  vitals: Vitals | null;
   /** When the database was asked for its tasks last; null: it has to be before anything is said of them. */
   readAtMonoMs: number | null;
   /** It is to give back what it fetches. */
@@ -102,6 +104,7 @@ export function createSessions(clock: Clock, saveEveryMs: number): Sessions {
       heardAtMs: clock.now(),
       beatAtMonoMs: Number.NEGATIVE_INFINITY,
       newBeatCount: 0,
+      vitals: null,
       readAtMonoMs: null,
       isDrained: false,
       held: new Map(),

@@ -100,3 +100,21 @@ test('the figures outlive the history', async (t) => {
   await started.under.control.clearHistory(owner);
   assert.equal((await started.stats('all')).completed, 1);
 });
+
+test('a day with very many hosts keeps the greatest and the sum of the others', async (t) => {
+  const under = await startControl(t);
+  const day = new Date(under.clock.now()).toISOString().slice(0, 10);
+  await under.store.write(async (tx) => {
+    for (let host = 0; host < 100; host++) {
+      const key = { ownerId: owner, kind: 'host' as const, day, name: `${host}.example.org` };
+      await tx.daily.add(key, { completed: 1, deliveredBytes: host });
+    }
+  });
+  await under.pass(dayMs / 24 + 60_000);
+  const rows = await under.store.read((tx) => tx.daily.byName(owner, 'host', day, 1000));
+  assert.equal(rows.length, 41);
+  assert.deepEqual([rows[0]?.name, rows[0]?.completed], ['*', 60]);
+  const { hosts } = await under.control.stats(owner, 'all');
+  assert.equal(hosts.length, 20);
+  assert.equal(hosts[1]?.name, '99.example.org');
+});

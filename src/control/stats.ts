@@ -31,8 +31,8 @@ const daysOf: Record<Exclude<Period, 'all'>, number> = { today: 1, '7d': 7, '30d
 const mostHosts = 20;
 const mostNames = 100;
 /** A day with more hosts than the first keeps the second, so that the sums stay small whatever people fetch. */
-const crowdedHosts = 400;
-const keptHosts = 200;
+const crowdedHosts = 80;
+const keptHosts = 40;
 /** Speeds are told apart by a fourth of a doubling. */
 const stepsOfDoubling = 4;
 const mostSpeeds = 500;

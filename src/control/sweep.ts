@@ -148,6 +148,8 @@ async function saveProgress(parts: Parts, isLast: boolean): Promise<void> {
   if (moved.length === 0 && heard.length === 0) return;
   await parts.store.write(async (tx) => {
     await tx.workers.addBeats(heard.map(({ workerId, heardAtMs }) => ({ id: workerId, seenAtMs: heardAtMs })));
+    const vitals = new Map(heard.flatMap((session) => (session.vitals === null ? [] : [[session, session.vitals] as const])));
+    for (const [{ workerId }, told] of vitals) await tx.workers.update(workerId, { vitals: told });
     const tasks = new Map((await tx.tasks.getMany(moved.map(({ taskId }) => taskId))).map((task) => [task.id, task]));
     for (const held of moved) {
       const { downloadId, progress } = held;
@@ -160,6 +162,8 @@ async function saveProgress(parts: Parts, isLast: boolean): Promise<void> {
       for (const session of heard) {
         session.beatAtMonoMs = nowMs;
         session.newBeatCount++;
+        // Unless it has told more since.
+        if (session.vitals === vitals.get(session)) session.vitals = null;
       }
     });
   });

@@ -26,18 +26,21 @@ export type Row = Record<string, unknown>;
 export const rowsAtOnce = 500;
 
 /**
- * Copies every row of every table, or nothing at all. `tell` hears how many there were in each table.
+ * Copies the rows of all tables that `isWanted` keeps, or nothing at all. `tell` hears how many there were in each table.
  * Throws `refused` when the target holds anything already.
  */
 export async function copyTables(
   from: TableReader,
   to: TableWriter,
   tell: (table: string, count: number) => void,
+  isWanted: (table: string, row: Row) => boolean = () => true,
 ): Promise<void> {
   for (const table of to.tables) if (!(await to.isEmpty(table))) throw notEmpty(table);
   for (const table of from.tables) {
     let count = 0;
-    for await (const rows of from.rows(table)) {
+    for await (const all of from.rows(table)) {
+      const rows = all.filter((row) => isWanted(table, row));
+      if (rows.length === 0) continue;
       await to.insert(table, rows);
       count += rows.length;
     }

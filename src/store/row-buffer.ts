@@ -10,6 +10,8 @@ export type RowBuffer<Row> = {
   get(key: Values, alike?: () => Values[]): Promise<Row | null>;
   /** In no order; unknown keys are left out. */
   getMany(keys: Values[]): Promise<Row[]>;
+  /** All rows with these values in other columns than the key. What waits is written first. */
+  getAlike(columns: readonly (keyof Row & string)[], values: Values[]): Promise<Row[]>;
   /** Of the rows that were read or written. */
   known(): Row[];
   /** Remembers whole rows that a query gave after `flush`. */
@@ -121,6 +123,14 @@ export function createRowBuffer<Row extends Record<string, unknown>>(
       const wanted = [...new Set(keys.map(entryOf))];
       await load(wanted);
       return wanted.flatMap(({ row }) => (row ? [row] : []));
+    },
+    async getAlike(columns, values) {
+      if (values.length === 0) return [];
+      await buffer.flush();
+      const rows: Row[] = [];
+      for (const part of inParts(values)) rows.push(...((await bulk.find(table, columns, part)) as Row[]));
+      buffer.learn(rows);
+      return rows;
     },
     known: () => [...entries.values()].flatMap(({ row }) => (row ? [row] : [])),
     learn(rows) {

@@ -27,7 +27,7 @@ const probe: Claim = {
   taskId: 'p',
   epoch: 7,
   leaseSeconds: 30,
-  downloadId,
+  downloadId: '018f0000-0000-7000-8000-000000000002',
   link: 'test://host/file',
   options: {},
   mayList: false,

@@ -279,9 +279,9 @@ export class Worker {
   /** Does the task and tells how it ended; never rejects. */
   async #work(running: Running): Promise<void> {
     const { claim } = running;
-    running.log.say('debug', `The ${claim.kind} begins, epoch ${claim.epoch}.`);
+    this.#options.log.debug(`The ${claim.kind} begins.`, this.#about(claim));
     const outcome = await this.#outcomeOf(running);
-    running.log.say('debug', `The ${claim.kind} ends: ${outcome.kind}.`);
+    this.#options.log.debug(`The ${claim.kind} ends: ${outcome.kind}.`, this.#about(claim));
     if (running.stop !== 'lost') await this.#tellEnd(claim, outcome, running.log.waiting());
   }
 

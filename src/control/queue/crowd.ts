@@ -9,6 +9,8 @@ export type Crowd = {
   count(): number;
   ofOwner(ownerId: string): number;
   add(one: One): void;
+  /** It was added, and did not begin after all. */
+  remove(one: One): void;
   isHostFull(host: string | null): boolean;
   isOwnerFull(ownerId: string): boolean;
 };
@@ -28,6 +30,7 @@ export function createCrowd(fetching: Fetching[], users: UserRow[], { hostRules 
     count: () => total,
     ofOwner: (ownerId) => byOwner.get(ownerId) ?? 0,
     add: (one) => add(one, 1),
+    remove: (one) => add(one, -1),
     isHostFull(host) {
       const most = host === null ? null : mostOf(host, hostRules);
       return most !== null && (byHost.get(host ?? '') ?? 0) >= most;

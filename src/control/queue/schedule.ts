@@ -75,9 +75,13 @@ type Round = {
 };
 
 async function startRound(parts: Parts, tx: Transaction, askers: Asker[], settings: Settings): Promise<Round> {
-  const queues = askers.length === 0 ? [] : (await tx.tasks.readyQueues()).map(readQueue);
-  const users = await tx.users.list();
-  const fetching = await tx.tasks.fetching();
+  // Asked for together, for a database on another machine is far away.
+  const [names, users, fetching] = await Promise.all([
+    askers.length === 0 ? [] : tx.tasks.readyQueues(),
+    tx.users.list(),
+    tx.tasks.fetching(),
+  ]);
+  const queues = names.map(readQueue);
   // Made use of after the commit, when what is begun here is in it.
   tx.afterCommit(() => parts.crowds.see(fetching));
   for (const asker of askers) keepToMost(asker, fetching);
@@ -132,16 +136,13 @@ async function findWaiting(
     limitEach,
   );
   if (kind === 'fetch') {
-    for (const host of await tx.tasks.heldHosts()) {
-      if (crowd.isHostFull(host)) continue;
-      const held = await tx.tasks.heldHeads(host, limitEach);
-      tasks.push(...held.filter((task) => isOpen(readQueue(task.queue)) && !isFull(readQueue(task.queue))));
-    }
+    const hosts = (await tx.tasks.heldHosts()).filter((host) => !crowd.isHostFull(host));
+    const held = await Promise.all(hosts.map((host) => tx.tasks.heldHeads(host, limitEach)));
+    tasks.push(...held.flat().filter((task) => isOpen(readQueue(task.queue)) && !isFull(readQueue(task.queue))));
   }
   const waiting: Waiting = new Map();
   for (const task of tasks) waiting.set(task.ownerId, [...(waiting.get(task.ownerId) ?? []), task]);
   for (const own of waiting.values()) own.sort(inOrder);
-  await prepareStart(tx, tasks);
   return { waiting, isCut: tasks.length >= limitEach };
 }
 
@@ -149,15 +150,39 @@ function inOrder(a: TaskRow, b: TaskRow): number {
   return b.priority - a.priority || a.position - b.position || (a.downloadId < b.downloadId ? -1 : 1);
 }
 
-/** Was anything given, or held? */
+/** Was anything given, or held? First it is decided who gets what, so that only what is given has to be read. */
 async function giveTo(round: Round, kind: TaskKind, waiting: Waiting, most: number): Promise<boolean> {
-  const { parts, tx, settings, users, crowd, fairness, askers, fetching } = round;
+  const { parts, tx, settings, users, crowd, fetching } = round;
+  const { given, full } = decide(round, kind, waiting, most);
+  await prepareStart(
+    tx,
+    given.map(({ task }) => task),
+  );
+  await tx.downloads.getMany(full.map(({ downloadId }) => downloadId));
+  for (const task of full) await hold(parts, tx, task, settings);
+  for (const { task, asker } of given) {
+    const claims = await startTask(parts, tx, task, asker.worker, settings, users);
+    asker.claims.push(...claims);
+    if (claims.length === 0) {
+      // Its place is free again.
+      asker.room[kind]++;
+      if (kind === 'fetch') crowd.remove(task);
+    } else if (kind === 'fetch') {
+      fetching.push({ workerId: asker.worker.id, ownerId: task.ownerId, host: task.host, count: 1 });
+    }
+  }
+  return given.length + full.length > 0;
+}
+
+/** Who gets which task, and which have to wait because their host is full. */
+type Decision = { given: { task: TaskRow; asker: Asker }[]; full: TaskRow[] };
+
+function decide({ crowd, fairness, askers }: Round, kind: TaskKind, waiting: Waiting, most: number): Decision {
   const shared = fairness.get(kind);
   const running = new Map<string, number>();
   const runningOf = (ownerId: string) => (kind === 'fetch' ? crowd.ofOwner(ownerId) : (running.get(ownerId) ?? 0));
-  let count = 0;
-  let isAnyTaken = false;
-  while (count < most && waiting.size > 0) {
+  const decision: Decision = { given: [], full: [] };
+  while (decision.given.length < most && waiting.size > 0) {
     // Looks belong to nobody, and somebody sits before the screen and waits for them.
     const first = waiting.keys().next().value as string;
     const ownerId = waiting.has('') ? '' : (shared?.next(waiting.keys(), runningOf) ?? first);
@@ -171,24 +196,17 @@ async function giveTo(round: Round, kind: TaskKind, waiting: Waiting, most: numb
     if (task === undefined) continue;
     const asker = askerFor(askers, task);
     if (asker === null) continue;
-    isAnyTaken = true;
     if (kind === 'fetch' && crowd.isHostFull(task.host)) {
-      await hold(parts, tx, task, settings);
+      decision.full.push(task);
       continue;
     }
-    const claims = await startTask(parts, tx, task, asker.worker, settings, users);
-    if (claims.length === 0) continue;
-    asker.claims.push(...claims);
+    decision.given.push({ task, asker });
     asker.room[kind]--;
-    count++;
-    if (kind === 'fetch') {
-      crowd.add(task);
-      fetching.push({ workerId: asker.worker.id, ownerId, host: task.host, count: 1 });
-    }
+    if (kind === 'fetch') crowd.add(task);
     running.set(ownerId, (running.get(ownerId) ?? 0) + 1);
     if (ownerId !== '') shared?.charge(ownerId);
   }
-  return isAnyTaken;
+  return decision;
 }
 
 /** Of those that may take it the one with the most room, so that work spreads. */

@@ -29,8 +29,7 @@ import { dropTask, ensureTask } from './tasks.ts';
 /** Reads what many tasks need at once. */
 export async function prepareStart(tx: Transaction, tasks: TaskRow[]): Promise<void> {
   const ids = tasks.map(({ downloadId }) => downloadId);
-  const downloads = await tx.downloads.getMany(ids);
-  await tx.attachments.getMany(ids, 'promised');
+  const [downloads] = await Promise.all([tx.downloads.getMany(ids), tx.attachments.getMany(ids, 'promised')]);
   const secret = downloads.filter(({ secrets }) => secrets === 'sealed').map(({ id }) => id);
   if (secret.length > 0) await tx.attachments.getMany(secret, 'secrets');
 }

@@ -3,7 +3,6 @@ import type { TaskRow, TaskRows } from '#core/store.ts';
 import type { Values } from '../engine.ts';
 import type { Schema } from '../schema.ts';
 import type { Unit } from '../unit.ts';
-import { chunksOf } from './chunks.ts';
 
 type Row = Selectable<Schema['tasks']>;
 
@@ -23,16 +22,17 @@ export function taskRows(unit: Unit): TaskRows {
   }
 
   async function ofDownloads(downloadIds: string[]): Promise<TaskRow[]> {
-    const unknown = [...new Set(downloadIds)].filter((id) => !idsOfDownload.has(id));
+    const wanted = new Set(downloadIds);
+    const unknown = [...wanted].filter((id) => !idsOfDownload.has(id));
+    const keys = unknown.map((id) => [id]);
+    const found = await unit.tasks.getAlike(['downloadId'], keys);
     for (const id of unknown) idsOfDownload.set(id, []);
-    for (const chunk of chunksOf(unknown, 500)) {
-      const rows = await (await tasks()).where('downloadId', 'in', chunk).execute();
-      unit.tasks.learn(rows);
-      for (const { id, downloadId } of rows) idsOfDownload.get(downloadId)?.push(id);
-    }
-    // One that went and came again is named twice.
+    for (const { id, downloadId } of found) idsOfDownload.get(downloadId)?.push(id);
+    // One that went and came again is named twice …
     const ids = new Set(downloadIds.flatMap((id) => idsOfDownload.get(id) ?? []));
-    return (await unit.tasks.getMany([...ids].map((id) => [id]))).map(toTask);
+    const rows = await unit.tasks.getMany([...ids].map((id) => [id]));
+    // … or came again for another download.
+    return rows.filter(({ downloadId }) => wanted.has(downloadId)).map(toTask);
   }
 
   return {

@@ -18,6 +18,7 @@ type Props = {
 };
 
 const heightPx = 200;
+const halfDaySeconds = 12 * 60 * 60;
 
 /** A bar a day, with the table of the same figures behind a fold. */
 export function Chart({ title, timesMs, bars, format, table }: Props) {
@@ -38,7 +39,11 @@ export function Chart({ title, timesMs, bars, format, table }: Props) {
         height: heightPx,
         cursor: { show: false },
         legend: { show: false },
-        scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+        scales: {
+          // A bar stands on the noon of its day.
+          x: { range: (_, first, last) => [first - halfDaySeconds, last + halfDaySeconds] },
+          y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
+        },
         axes: [
           { ...axis, space: 80, values: (_, seconds) => seconds.map((second) => show.day(second * 1000)) },
           { ...axis, size: 84, values: (_, values) => values.map(format) },

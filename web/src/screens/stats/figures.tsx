@@ -31,7 +31,7 @@ export function Figures<Row>({ caption, head, rows, nameOf, keyOf, columns }: Pr
         <tbody>
           {rows.map((row) => (
             <tr key={keyOf(row)} className="border-t border-hairline">
-              <th scope="row" className="max-w-60 truncate py-1 pe-3 text-start font-normal" title={nameOf(row)}>
+              <th scope="row" className="w-full max-w-0 truncate py-1 pe-3 text-start font-normal" title={nameOf(row)}>
                 {nameOf(row)}
               </th>
               {columns.map(({ name, cell }) => (
