@@ -35,6 +35,7 @@ export class Checks {
   #sequence = 0;
   /** Answered with a 2xx. */
   readonly added = new Set<string>();
+  readonly #forgotten = new Set<string>();
   /** Calls of people that arrived or may have: who may have been retried, and whose history was cleared. */
   readonly retried = new Map<string, number>();
   readonly cleared = new Set<string>();
@@ -115,7 +116,9 @@ export class Checks {
 
   /** Somebody was told that it is there. */
   acknowledged(id: string): void {
-    this.added.add(id);
+    // The answer may be slower than whoever clears the history, or puts back a backup.
+    const isGone = this.#forgotten.has(id) || (this.#world.isRestored && !this.#downloads.has(id));
+    if (!isGone) this.added.add(id);
   }
 
   noteEnded(request: NoteRequest): void {
@@ -273,6 +276,7 @@ export class Checks {
     const isEnded = isFinished(state) || removedAtMs !== null;
     assert.ok(isEnded && this.cleared.has(ownerId), `Q1: ${id} is gone`);
     this.added.delete(id);
+    this.#forgotten.add(id);
   }
 
   #checkTask(before: TaskRow | undefined, task: TaskRow): void {

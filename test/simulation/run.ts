@@ -1,7 +1,9 @@
 /**
- * Runs worlds: `node test/simulation/run.ts --seeds 20000 [--first 1] [--sqlite] [--trace]`. Ends with 1 at the first seed that
- * breaks a promise, after having told how to repeat it.
+ * Runs worlds: `node test/simulation/run.ts --seeds 20000 [--first 1] [--seconds 60] [--sqlite] [--trace]`. Ends with 1 at the
+ * first seed that breaks a promise, after having told how to repeat it; with `--all` it goes on. `--twice`: each world must go
+ * the same way again; with `--sqlite` too, on SQLite as in memory.
  */
+import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { runWorld } from './world.ts';
 
@@ -9,26 +11,45 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '100' },
     first: { type: 'string', default: '1' },
+    /** No world begins after this time. */
+    seconds: { type: 'string', default: '1e9' },
     sqlite: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
+    twice: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
   },
 });
+const { sqlite: isSqlite, trace: isTraced, twice: isTwice } = values;
 const first = Number(values.first);
 const startedAtMs = performance.now();
-let eventCount = 0;
-let failures = 0;
-for (let seed = first; seed < first + Number(values.seeds); seed++) {
-  const { problem, lines, events } = await runWorld(seed, { isTraced: values.trace, isSqlite: values.sqlite });
-  eventCount += events;
-  if (lines !== null) process.stdout.write(`${lines.join('\n')}\n`);
+const seconds = () => (performance.now() - startedAtMs) / 1000;
+const sum = { worlds: 0, failures: 0, events: 0, commits: 0, claims: 0, finishes: 0, losses: 0, completed: 0 };
+
+async function run(seed: number): Promise<Error | null> {
+  const { problem, lines, events, counts } = await runWorld(seed, { isTraced: isTraced || isTwice, isSqlite });
+  sum.worlds++;
+  sum.events += events;
+  for (const name of Object.keys(counts) as (keyof typeof counts)[]) sum[name] += counts[name];
+  if (isTraced) process.stdout.write(`${lines?.join('\n')}\n`);
+  if (problem !== null || !isTwice) return problem;
+  const again = await runWorld(seed, { isTraced: true, mayRestore: !isSqlite });
+  try {
+    assert.deepEqual(again.lines, lines, 'it did not go the same way again');
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+for (let seed = first; seed < first + Number(values.seeds) && seconds() < Number(values.seconds); seed++) {
+  const problem = await run(seed);
   if (problem === null) continue;
-  failures++;
+  sum.failures++;
   process.exitCode = 1;
   process.stdout.write(`seed ${seed}: ${values.all ? problem.message : problem.stack}\n`);
-  if (problem.cause !== undefined && !values.all) console.log(problem.cause);
-  if (!values.all) process.stdout.write(`repeat it with: node test/simulation/run.ts --first ${seed} --seeds 1 --trace\n`);
-  if (!values.all) break;
+  if (values.all) continue;
+  if (problem.cause !== undefined) process.stdout.write(`${(problem.cause as Error).stack}\n`);
+  process.stdout.write(`repeat it with: node test/simulation/run.ts --first ${seed} --seeds 1 --trace\n`);
+  break;
 }
-const seconds = (performance.now() - startedAtMs) / 1000;
-process.stdout.write(`${values.seeds} seeds, ${failures} failed, ${eventCount} events, ${seconds.toFixed(1)} s\n`);
+process.stdout.write(`${JSON.stringify({ ...sum, seconds: Math.round(seconds()) })}\n`);
