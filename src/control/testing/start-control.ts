@@ -32,13 +32,15 @@ export type ControlUnderTest = {
   beside(changed?: Partial<ControlOptions>): Promise<Control>;
 };
 
-/** A control plane on a real database, in memory unless there is a path, with a clock that stands still. */
+type StartOptions = Partial<ControlOptions> & { path?: string; openStore?: (clock: FakeClock) => Promise<Store> };
+
+/** A control plane on a real database, SQLite in memory unless told otherwise, with a clock that stands still. */
 export async function startControl(
   t: Scope,
-  { path = ':memory:', ...options }: Partial<ControlOptions> & { path?: string } = {},
+  { path = ':memory:', openStore = (clock) => openSqliteStore(path, { clock }), ...options }: StartOptions = {},
 ): Promise<ControlUnderTest> {
   const clock = createFakeClock();
-  const store = await openSqliteStore(path, { clock });
+  const store = await openStore(clock);
   releaseAfter(t, () => store.close());
   const random = createFakeRandom(7);
   const sealer = createSealer(new Uint8Array(32).fill(7));
