@@ -14,6 +14,7 @@ import type {
 import type { Submission } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { hoursLived } from './hourglass.ts';
 import { positionOf } from './ids.ts';
 import type { Parts } from './parts.ts';
 import { notBefore } from './queue/start-time.ts';
@@ -23,7 +24,7 @@ import { readSettings } from './settings.ts';
 import { queueRoomOf } from './size-limit.ts';
 
 /** Keys longer than a day old are forgotten. */
-export const submissionLifetimeMs = 24 * 60 * 60_000;
+export const submissionLifetimeHours = 24;
 
 /** A new download with what belongs to it. */
 export type New = { download: StoredDownload; attachments: AttachmentRow[] };
@@ -42,7 +43,7 @@ export async function submit(parts: Parts, ownerId: string, submission: Submissi
 /** Adds many links in one transaction; one that is refused leaves the others alone. */
 export function submitMany(parts: Parts, ownerId: string, submissions: Submission[], key?: string): Promise<Added[]> {
   return parts.store.write(async (tx) => {
-    const earlier = key === undefined ? null : await recall(parts, tx, ownerId, key);
+    const earlier = key === undefined ? null : await recall(tx, ownerId, key);
     if (earlier !== null) return earlier;
     const destinations = new Map<string | undefined, DestinationRow>();
     for (const { destinationId } of submissions) {
@@ -62,7 +63,7 @@ export function submitMany(parts: Parts, ownerId: string, submissions: Submissio
     const added = allowed.map((one): Added => ('download' in one ? one.download : one));
     if (key !== undefined) {
       const results = added.map((one) => ('problem' in one ? { problem: one.problem } : { id: one.id }));
-      await tx.submissions.put({ ownerId, key, results, createdAtMs: parts.steadyNow() });
+      await tx.submissions.put({ ownerId, key, results, bornHour: await hoursLived(tx) });
     }
     return added;
   });
@@ -165,10 +166,10 @@ export function readLink(parts: Parts, text: string): URL {
   throw new FlotillaError('scheme_unknown', `Flotilla cannot fetch ${link.protocol} links. It understands ${known}.`);
 }
 
-/** What the key was answered with. null: never, too long ago, or the downloads were forgotten since. */
-async function recall(parts: Parts, tx: Transaction, ownerId: string, key: string): Promise<Added[] | null> {
+/** What the key was answered with. null: never, so long ago that it was forgotten, or the downloads were. */
+async function recall(tx: Transaction, ownerId: string, key: string): Promise<Added[] | null> {
   const row = await tx.submissions.get(ownerId, key);
-  if (row === null || parts.steadyNow() - row.createdAtMs >= submissionLifetimeMs) return null;
+  if (row === null) return null;
   const ids = row.results.flatMap((result) => ('id' in result ? [result.id] : []));
   const downloads = new Map((await tx.downloads.getMany(ids)).map((download) => [download.id, download]));
   const found = row.results.map((result: SubmissionRow['results'][number]) =>

@@ -3,6 +3,7 @@ import type { TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
 import { forgetOldHistory } from './history.ts';
+import { createHourglass } from './hourglass.ts';
 import { forgetOldLooks } from './looks.ts';
 import type { Parts } from './parts.ts';
 import { wakeDueTasks } from './queue/due.ts';
@@ -18,7 +19,7 @@ import type { Held } from './sessions.ts';
 import { createSilence, type Silence } from './silence.ts';
 import { foldHosts } from './stats.ts';
 import { keepUp, readSteadyTime } from './steady-time.ts';
-import { submissionLifetimeMs } from './submit.ts';
+import { submissionLifetimeHours } from './submit.ts';
 import { emptyDueTrash } from './trash.ts';
 
 /** How often the database hears how far a running download is. */
@@ -42,6 +43,10 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
   let prunedUpTo = 0;
   const silence = createSilence(parts.clock, parts.sessions, parts.leaseSeconds);
   const stopHours = createStopHours(parts);
+  const hourglass = createHourglass(parts, async (tx, hours) => {
+    // The hour in which it came may have been nearly over.
+    await tx.submissions.removeBefore(hours - submissionLifetimeHours);
+  });
   const steps: Step[] = [
     { everyMs: 0, run: () => tellLostWorkers(parts, silence) },
     { everyMs: 0, run: () => wakeDueTasks(parts) },
@@ -50,6 +55,7 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
     { everyMs: 0, run: () => letGo(parts) },
     { everyMs: 0, run: () => requeueSome(parts) },
     { everyMs: 0, run: () => lookAround(parts) },
+    { everyMs: tidyEveryMs, run: hourglass },
     { everyMs: 0, run: () => saveProgress(parts, false) },
     { everyMs: tidyEveryMs, run: () => fetchAgainWhatIsOutOfReach(parts) },
     { everyMs: tidyEveryMs, run: () => tidy(parts) },
@@ -222,7 +228,6 @@ async function forgetOldThings(parts: Parts): Promise<void> {
   const nowMs = parts.clock.now();
   await parts.store.write(async (tx) => {
     await foldHosts(parts, tx);
-    await tx.submissions.removeBefore(parts.steadyNow() - submissionLifetimeMs);
     await tx.attempts.prune(nowMs - keepAttemptsMs, pruneAtOnce);
   });
 }

@@ -458,14 +458,15 @@ export type SubmissionRow = {
   ownerId: string;
   key: string;
   results: ({ id: string } | { problem: string })[];
-  createdAtMs: number;
+  /** Which of the hours that somebody lived through it was: see `control/hourglass.ts`. */
+  bornHour: number;
 };
 
 export interface SubmissionRows {
   get(ownerId: string, key: string): Promise<SubmissionRow | null>;
   /** Adds or replaces. */
   put(row: SubmissionRow): Promise<void>;
-  removeBefore(createdAtMs: number): Promise<number>;
+  removeBefore(bornHour: number): Promise<number>;
 }
 
 /** Sums that outlive the history. */

@@ -123,7 +123,7 @@ export type Schema = {
     message: string;
     data: string;
   };
-  submissions: { ownerId: string; key: string; results: string; createdAtMs: number };
+  submissions: { ownerId: string; key: string; results: string; bornHour: number };
   stageMemory: { ownerId: string; kind: string; host: string; stage: string; atMs: number };
   totals: { ownerId: string; fetchedBytesTotal: number; completedTotal: number; failedTotal: number };
 };

@@ -642,7 +642,7 @@ export function conformStore({ name, open }: StoreUnderTest): void {
 
   check('keys of submissions belong to an owner and are forgotten by age', async (store) => {
     await store.write(async (tx) => {
-      await tx.submissions.put({ ownerId: 'anna', key: 'k', results: [{ id: '1' }, { problem: 'No.' }], createdAtMs: 10 });
+      await tx.submissions.put({ ownerId: 'anna', key: 'k', results: [{ id: '1' }, { problem: 'No.' }], bornHour: 10 });
       assert.deepEqual((await tx.submissions.get('anna', 'k'))?.results, [{ id: '1' }, { problem: 'No.' }]);
       assert.equal(await tx.submissions.get('bert', 'k'), null);
       assert.equal(await tx.submissions.removeBefore(10), 0);

@@ -458,8 +458,8 @@ function submissionRows({ submissions }: Tables): Partial<Transaction['submissio
   return {
     get: async (ownerId, key) => submissions.get(`${ownerId} ${key}`),
     put: async (row) => submissions.put(`${row.ownerId} ${row.key}`, row),
-    async removeBefore(createdAtMs) {
-      const old = [...submissions.rows].filter(([, row]) => row.createdAtMs < createdAtMs);
+    async removeBefore(bornHour) {
+      const old = [...submissions.rows].filter(([, row]) => row.bornHour < bornHour);
       for (const [key] of old) submissions.remove(key);
       return old.length;
     },

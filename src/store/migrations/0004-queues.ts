@@ -44,6 +44,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`update tasks set queue = kind || ' ' || case when "pinnedWorkerId" is null then coalesce(scheme, '*')
     else '@' || "pinnedWorkerId" end || ' ' || "ownerId"`.execute(db);
 
+  // Keys live for hours that somebody lived through, whatever the clock on the wall does.
+  await schema.alterTable('submissions').renameColumn('createdAtMs', 'bornHour').execute();
+  await sql`update submissions set "bornHour" = 0`.execute(db);
+
   await schema.dropIndex('tasksToClaim').execute();
   await schema
     .createIndex('tasksToClaim')

@@ -55,16 +55,16 @@ export function submissionRows(db: Kysely<Pick<Schema, 'submissions'>>): Submiss
       const row = await one.executeTakeFirst();
       return row ? { ...row, results: JSON.parse(row.results) } : null;
     },
-    async put({ ownerId, key, results, createdAtMs }) {
-      const columns = { results: JSON.stringify(results), createdAtMs };
+    async put({ ownerId, key, results, bornHour }) {
+      const columns = { results: JSON.stringify(results), bornHour };
       await db
         .insertInto('submissions')
         .values({ ownerId, key, ...columns })
         .onConflict((conflict) => conflict.columns(['ownerId', 'key']).doUpdateSet(columns))
         .execute();
     },
-    async removeBefore(createdAtMs) {
-      const result = await db.deleteFrom('submissions').where('createdAtMs', '<', createdAtMs).executeTakeFirst();
+    async removeBefore(bornHour) {
+      const result = await db.deleteFrom('submissions').where('bornHour', '<', bornHour).executeTakeFirst();
       return Number(result.numDeletedRows);
     },
   };
