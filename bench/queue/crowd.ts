@@ -95,8 +95,8 @@ async function takeSample(store: Store, control: Control, ownerId: string): Prom
 
 function copyOf({ download, task }: Sample, ownerId: string, number: number): Sample {
   const id = `01900000-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
-  // Neighbours in a queue go to different hosts.
-  const host = `host-${(number * 7919) % limits.hosts}.example.org`;
+  // Neighbours in a queue go to different hosts, and so do the first ones of different users.
+  const host = `host-${(number * 7919 + Math.floor(number / 997)) % limits.hosts}.example.org`;
   const link = `https://${host}/file-${number}.iso`;
   const queue = queueName('fetch', anyWorker('https:', []), ownerId);
   return {

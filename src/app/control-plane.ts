@@ -46,8 +46,9 @@ export async function runControlPlane(
   const meter = createMeter();
   meterProcess(meter, { version });
   const store = meterStore(await openStore(options, clock, log.warn), meter, clock);
-  const bus = openBus(options);
+  let bus: Awaited<ReturnType<typeof openBus>> = null;
   try {
+    bus = await openBus(options, store, log);
     return await runOver({ store, bus: bus ?? noBus, log, meter }, options, startCompanion);
   } finally {
     // Connections to a database would keep the process alive, whatever went wrong.

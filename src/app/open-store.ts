@@ -1,10 +1,15 @@
 import { join } from 'node:path';
+import { createIdMaker } from '#control/ids.ts';
+import { instanceOf } from '#control/instance.ts';
 import type { Bus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/log.ts';
 import type { Store } from '#core/store.ts';
 import { openPostgresBus } from '#store/postgres/bus.ts';
 import { openPostgresStore } from '#store/postgres/postgres.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
+import { openNatsBus } from '#wire/nats-bus.ts';
+import { systemClock, systemRandom } from '#wire/system.ts';
 
 /** Where everything is kept: the link of a PostgreSQL database, or null for the embedded one in the data folder. */
 export type StorePlace = { data: string; database: string | null };
@@ -15,9 +20,16 @@ export function openStore({ data, database }: StorePlace, clock: Clock, log: (se
     : openPostgresStore(database, { clock, onWait: log });
 }
 
-/** Between the replicas on one database; null: the embedded one has only one. */
-export function openBus({ database }: StorePlace): (Bus & { close(): Promise<void> }) | null {
-  return database === null ? null : openPostgresBus(database);
+/** Between the replicas on one database, by the NATS at the link `bus` or by the database; null: the embedded one has only one. */
+export async function openBus(
+  { database, bus }: Pick<StorePlace, 'database'> & { bus: string | null },
+  store: Store,
+  log: Logger,
+): Promise<(Bus & { close(): Promise<void> }) | null> {
+  if (bus === null) return database === null ? null : openPostgresBus(database);
+  const newId = createIdMaker(systemClock, systemRandom);
+  const name = await store.write((tx) => instanceOf(tx, newId));
+  return openNatsBus({ link: bus, name, log });
 }
 
 export function embeddedDatabase(dataFolder: string): string {

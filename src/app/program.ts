@@ -184,6 +184,7 @@ function addDatabaseFlag(command: Command): Command {
 
 function addServerFlags(command: Command): Command {
   return addDatabaseFlag(command)
+    .option('--bus <link>', 'NATS between replicas, instead of PostgreSQL: nats://host:4222 (FLOTILLA_BUS)')
     .addOption(new Option('--port <port>', 'port of page and API (FLOTILLA_PORT, 3568)').argParser(wholeNumber(0, 65535)))
     .option('--host <address>', 'address to listen on (FLOTILLA_HOST, 127.0.0.1)')
     .option('--public-url <url>', 'where people and workers reach this server (FLOTILLA_PUBLIC_URL)')

@@ -103,6 +103,17 @@ test('what people and workers reach the server at is an origin', (t) => {
   assert.equal(serveConfig({}, withFile(t, '')).publicUrl, null);
 });
 
+test('the bus is the link of a NATS, in every place, and a refused one is not shown', (t) => {
+  const env = withFile(t, 'bus: nats://file:4222\n');
+  assert.equal(serveConfig({}, withFile(t, '')).bus, null);
+  assert.equal(serveConfig({}, env).bus, 'nats://file:4222');
+  assert.equal(serveConfig({}, { ...env, FLOTILLA_BUS: 'tls://variable' }).bus, 'tls://variable');
+  assert.equal(serveConfig({ bus: 'nats://flag' }, { ...env, FLOTILLA_BUS: 'tls://variable' }).bus, 'nats://flag');
+  const sentence =
+    'The configuration makes no sense: bus: It must be a link such as nats://host:4222, nats://token@host or tls://host.';
+  assert.throws(() => serveConfig({ bus: 'redis://name:geheim@host' }, env), { code: 'link_invalid', message: sentence });
+});
+
 test('a configuration file that was named must be there', () => {
   assert.throws(() => serveConfig({}, { FLOTILLA_CONFIG: '/nowhere/flotilla.yaml' }), /cannot be read/);
 });

@@ -1,6 +1,7 @@
 /** Options of `serve` and `server`. */
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { isNatsLink } from '#wire/nats-bus.ts';
 import { defaultDataFolder, type Environment } from './config.ts';
 import { logOptions } from './log.ts';
 import { isDatabaseLink } from './open-store.ts';
@@ -14,6 +15,12 @@ export const serveOptions = z.strictObject({
     .nullable()
     .default(null)
     .describe('PostgreSQL database to use instead of the embedded one.'),
+  bus: z
+    .string()
+    .refine(isNatsLink, 'It must be a link such as nats://host:4222, nats://token@host or tls://host')
+    .nullable()
+    .default(null)
+    .describe('NATS by which replicas tell each other what is new; the PostgreSQL database when not given.'),
   scratch: z.string().describe('Folder of unfinished files; it belongs to this server alone.'),
   preallocate: onOff('Take the whole room of a file on the disk before its first byte.'),
   keepFree: sizeOf('Room that is left on the disk of unfinished files; 64M, but at most 1 %, when not given.'),

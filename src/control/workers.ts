@@ -3,12 +3,12 @@ import type { WorkerHello, WorkerSession } from '#core/protocol.ts';
 import type { Transaction, WorkerRecord } from '#core/store.ts';
 import type { WorkerRow } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
+import { instanceOf } from './instance.ts';
 import type { Parts } from './parts.ts';
 import { releaseTask } from './release.ts';
 
 const reportEverySeconds = 1;
 const newcomer = { wanted: 'work', maxFetches: null, vitals: null, beat: 0 } as const;
-const instanceKey = 'instance';
 
 /** A worker that starts holds nothing, whatever was leased to it before. */
 export async function register(parts: Parts, hello: WorkerHello): Promise<WorkerSession> {
@@ -40,18 +40,9 @@ export async function register(parts: Parts, hello: WorkerHello): Promise<Worker
       parts.sessions.hear(id);
       parts.wake();
     });
-    return { workerId: id, instance: await instanceOf(parts, tx) };
+    return { workerId: id, instance: await instanceOf(tx, parts.newId) };
   });
   return { ...found, leaseSeconds: parts.leaseSeconds, reportEverySeconds };
-}
-
-/** The name of the database: workers tell by it whether what they hold belongs to another one. */
-async function instanceOf(parts: Parts, tx: Transaction): Promise<string> {
-  const known = await tx.meta.get(instanceKey);
-  if (known !== null) return known;
-  const instance = parts.newId();
-  await tx.meta.put(instanceKey, instance);
-  return instance;
 }
 
 /** The worker as it is known; one that was given up is online again. An error when it has to register. */

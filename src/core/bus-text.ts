@@ -45,6 +45,9 @@ export function readMessages(text: string): BusMessage[] | null {
   try {
     packed = JSON.parse(text);
     if (packed?.form !== form) return null;
+    // Whoever may enter a bus that is not ours alone may have written it.
+    if (![packed.messages, packed.ids, packed.rows].every(Array.isArray) || !packed.rows.every(Array.isArray)) return null;
+    if (!packed.messages.every((message) => typeof message?.kind === 'string')) return null;
   } catch {
     return null;
   }

@@ -1,7 +1,7 @@
 /**
  * Runs worlds: `node test/simulation/run.ts --seeds 20000 [--first 1] [--seconds 60] [--sqlite] [--trace]`. Ends with 1 at the
  * first seed that breaks a promise, after having told how to repeat it; with `--all` it goes on. `--twice`: each world must go
- * the same way again; with `--sqlite` too, on SQLite as in memory.
+ * the same way again.
  */
 import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
@@ -32,7 +32,7 @@ async function run(seed: number): Promise<Error | null> {
   for (const name of Object.keys(counts) as (keyof typeof counts)[]) sum[name] += counts[name];
   if (isTraced) process.stdout.write(`${lines?.join('\n')}\n`);
   if (problem !== null || !isTwice) return problem;
-  const again = await runWorld(seed, { isTraced: true, mayRestore: !isSqlite });
+  const again = await runWorld(seed, { isTraced: true, isSqlite });
   try {
     assert.deepEqual(again.lines, lines, 'it did not go the same way again');
     return null;

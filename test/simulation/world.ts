@@ -22,9 +22,9 @@ const lookEveryMs = 2000;
 export type Ran = { trace: string; lines: string[] | null; problem: Error | null; events: number; counts: Checks['counts'] };
 
 /** Runs a world from its beginning to its calm end. Only what is in memory can be put back to how it was. */
-export async function runWorld(seed: number, { isTraced = false, isSqlite = false, mayRestore = true } = {}): Promise<Ran> {
+export async function runWorld(seed: number, { isTraced = false, isSqlite = false } = {}): Promise<Ran> {
   const world = new World(seed, isTraced);
-  if (!mayRestore || isSqlite) world.faults.restoreEveryMs = null;
+  if (isSqlite) world.faults.restoreEveryMs = null;
   await world.open(isSqlite);
   await world.run().catch((error) => {
     world.checks.problem ??= error;

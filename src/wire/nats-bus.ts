@@ -1,0 +1,266 @@
+/**
+ * The bus over NATS (https://docs.nats.io/nats-concepts/core-nats), for those who have one: any number of replicas, and
+ * nothing of it goes through the database. Whatever is lost is found by the regular round, so nothing here waits or fails.
+ */
+import { once } from 'node:events';
+import { connect as openSocket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
+import type { Bus, BusMessage } from '#core/bus.ts';
+import { createBusQueue, isFigure } from '#core/bus-queue.ts';
+import { readMessages, writeMessages } from '#core/bus-text.ts';
+import type { Logger } from '#core/log.ts';
+
+/** What is said within this time goes together. */
+const gatherMs = 25;
+/** How long a closing replica tries to say what it has to say. */
+const lastWordsMs = 500;
+const firstWaitMs = 100;
+const mostWaitMs = 5000;
+/** A connection that lasted longer was a good one: the next is tried soon again. */
+const goodAfterMs = 10_000;
+/** A server that is there answers in a fraction of it. */
+const patienceMs = 3000;
+const askEveryMs = 10_000;
+
+export type NatsBus = Bus & { close(): Promise<void> };
+
+type NatsBusOptions = {
+  /** As `isNatsLink` takes it. */
+  link: string;
+  /** Replicas hear each other when they have the same: what names their database. Letters, digits and dashes. */
+  name: string;
+  log: Logger;
+};
+
+/** Such as `nats://name:password@host:4222`, `nats://token@host`, or with `tls:` for a server that must speak TLS. */
+export function isNatsLink(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !/^(nats|tls):$/.test(url.protocol) || url.hostname === '') return false;
+  try {
+    // Nothing behind the port has a meaning, and a login with a stray % none either.
+    return /^\/?$/.test(url.pathname + url.search + url.hash) && decodeURIComponent(url.username + url.password) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** Connects by itself, now and whenever the connection breaks, for ever. A server that is away is told of in the log, once. */
+export function openNatsBus({ link, name, log }: NatsBusOptions): NatsBus {
+  const server = serverOf(link);
+  const subject = `flotilla.${name}`;
+  const listeners = new Set<(message: BusMessage) => void>();
+  const queue = createBusQueue();
+  const stop = new AbortController();
+  let line: Line | null = null;
+  let sending: Promise<void> | null = null;
+  let trouble: string | null = null;
+
+  function tell(message: BusMessage): void {
+    try {
+      for (const listener of listeners) listener(message);
+    } catch (error) {
+      // Anybody who may enter that NATS may have written it, and the client of NATS reads no more after an exception.
+      log.error(`A message of the bus could not be used: ${message.kind}.`, { error });
+    }
+  }
+
+  async function sendSoon(): Promise<void> {
+    while (line !== null && !queue.isEmpty) {
+      await sleep(gatherMs);
+      await line?.send(queue.take());
+    }
+  }
+
+  function send(): void {
+    sending ??= sendSoon().finally(() => {
+      sending = null;
+      // Something may have been added between the last look and now.
+      if (line !== null && !queue.isEmpty) send();
+    });
+  }
+
+  /** From one connection to its end; gives why it ended. */
+  async function connectOnce(): Promise<string> {
+    try {
+      const opened = await openLine(server, subject, stop.signal, (text) => readMessages(text)?.forEach(tell));
+      line = opened;
+      if (stop.signal.aborted) opened.close();
+      if (trouble !== null) log.info(`NATS at ${server.shown} is there.`);
+      trouble = null;
+      // What was said while nobody listened here.
+      tell({ kind: 'events' });
+      tell({ kind: 'work' });
+      send();
+      return await opened.closed;
+    } catch (error) {
+      return reasonOf(error);
+    } finally {
+      line = null;
+    }
+  }
+
+  async function stayConnected(): Promise<void> {
+    for (let waitMs = firstWaitMs; !stop.signal.aborted; waitMs = Math.min(2 * waitMs, mostWaitMs)) {
+      const startedAtMs = performance.now();
+      const reason = await connectOnce();
+      if (stop.signal.aborted) return;
+      if (reason !== trouble) log.warn(sentenceOf(server.shown, reason));
+      trouble = reason;
+      if (performance.now() - startedAtMs > goodAfterMs) waitMs = firstWaitMs;
+      await sleep(waitMs, undefined, { signal: stop.signal }).catch(() => {});
+    }
+  }
+
+  const connected = stayConnected();
+  return {
+    publish(message) {
+      // Figures that nobody can hear are old when somebody can.
+      if (line === null && isFigure(message)) return;
+      queue.add(message);
+      if (line !== null) send();
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      listeners.clear();
+      // What was said last is told, but nobody waits for long.
+      await Promise.race([sending, sleep(lastWordsMs)]);
+      stop.abort();
+      line?.close();
+      await connected;
+    },
+  };
+}
+
+/** One connection that hears. `closed` resolves with the reason when it is over, whoever ended it. */
+type Line = { send(messages: BusMessage[]): Promise<void>; close(): void; closed: Promise<string> };
+
+/** Throws when it cannot be had now. */
+async function openLine(server: Server, subject: string, signal: AbortSignal, hear: (text: string) => void): Promise<Line> {
+  await knock(server, signal);
+  // Only who has a NATS pays for its client.
+  const { connect } = await import('@nats-io/transport-node');
+  const connection = await connect(server.options);
+  const ended = Promise.withResolvers<string>();
+  let reason: string | null = null;
+  const end = (error: unknown) => {
+    reason ??= reasonOf(error);
+    ended.resolve(reason);
+    void connection.close();
+  };
+  void connection.closed().then((error) => end(error ?? new Error('the connection was closed')));
+  // Such as a subject that this login may not hear or speak on, which ends no connection.
+  const watchErrors = async () => {
+    for await (const status of connection.status()) if (status.type === 'error') end(status.error);
+  };
+  void watchErrors();
+  connection.subscribe(subject, { callback: (error, message) => (error === null ? hear(message.string()) : end(error)) });
+  const asking = setInterval(() => answer(connection).catch(end), askEveryMs);
+  const closed = ended.promise.finally(() => clearInterval(asking));
+  await answer(connection).catch(end);
+  if (reason !== null) throw new Error(reason);
+  return {
+    async send(messages) {
+      try {
+        const mostBytes = connection.info?.max_payload ?? 0;
+        for (const text of textsOf(messages, mostBytes)) connection.publish(subject, text);
+        // One after the other, so that what a slow server does not take waits where it is bounded.
+        await answer(connection);
+      } catch (error) {
+        end(error);
+      }
+    },
+    close: () => end(new Error('it was closed')),
+    closed,
+  };
+}
+
+/**
+ * Resolves when a server speaks, which one of NATS does first of all. The client of NATS never lets go of a socket to one
+ * that stays silent, and cannot be told to stop trying.
+ */
+async function knock({ host, port }: Server, signal: AbortSignal): Promise<void> {
+  const socket = openSocket({ host, port });
+  try {
+    await once(socket, 'data', { signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Resolves when the server had everything that was sent before; throws when it does not say so. */
+async function answer(connection: NatsConnection): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(patienceMs, undefined, { signal: over.signal }).then(() => Promise.reject(new Error(noAnswer)));
+  const closed = connection.closed().then(() => Promise.reject(new Error('the connection was closed')));
+  try {
+    await Promise.race([connection.flush(), late, closed]);
+  } finally {
+    for (const loser of [late, closed]) loser.catch(() => {});
+    over.abort();
+  }
+}
+
+/** Each of them is whole for itself. Only a single message that is too long for this server is not sent. */
+function textsOf(messages: BusMessage[], mostBytes: number): string[] {
+  const text = writeMessages(messages);
+  // It is ASCII, so that characters are bytes.
+  if (text.length <= mostBytes) return [text];
+  const [first] = messages;
+  if (messages.length > 1) return halvesOf(messages).flatMap((half) => textsOf(half, mostBytes));
+  if (first?.kind !== 'progress' || first.items.length < 2) return [];
+  return halvesOf(first.items).flatMap((items) => textsOf([{ kind: 'progress', items }], mostBytes));
+}
+
+function halvesOf<Item>(items: Item[]): Item[][] {
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)];
+}
+
+type Server = {
+  host: string;
+  port: number;
+  /** Without any login: the name alone may be a token. */
+  shown: string;
+  options: ConnectionOptions;
+};
+
+function serverOf(link: string): Server {
+  const url = new URL(link);
+  const port = Number(url.port || 4222);
+  const [name, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
+  // https://docs.nats.io/using-nats/developer/connecting/token: a name without a password is a token.
+  const login = password === '' ? name !== '' && { token: name } : { user: name, pass: password };
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port,
+    shown: `${url.protocol}//${url.hostname}:${port}`,
+    options: {
+      servers: `${url.hostname}:${port}`,
+      ...login,
+      // With these options a server without TLS is refused before it is told the login.
+      ...(url.protocol === 'tls:' && { tls: {} }),
+      name: 'flotilla',
+      noEcho: true,
+      reconnect: false,
+      ignoreClusterUpdates: true,
+      timeout: patienceMs,
+    },
+  };
+}
+
+const noAnswer = 'it does not answer';
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'AbortError') return noAnswer;
+  return (error as NodeJS.ErrnoException).code ?? error.message;
+}
+
+function sentenceOf(shown: string, reason: string): string {
+  const meanwhile = 'Until then replicas hear of each other a second later and do not see progress of each other.';
+  return `NATS at ${shown} cannot be used (${reason}); it is tried again until it can. ${meanwhile} Check --bus if it stays so.`;
+}
