@@ -19,6 +19,8 @@ type Method = keyof ControlPlane;
 
 /** What the beat of a worker in the database may be old, with the round that reads it. */
 const beatSlackMs = 8000;
+/** Until every replica has heard that a worker is back. */
+const newsMs = 3000;
 /** What a replica knows of a worker's tasks may be old. */
 const rereadSlackMs = 6500;
 const forgottenMs = 9500;
@@ -45,6 +47,8 @@ export class Checks {
   readonly #notes = new Map<string, number>();
   readonly #registeredAtMs = new Map<string, number>();
   readonly #heardAtMs = new Map<string, number>();
+  /** When a worker was heard of again after a whole lease of silence. */
+  readonly #backAtMs = new Map<string, number>();
   readonly #reportedAtMs = new Map<string, number>();
   readonly #namedAtMs = new Map<string, number>();
   readonly #grantedAtMs = new Map<string, number>();
@@ -99,7 +103,7 @@ export class Checks {
 
   /** A replica has answered it without an error; `receivedAtMs`: when it came. */
   answered(machine: Machine, method: Method, request: unknown, answer: unknown, receivedAtMs: number): void {
-    if (method === 'report' || method === 'register') this.#heardAtMs.set(machine.id, this.#nowMs);
+    if (method === 'report' || method === 'register') this.#hear(machine.id);
     if (method !== 'report') return;
     this.#guard(() => {
       const { orders } = answer as ReportAnswer;
@@ -298,6 +302,16 @@ export class Checks {
     if (before?.status === 'leased' && !(status === 'leased' && isSame)) this.#checkEnd(before);
   }
 
+  #hear(workerId: string): void {
+    if (this.#wasSilent(workerId)) this.#backAtMs.set(workerId, this.#nowMs);
+    this.#heardAtMs.set(workerId, this.#nowMs);
+  }
+
+  #wasSilent(workerId: string): boolean {
+    const heardAtMs = this.#heardAtMs.get(workerId) ?? Number.NEGATIVE_INFINITY;
+    return this.#nowMs - heardAtMs >= this.#world.leaseSeconds * 980 - beatSlackMs;
+  }
+
   /** Whoever held it is gone from it: told so itself, or was silent, began anew, or does not know of it. */
   #checkEnd(held: TaskRow): void {
     if (held.status !== 'leased') return;
@@ -313,8 +327,9 @@ export class Checks {
     if ((this.#registeredAtMs.get(workerId) ?? -1) >= grantedAtMs - 30_000) return;
     const sinceMs = (times: Map<string, number>, of: string) => this.#nowMs - (times.get(of) ?? Number.NEGATIVE_INFINITY);
     this.#checkStopped(held);
-    const { leaseSeconds, isStoreSlow } = this.#world;
-    if (isStoreSlow || sinceMs(this.#heardAtMs, workerId) >= leaseSeconds * 980 - beatSlackMs) return;
+    if (this.#world.isStoreSlow || this.#wasSilent(workerId)) return;
+    // Another replica may have given it up just then, before it could know.
+    if (sinceMs(this.#backAtMs, workerId) < newsMs) return;
     const namedMs = Math.min(sinceMs(this.#namedAtMs, key), this.#nowMs - grantedAtMs);
     const isReported = (this.#reportedAtMs.get(workerId) ?? -1) >= grantedAtMs;
     assert.ok(isReported && namedMs >= forgottenMs, `L1: ${key} is taken from a worker that is heard and names it`);
