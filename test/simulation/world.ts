@@ -235,7 +235,7 @@ export class World {
     Object.assign(this.faults, noFaults);
     this.way.awayUntilMs = 0;
     for (const machine of this.machines) Object.assign(machine, { cutUntilMs: 0, isDiskFull: false });
-    const gone = await this.#goneForGood();
+    let gone = await this.#goneForGood();
     const all = [...this.replicas, ...this.machines].filter((one) => one !== gone);
     for (const one of all) this.#revive(one);
     this.#tell('calm');
@@ -248,6 +248,12 @@ export class World {
     while (timeline.nowMs < untilMs) {
       await timeline.run(timeline.nowMs + lookEveryMs, isBroken);
       if (isBroken()) return;
+      // A result of it was still on its way, and now somebody waits for its bytes.
+      if (gone !== null && (await this.#hasBytes(gone))) {
+        gone.isGone = false;
+        all.push(gone);
+        gone = null;
+      }
       for (const one of all) this.#revive(one);
       if (isAsked && (await this.#rest()).length === 0) return;
     }
@@ -259,14 +265,17 @@ export class World {
     const dead = this.machines.filter(({ process }) => !process.isAlive);
     const one = dead[0];
     if (one === undefined || dead.length === this.machines.length || this.machines[0] === one) return null;
-    const hasBytes = await this.store.read(async (tx) => {
+    if (await this.#hasBytes(one)) return null;
+    one.isGone = true;
+    return one;
+  }
+
+  #hasBytes(one: Machine): Promise<boolean> {
+    return this.store.read(async (tx) => {
       const ofOwner = (ownerId: string) => tx.downloads.page({ ownerId, of: 'list', limit: 1000 });
       const downloads = (await Promise.all(owners.map(ofOwner))).flat();
       return downloads.some(({ fetched }) => fetched?.workerId === one.id);
     });
-    if (hasBytes) return null;
-    one.isGone = true;
-    return one;
   }
 
   /** Everybody's downloads that are not done yet. */
