@@ -326,7 +326,8 @@ export class Checks {
     const grantedAtMs = this.#grantedAtMs.get(key) ?? 0;
     if ((this.#registeredAtMs.get(workerId) ?? -1) >= grantedAtMs - 30_000) return;
     const sinceMs = (times: Map<string, number>, of: string) => this.#nowMs - (times.get(of) ?? Number.NEGATIVE_INFINITY);
-    this.#checkStopped(held);
+    // Its question may have waited since before it fell silent: who is given work at the very end begins with it.
+    if (this.#nowMs - grantedAtMs >= newsMs) this.#checkStopped(held);
     if (this.#world.isStoreSlow || this.#wasSilent(workerId)) return;
     // Another replica may have given it up just then, before it could know.
     if (sinceMs(this.#backAtMs, workerId) < newsMs) return;
