@@ -185,8 +185,8 @@ export const rules: Rule[] = [
   {
     name: 'held tasks are looked at when their host has room',
     file: 'control/queue/schedule.ts',
-    text: 'if (crowd.isHostFull(host)) continue;',
-    without: 'continue;',
+    text: '(await tx.tasks.heldHosts()).filter((host) => !crowd.isHostFull(host))',
+    without: '[] as string[]',
   },
   {
     name: 'held tasks are let go when no rule holds them',
