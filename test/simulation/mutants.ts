@@ -91,21 +91,31 @@ for (const rule of rules) without([rule]);
 
 const alone: string[] = [];
 const hidden: Rule[] = [];
+/** The world that misses a rule alone. */
+const noticedIn = new Map<Rule, number>();
 for (const rule of chosen) {
   const soon = missing([rule], 1, seeds);
   if (soon === null) hidden.push(rule);
-  alone.push(rowOf(rule.name, soon ?? missing([rule], seeds + 1, longSeeds), Math.max(seeds, longSeeds)));
+  const notice = soon ?? missing([rule], seeds + 1, longSeeds);
+  if (notice !== null) noticedIn.set(rule, notice.seed);
+  alone.push(rowOf(rule.name, notice, Math.max(seeds, longSeeds)));
 }
 
 /** Of two rules that are not missed alone; and of one that is, when the other one hides it. */
 const together: string[] = [];
+/** What misses one alone most often misses it in a pair too. */
+function missingTogether(one: Rule, other: Rule): Notice {
+  const seed = noticedIn.get(other);
+  return (seed === undefined ? null : missing([one, other], seed, seed)) ?? missing([one, other], 1, pairSeeds);
+}
+
 let noticedCount = 0;
 for (const [index, one] of hidden.entries()) {
   for (const other of rules) {
     const isDone = hidden.indexOf(other) >= 0 && hidden.indexOf(other) <= index;
     // Two that are one text to the letter cannot both be taken out of it.
     if (isDone || (one.file === other.file && one.text === other.text)) continue;
-    const notice = missing([one, other], 1, pairSeeds);
+    const notice = missingTogether(one, other);
     const row = rowOf(`${one.name} + ${other.name}`, notice, pairSeeds);
     if (hidden.includes(other) || notice === null) together.push(row);
     else noticedCount++;
