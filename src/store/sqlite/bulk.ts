@@ -9,12 +9,12 @@ export function sqliteBulk(prepare: (sql: string) => SqliteStatement): Bulk {
     for (const row of rows) statement.run(row);
   };
   return {
-    async find(table, key, keys) {
+    async find(table, key, keys, which = 'true') {
       // A call costs more than the look for a row, so all keys go over as one.
       const isSingle = key.length === 1;
       const value = (index: number) => (isSingle ? 'k.value' : `k.value ->> ${index}`);
       const on = key.map((column, index) => `t.${quoted(column)} = ${value(index)}`).join(' and ');
-      const statement = prepare(`select t.* from json_each(?) k cross join ${quoted(table)} t where ${on}`);
+      const statement = prepare(`select t.* from json_each(?) k cross join ${quoted(table)} t where ${on} and ${which}`);
       return statement.all([JSON.stringify(isSingle ? keys.flat() : keys)]) as Record<string, unknown>[];
     },
     async insert(table, key, columns, rows, then) {
@@ -29,6 +29,9 @@ export function sqliteBulk(prepare: (sql: string) => SqliteStatement): Bulk {
     },
     async remove(table, key, keys) {
       runEach(`delete from ${quoted(table)} where ${where(key)}`, keys);
+    },
+    async select(text, values = []) {
+      return prepare(text).all(values) as Record<string, unknown>[];
     },
     async heads({ table, where: which, columns, groups, order, limit }) {
       const some = `select * from ${quoted(table)} where ${which} and ${where(columns)} order by ${order} limit ?`;
