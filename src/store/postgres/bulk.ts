@@ -1,4 +1,5 @@
 import { type Bulk, conflictClause, type OnConflict, quoted, type Values } from '../engine.ts';
+import { toArray } from './arrays.ts';
 import type { RunQuery } from './connection.ts';
 
 /** The types of all columns, as PostgreSQL names them, by `table.column`. */
@@ -7,11 +8,13 @@ export type ColumnTypes = ReadonlyMap<string, string>;
 /** One statement for all rows: each column goes over as one array. */
 export function postgresBulk(run: RunQuery, types: ColumnTypes): Bulk {
   /** `unnest($1::text[], $2::bigint[])` and its values. */
-  function asTable(table: string, columns: readonly string[], rows: Values[]): { text: string; values: unknown[][] } {
+  function asTable(table: string, columns: readonly string[], rows: Values[]): { text: string; values: Buffer[] } {
     const typesOf = columns.map((column) => types.get(`${table}.${column}`) ?? 'text');
     const values = typesOf.map((type, index) => {
-      const column = rows.map((row) => row[index]);
-      return type === 'bigint' || type === 'integer' ? column.map(wholeNumber) : column;
+      return toArray(
+        type,
+        rows.map((row) => row[index]),
+      );
     });
     return { text: `unnest(${typesOf.map((type, index) => `$${index + 1}::${type}[]`)})`, values };
   }
@@ -85,11 +88,6 @@ export function postgresBulk(run: RunQuery, types: ColumnTypes): Bulk {
       return found.rows;
     },
   };
-}
-
-/** SQLite keeps a fraction of a millisecond in such a column, and rows come from there. */
-function wholeNumber(value: unknown): unknown {
-  return typeof value === 'number' ? Math.round(value) : value;
 }
 
 /** Read from the database itself, so that migrations need not tell it anywhere else. */
