@@ -1,9 +1,9 @@
-import type { Failure } from '#core/errors.ts';
-import { FlotillaError } from '#core/errors.ts';
+import { type Failure, FlotillaError, toFailure } from '#core/errors.ts';
 import { safeName } from '#core/names.ts';
 import type { DeliveredFile, FetchedFile, FinishRequest, Outcome, TaskKind } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
-import type { ResolvedFile } from '#core/resolution.ts';
+import type { Resolution, ResolvedFile } from '#core/resolution.ts';
+import { parseSelection, select } from '#core/selection.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { rememberStage, stageOf } from './climb.ts';
@@ -87,12 +87,20 @@ function isStoreAway(error: unknown): boolean {
   return error instanceof FlotillaError && error.code !== 'refused';
 }
 
+/** After these nobody asks what else there is to do about the download. */
+const smoothOutcomes: Outcome['kind'][] = ['fetched', 'delivered'];
+
 /** Results in their order; for each null, or why it is not taken: nothing was changed then. */
 async function takeResults(parts: Parts, tx: Transaction, requests: FinishRequest[]): Promise<(FlotillaError | null)[]> {
   const tasks = await tx.tasks.getMany(requests.map(({ taskId }) => taskId));
   const ids = tasks.map(({ downloadId }) => downloadId);
-  await tx.downloads.getMany(ids);
-  await tx.tasks.ofDownloads(ids);
+  const isSmooth = new Set(requests.flatMap(({ taskId, outcome }) => (smoothOutcomes.includes(outcome.kind) ? taskId : [])));
+  const those = (which: (task: TaskRow) => boolean) => tasks.filter(which).map(({ downloadId }) => downloadId);
+  await Promise.all([
+    tx.downloads.getMany(ids),
+    tx.tasks.erasesOf(those(({ kind }) => kind === 'deliver')),
+    tx.tasks.ofDownloads(those(({ id }) => !isSmooth.has(id))),
+  ]);
   const downloadIds = new Map(tasks.filter(({ ownerId }) => ownerId !== '').map(({ id, downloadId }) => [id, downloadId]));
   const refusals: (FlotillaError | null)[] = [];
   const limitsOf = createLimitReader(tx);
@@ -200,7 +208,9 @@ async function settleResolved(
   if (listed !== undefined) return settleListed(parts, tx, task, download, listed);
   const name = download.options.name ?? safeName(resolution.name);
   const { kind } = resolution;
-  const sizeBytes = totalBytes(resolution.files);
+  const selected = selectedFiles(download, resolution);
+  if ('message' in selected) return failForGood(parts, tx, task, { ...download, name }, selected);
+  const sizeBytes = totalBytes(selected);
   const refusal = sizeBytes === null ? null : tooLarge(sizeBytes, await limitsOf(download.ownerId));
   if (refusal !== null) return failForGood(parts, tx, task, { ...download, sizeBytes, name }, refusal);
   const queued = await changeState(
@@ -410,8 +420,18 @@ function doneBytesOf(outcome: Outcome): number | null {
   return 'doneBytes' in outcome ? outcome.doneBytes : null;
 }
 
-/** null: the size of one of them is not known. */
+/** Of the wanted files; or why there are none. */
+function selectedFiles({ options }: StoredDownload, { files }: Resolution): ResolvedFile[] | Failure {
+  try {
+    return select(files, parseSelection(options.files)).map(({ file }) => file);
+  } catch (error) {
+    return toFailure(error);
+  }
+}
+
+/** null: the size of one of them is not known, or there are none yet. */
 function totalBytes(files: Pick<ResolvedFile, 'sizeBytes'>[]): number | null {
+  if (files.length === 0) return null;
   return files.reduce<number | null>((sum, { sizeBytes }) => (sum === null || sizeBytes === null ? null : sum + sizeBytes), 0);
 }
 

@@ -223,7 +223,8 @@ test('a job takes as many statements for fifty rows as for five', async (t) => {
 
   const forFive = await statementsFor(5);
   assert.equal(await statementsFor(50), forFive);
-  assert.ok(forFive <= 11, `${forFive} statements, with begin and commit`);
+  // Sums of owners that had none take two.
+  assert.ok(forFive <= 12, `${forFive} statements, with begin and commit`);
 });
 
 test('a server that falls silent is given up after a while', async (t) => {
