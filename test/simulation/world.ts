@@ -120,9 +120,10 @@ export class World {
     for (const { control } of this.replicas) {
       for (const ownerId of owners) void control?.countsOf(ownerId).then((counts) => counted.push({ ownerId, counts }));
     }
+    const { lastSequence } = this.checks;
     await timeline.run(timeline.nowMs + 5000, isBroken);
     assert.equal(counted.length, owners.length * this.replicas.length);
-    this.checks.atEnd(counted);
+    this.checks.atEnd(counted, lastSequence);
   }
 
   /** Each kind of trouble comes by itself, again and again. */
