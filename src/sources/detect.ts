@@ -32,10 +32,10 @@ export async function detect(context: SourceContext, question: Question, signal:
   const other = await recogniseFound(context, source, question, resolution, signal);
   if (other !== null) return other.probe(context, link, request, signal, asked);
   const { mediaType, name } = resolution;
-  const guess = sources.find((one) => one.guesses?.(context, { mediaType, name, firstBytes: new Uint8Array() }) ?? false);
-  if (guess === undefined) return resolution;
+  const guessed = guess(context, { mediaType, name, firstBytes: new Uint8Array() });
+  if (guessed === null) return resolution;
   try {
-    return await guess.probe(context, link, request, signal, asked);
+    return await guessed.probe(context, link, request, signal, asked);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof FlotillaError) || tellsMore.has(error.code)) throw error;
@@ -49,6 +49,11 @@ const tellsMore = new Set<ErrorCode>(['auth_required', 'busy']);
 /** The source for what another one found; null: none but that one. */
 export function recognise(seen: Seen): Source | null {
   return sources.find((source) => source.recognises?.(seen) ?? false) ?? null;
+}
+
+/** The source that may find more there than another one did; null: none. */
+export function guess(context: SourceContext, seen: Seen): Source | null {
+  return sources.find((source) => source.guesses?.(context, seen) ?? false) ?? null;
 }
 
 async function recogniseFound(

@@ -7,6 +7,7 @@ import type { Resolution, ResolvedFile } from '#core/resolution.ts';
 import { defineSource, type EngineFile, type EngineJob, type Seen, type SourceContext } from '#core/source.ts';
 import { formatBytes } from '#lib/format.ts';
 import { type ChildProxy, type ChildProxyOptions, openChildProxy } from '#wire/child-proxy.ts';
+import { findProgram } from '#wire/find-program.ts';
 import { privateFolder } from '#wire/private-folder.ts';
 import { createWay } from '#wire/way.ts';
 import { extensionOf, isMainExtension, takeFile } from '#wire/yt-dlp/files.ts';
@@ -100,7 +101,9 @@ export const media = defineSource({
   },
 
   guesses(context: SourceContext, { mediaType }: Seen) {
-    return settingsOf(context).pages && /^(?:text\/html|application\/xhtml\+xml)\b/i.test(mediaType ?? '');
+    const { pages, ytDlp } = settingsOf(context);
+    const isPage = /^(?:text\/html|application\/xhtml\+xml)\b/i.test(mediaType ?? '');
+    return isPage && pages && findProgram(ytDlp, context.searchPath) !== null;
   },
 
   async probe(context, link, request, signal, asked) {
