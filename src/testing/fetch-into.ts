@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
-import type { Source } from '#core/source.ts';
+import { type Source, sessionOf } from '#core/source.ts';
 import { RangeSet } from '#lib/ranges.ts';
+import { noServices } from '#testing/no-services.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchNote, FetchOptions, FetchResult, Promised } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
@@ -47,7 +48,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
   const link = new URL(url);
   const egress = createEgress({ allow: ['127.0.0.0/8', ...allow] });
   const connections = createKeptConnections();
-  const context = { clock: systemClock, egress, connections, connectTimeoutMs };
+  const context = { clock: systemClock, egress, connections, connectTimeoutMs, ...noServices };
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];
@@ -60,7 +61,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       digester,
       link,
       mirrors: mirrors.map((mirror) => new URL(mirror)),
-      openSession: (of) => source.openSession(context, of, requestFor(request, link, of)),
+      openSession: (of) => sessionOf(source, context, of, requestFor(request, link, of)),
       ...(promised ? { promised } : {}),
       firstByte: (found?.ranges ?? new RangeSet()).contiguousEnd(0),
       limitersOf: () => [],
