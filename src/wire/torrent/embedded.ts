@@ -23,7 +23,8 @@ export class EmbeddedEngine implements TorrentEngine {
 
   async fetch(order: TorrentOrder, hooks: TorrentHooks, signal: AbortSignal): Promise<FinishedFile[]> {
     if (order.infoHash === null || order.pieceHashes.length === 0) {
-      const message = 'This torrent is of version 2 alone, which the built-in engine does not fetch. Set a torrent program to use.';
+      const message =
+        'This torrent is of version 2 alone, which the built-in engine does not fetch. Set a torrent program to use.';
       throw new FlotillaError('unsupported', message);
     }
     await this.#survive(order.infoHash, hooks, (engine) => engine.fetch(this.#nextId++, order, hooks, signal));

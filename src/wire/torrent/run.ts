@@ -1,19 +1,20 @@
 /** Fetches a torrent for a job: finds out what it is, asks an engine, and tells how far it is. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { FlotillaError } from '#core/errors.ts';
+import type { Resolution } from '#core/resolution.ts';
 import type { EngineJob, EngineResult, SourceContext } from '#core/source.ts';
 import { type Magnet, readMagnet } from '#wire/magnet.ts';
 import { sandboxOf } from '#wire/sandbox.ts';
 import { fetchTorrent } from '#wire/torrent-fetch.ts';
-import { resolutionOfTorrent } from '#wire/torrent-resolution.ts';
+import { resolutionOfMagnet, resolutionOfTorrent } from '#wire/torrent-resolution.ts';
 import { readParameters, readSettings, type TorrentParameters } from './choices.ts';
 import { EmbeddedEngine } from './embedded.ts';
 import type { TorrentEngine, TorrentState } from './engine.ts';
 import { documentOf, orderOf } from './order.ts';
 import { placeOfDocument } from './places.ts';
 
-/** Somebody may be waiting for an answer to what a link is. */
-const metadataPatienceMs = 120_000;
+/** The descriptions of so many magnets are kept: whoever looked at one mostly fetches it next. */
+const mostKept = 32;
 const lonelyMs = 30_000;
 
 export async function runTorrent(context: SourceContext, job: EngineJob, signal: AbortSignal): Promise<EngineResult> {
@@ -21,7 +22,7 @@ export async function runTorrent(context: SourceContext, job: EngineJob, signal:
   const parameters = readParameters(job.parameters);
   const { patienceSeconds } = readSettings(context.settings['torrent']);
   const magnet = job.link.protocol === 'magnet:' ? readMagnet(job.link) : null;
-  const document = await documentFor(context, job, parameters, magnet, signal);
+  const document = await documentFor(context, job, parameters, magnet, patienceSeconds, signal);
   const metainfo = await sandboxOf(context.shared).read('torrent', document);
   const order = orderOf(document, metainfo, { job, parameters, magnet });
   const watch = new Watch(context, patienceSeconds, job);
@@ -51,20 +52,46 @@ export async function runTorrent(context: SourceContext, job: EngineJob, signal:
   }
 }
 
-/** The info dictionary of a magnet, from its peers. Throws `timed_out` when none of them has it, and `unsupported` for version 2. */
-export async function fetchMetadata(
+/** What the peers of a magnet tell; when none does in time, what the magnet itself says. */
+export async function probeMagnet(
+  context: SourceContext,
+  link: URL,
+  given: Record<string, unknown> | undefined,
+  signal: AbortSignal,
+): Promise<Resolution> {
+  const magnet = readMagnet(link);
+  const parameters = readParameters(given);
+  const { magnetSeconds } = readSettings(context.settings['torrent']);
+  if (magnet.infoHash === null || magnetSeconds === 0) return resolutionOfMagnet(magnet, link);
+  try {
+    const document = await documentOfMagnet(context, magnet, parameters, magnetSeconds, signal);
+    return resolutionOfTorrent(await sandboxOf(context.shared).read('torrent', document), link);
+  } catch (error) {
+    if (error instanceof FlotillaError && error.code === 'timed_out') return resolutionOfMagnet(magnet, link);
+    throw error;
+  }
+}
+
+/**
+ * The .torrent of a magnet, made of what its peers tell. Throws `timed_out` when none of them told it in time, and `unsupported` for
+ * a magnet of version 2 alone.
+ */
+async function documentOfMagnet(
   context: SourceContext,
   magnet: Magnet,
   parameters: TorrentParameters,
+  patienceSeconds: number,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const { infoHash, name, trackers, peers } = magnet;
   if (infoHash === null) {
-    const message =
-      'This magnet is of version 2 alone, which the built-in engine does not fetch. Use one of version 1, or a torrent program.';
+    const message = 'This magnet is of version 2 alone, which the built-in engine does not fetch. Use one of version 1.';
     throw new FlotillaError('unsupported', message);
   }
-  const patience = AbortSignal.timeout(metadataPatienceMs);
+  const kept = context.shared.get('torrents of magnets', () => new KeptDocuments());
+  const known = kept.documents.get(infoHash);
+  if (known !== undefined) return known;
+  const patience = AbortSignal.timeout(patienceSeconds * 1000);
   const wish = {
     infoHash,
     name: name ?? infoHash,
@@ -72,11 +99,27 @@ export async function fetchMetadata(
     peers: [...parameters.peers, ...peers.map(({ host, port }) => `${host}:${port}`)],
   };
   try {
-    return await engineOf(context).fetchMetadata(wish, AbortSignal.any([signal, patience]));
+    const info = await engineOf(context).fetchMetadata(wish, AbortSignal.any([signal, patience]));
+    return kept.keep(infoHash, documentOf(info));
   } catch (error) {
     if (!patience.aborted || signal.aborted) throw error;
-    const message = `No peer told within ${metadataPatienceMs / 1000} s what the magnet stands for. Its peers may come back: try later.`;
+    const message = `No peer told within ${patienceSeconds} s what the magnet stands for. Its peers may come back: try later.`;
     throw new FlotillaError('timed_out', message, { cause: error });
+  }
+}
+
+class KeptDocuments {
+  readonly documents = new Map<string, Uint8Array>();
+
+  keep(infoHash: string, document: Uint8Array): Uint8Array {
+    this.documents.set(infoHash, document);
+    const [oldest] = this.documents.keys();
+    if (this.documents.size > mostKept && oldest !== undefined) this.documents.delete(oldest);
+    return document;
+  }
+
+  close(): void {
+    this.documents.clear();
   }
 }
 
@@ -100,6 +143,7 @@ async function documentFor(
   job: EngineJob,
   parameters: TorrentParameters,
   magnet: Magnet | null,
+  patienceSeconds: number,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   if (job.document !== null) return job.document;
@@ -109,7 +153,7 @@ async function documentFor(
   const document =
     magnet === null
       ? await fetchTorrent(context, job.link, job.request, signal)
-      : documentOf(await fetchMetadata(context, magnet, parameters, signal));
+      : await documentOfMagnet(context, magnet, parameters, patienceSeconds, signal);
   await writeFile(`${path}.new`, document, { flush: true });
   await rename(`${path}.new`, path);
   return document;

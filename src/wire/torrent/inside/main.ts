@@ -132,7 +132,12 @@ function failure(id: number, error: unknown): Saying {
   if (error instanceof FlotillaError) return { say: 'failed', id, code: error.code, message: error.message };
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return { say: 'failed', id, code: 'no_space', message: 'There is no room left for the torrent. Make some, then try again.' };
+    return {
+      say: 'failed',
+      id,
+      code: 'no_space',
+      message: 'There is no room left for the torrent. Make some, then try again.',
+    };
   }
   if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
     return { say: 'failed', id, code: 'not_writable', message: `The folder of the torrent cannot be written to (${code}).` };

@@ -122,7 +122,9 @@ export class Picker {
 
   #next(wire: Wire): number | null {
     for (const waiting of this.#waiting.values()) {
-      const at = this.#isSequential ? waiting.findLastIndex((index) => wire.peerPieces.get(index)) : this.#rarest(waiting, wire);
+      const at = this.#isSequential
+        ? waiting.findLastIndex((index) => wire.peerPieces.get(index))
+        : this.#rarest(waiting, wire);
       if (at < 0) continue;
       const index = waiting[at] as number;
       if (this.#open.size >= 2 && this.#heldBytes + this.#lengthOf(index) > mostHeldBytes) return null;

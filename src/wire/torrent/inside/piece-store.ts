@@ -87,7 +87,11 @@ export class PieceStore {
   /** What the disk has given to files of this torrent. */
   async allocatedBytes(): Promise<number> {
     let sum = 0;
-    for (const path of this.#paths()) sum += await stat(path).then(({ blocks }) => blocks * 512, () => 0);
+    for (const path of this.#paths())
+      sum += await stat(path).then(
+        ({ blocks }) => blocks * 512,
+        () => 0,
+      );
     return sum;
   }
 
@@ -98,7 +102,10 @@ export class PieceStore {
       if (path === null) continue;
       let sizeBytes = sizes.get(path);
       if (sizeBytes === undefined) {
-        sizeBytes = await stat(path).then(({ size }) => size, () => -1);
+        sizeBytes = await stat(path).then(
+          ({ size }) => size,
+          () => -1,
+        );
         sizes.set(path, sizeBytes);
       }
       if (sizeBytes < position + endByte - startByte) return false;
@@ -143,7 +150,12 @@ export class PieceStore {
       await this.#with(path, 'r+', async (handle) => {
         let at = startByte - firstByte;
         while (at < endByte - firstByte) {
-          const { bytesWritten } = await handle.write(bytes, at, endByte - firstByte - at, position + at - (startByte - firstByte));
+          const { bytesWritten } = await handle.write(
+            bytes,
+            at,
+            endByte - firstByte - at,
+            position + at - (startByte - firstByte),
+          );
           at += bytesWritten;
         }
       });

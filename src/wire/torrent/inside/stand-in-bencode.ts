@@ -1,5 +1,5 @@
 /** The library's way to call Bencode, served by our own strict reader. Dictionaries become plain objects, strings become buffers. */
-import { type Bencoded, decode as read, type Encodable, encode as write } from '#lib/bencode.ts';
+import { type Bencoded, type Encodable, decode as read, encode as write } from '#lib/bencode.ts';
 
 /** Peers, trackers and nodes send small things. */
 const limits = { mostBytes: 2 ** 20, mostDepth: 32, mostItems: 2 ** 16 };

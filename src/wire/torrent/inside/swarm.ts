@@ -200,7 +200,10 @@ export class Swarm {
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#store.finish().then(() => this.remove()).then(() => this.#tells.fetched(), this.#fail);
+    this.#store
+      .finish()
+      .then(() => this.remove())
+      .then(() => this.#tells.fetched(), this.#fail);
   }
 
   /** Flushes first: the record names nothing that could be lost. One at a time. */

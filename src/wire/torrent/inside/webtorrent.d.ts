@@ -45,7 +45,12 @@ declare module 'webtorrent' {
 
   export interface WebConnection {
     url: string;
-    httpRequest(piece: number, offset: number, length: number, done: (error: Error | null, bytes?: Uint8Array) => void): unknown;
+    httpRequest(
+      piece: number,
+      offset: number,
+      length: number,
+      done: (error: Error | null, bytes?: Uint8Array) => void,
+    ): unknown;
   }
 
   export interface Torrent extends EventEmitter {
