@@ -21,7 +21,8 @@ const programs: readonly Program[] = [
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
-  { command: 'aria2c', packages: ['aria2'], use: 'bench' },
+  { command: 'aria2c', packages: ['aria2'], use: 'tests' },
+  { command: 'transmission-daemon', packages: ['transmission-daemon'], use: 'tests' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
 ];
 
