@@ -9,6 +9,7 @@ import { conformStore } from '#testing/conform-store.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
 import { createFakeRandom } from '#testing/fake-random.ts';
 import { startProcess } from '#testing/process.ts';
+import { firstSeed } from '#testing/seed.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createSealer } from '#wire/sealer.ts';
 import { openSqliteStore } from './sqlite.ts';
@@ -78,9 +79,10 @@ test('a second store in the same process is refused too', async (t) => {
 test('every acknowledged row is there after kill -9 (Q1)', async (t) => {
   const path = join(tempFolder(t), 'flotilla.db');
   const acknowledged = new Set<string>();
+  const random = createFakeRandom(firstSeed);
   for (let round = 0; round < 10; round++) {
     const writer = await startProcess(t, process.execPath, [child, path, `add${round}-`], { ready: /add\d/ });
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+    await new Promise((resolve) => setTimeout(resolve, random.u32() % 60));
     await writer.kill('SIGKILL');
     // The last line may be cut; what was not printed whole was not acknowledged to anybody.
     for (const key of writer.stdout.split('\n').slice(0, -1)) acknowledged.add(key);
