@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Egress } from '#core/egress.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { Source } from '#core/source.ts';
@@ -18,6 +19,8 @@ import { systemClock, systemFiles, systemRandom } from '#wire/system.ts';
 export type FetchIntoOptions = Partial<FetchOptions> & {
   /** Ranges the gate opens besides loopback. */
   allow?: string[];
+  /** The way out; absent: one to loopback and `allow`. */
+  egress?: Egress;
   signal?: AbortSignal;
   checksum?: Digest | null;
   connectTimeoutMs?: number;
@@ -35,6 +38,7 @@ export type Fetched = FetchResult & { bytes: Buffer; notes: FetchNote[] };
 export async function fetchInto(source: Source, folder: string, url: string, options: FetchIntoOptions = {}): Promise<Fetched> {
   const {
     allow = [],
+    egress = createEgress({ allow: ['127.0.0.0/8', ...allow] }),
     signal = new AbortController().signal,
     connectTimeoutMs = 3000,
     mirrors = [],
@@ -45,7 +49,6 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
     ...fetchOptions
   } = options;
   const link = new URL(url);
-  const egress = createEgress({ allow: ['127.0.0.0/8', ...allow] });
   const connections = createKeptConnections();
   const context = { clock: systemClock, egress, connections, connectTimeoutMs };
   const digester = new DigestThread();
