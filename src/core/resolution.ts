@@ -13,6 +13,8 @@ export type ResolvedFile = {
   path: string;
   /** null: the server does not say. */
   sizeBytes: number | null;
+  /** Where the bytes of this file are, when they are not at the link itself. */
+  link?: string;
 };
 
 /** Result of probing a link. */

@@ -41,6 +41,7 @@ export function faultyEgress(t: Scope, initialFaults: Faults | ((connection: num
       const proxy = await proxyOf(target.port);
       return egress.connect({ ...target, port: proxy.port });
     },
+    accept: egress.accept,
     checkUnresolved: egress.checkUnresolved,
     set(next) {
       faults = next;
