@@ -13,6 +13,7 @@ import { type Meter, noMeter } from '#lib/meter.ts';
 import { routes } from './contract/routes.ts';
 import { guardDoor } from './door.ts';
 import { createEventStreams } from './events/streams.ts';
+import { acceptForms } from './forms.ts';
 import type { Desk, DestinationDesk } from './handlers.ts';
 import { registerHealth } from './health.ts';
 import { registerMetrics } from './metrics.ts';
@@ -37,6 +38,8 @@ export type ApiOptions = {
   openContent: Desk['openContent'];
   destinations: DestinationDesk;
   listings: Listings;
+  /** The link that names what a document in base64 is about. */
+  linkOf(document: string): Promise<string>;
   profiler: Profiler;
   /** `/metrics` answers everybody. */
   metricsPublic?: boolean;
@@ -86,7 +89,8 @@ export async function createApi({
   tellRequests(app, log);
   registerMetrics(app, { users, enrolment }, meter, options.metricsPublic ?? false);
   guardDoor(app, { boundHost, allowedHosts }, pathPattern(routes.streamEvents));
-  acceptJsonOnly(app);
+  acceptJson(app);
+  acceptForms(app);
   app.decorateRequest('actor');
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
@@ -113,6 +117,7 @@ export async function createApi({
     clock,
     version,
     destinations: options.destinations,
+    linkOf: options.linkOf,
     listings: options.listings,
     profiler: options.profiler,
     log,
@@ -147,8 +152,8 @@ export async function createApi({
   return app;
 }
 
-/** Bodies are JSON and nothing else: a form of another website can send text, but never this type without asking first. */
-function acceptJsonOnly(app: FastifyInstance): void {
+/** Bodies are JSON: a form of another website can send text, but never this type without asking first. */
+function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {

@@ -32,6 +32,8 @@ export type Desk = {
   publicUrl: string | null;
   clock: Clock;
   destinations: DestinationDesk;
+  /** The link that names what a document in base64 is about. Throws `unsupported` with what is wrong with it. */
+  linkOf(document: string): Promise<string>;
   /** Reads documents that list files. */
   listings: Listings;
   /** Opens a delivered file; null when it is gone or lies where only a worker can read it. */

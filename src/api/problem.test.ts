@@ -61,9 +61,9 @@ for (const [name, method, path, body, status, code] of cases) {
 }
 
 /** A body as it is, with a type of its own. Bytes, because fetch gives text a type by itself. */
-function send(body: string, type?: string): Promise<Response> {
+function send(body: string, type?: string, path = '/downloads/batch'): Promise<Response> {
   const headers = { authorization: `Bearer ${bootstrapToken}`, ...(type !== undefined && { 'content-type': type }) };
-  return fetch(`${api.base}/api/v1/downloads`, { method: 'POST', headers, body: Buffer.from(body) });
+  return fetch(`${api.base}/api/v1${path}`, { method: 'POST', headers, body: Buffer.from(body) });
 }
 
 for (const type of [
@@ -84,8 +84,23 @@ for (const text of ['{', '"', '{"url": "https://example.org/", "__proto__": {"a"
   });
 }
 
+test('a form is taken where a document may be given, and not from a page of another origin', async () => {
+  const form = new FormData();
+  form.set('url', url);
+  form.set('paused', 'true');
+  const post = (headers: Record<string, string>) =>
+    fetch(`${api.base}/api/v1/downloads`, { method: 'POST', headers, body: form });
+  const authorization = `Bearer ${bootstrapToken}`;
+  const response = await post({ authorization });
+  const added = (await response.json()) as { link: string; state: string };
+  assert.deepEqual([response.status, added.link, added.state], [201, url, 'paused']);
+  assert.equal((await post({ authorization, origin: 'https://evil.example' })).status, 403);
+  await checkProblem(await send('x', 'multipart/form-data; boundary=x', '/downloads'), 400, 'request_malformed');
+});
+
 test('a body of 4 MiB and more is refused', async () => {
-  const response = await send(JSON.stringify({ url, name: 'x'.repeat(4 * 1024 * 1024) }), 'application/json');
+  const body = JSON.stringify({ ids: ['x'.repeat(4 * 1024 * 1024)] });
+  const response = await send(body, 'application/json', '/downloads/delete');
   await checkProblem(response, 413, 'body_too_large');
 });
 

@@ -62,6 +62,10 @@ export function toRemoteProblem(failure: FlotillaError): Problem {
   return new Problem(status, failure.code, failure.message, { headers: retryAfter(failure.retryAfterMs) });
 }
 
+export function onlyJson(): Problem {
+  return new Problem(415, 'content_type_unsupported', 'Bodies are JSON. Send Content-Type: application/json.');
+}
+
 export function storeUnavailable(): Problem {
   const detail = 'The database does not answer right now, so nothing was changed. Try again in a few seconds.';
   return new Problem(503, 'store_unavailable', detail, { headers: { 'retry-after': '5' } });
@@ -115,8 +119,7 @@ const fastifyProblems: Record<string, () => Problem> = {
       'body_too_large',
       'The body is larger than this request may be: 4 MiB, or 32 MiB for many links. Send it in parts.',
     ),
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
-    new Problem(415, 'content_type_unsupported', 'Bodies are JSON. Send Content-Type: application/json.'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: onlyJson,
 };
 
 function malformed(): Problem {

@@ -19,6 +19,11 @@ export function splitList(text: string): string[] {
     .filter((item) => item !== '');
 }
 
+/** Folders in which programs are found. */
+export function searchPath(env: Environment): string {
+  return env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+}
+
 /** Where the embedded database and unfinished files live when `--data` does not say (XDG base directories). */
 export function defaultDataFolder(env: Environment): string {
   if (env.FLOTILLA_DATA) return env.FLOTILLA_DATA;

@@ -24,6 +24,7 @@ import { profiler } from '#wire/profile.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
+import { documentOf } from './document.ts';
 import { openBus, openStore } from './open-store.ts';
 import type { ServeOptions } from './serve-config.ts';
 import { untilAskedToStop } from './stop-signals.ts';
@@ -101,6 +102,7 @@ async function runOver(
       webRoot: join(import.meta.dirname, '../../web/dist'),
       openContent,
       destinations: desk,
+      linkOf: async (document) => (await documentOf(Buffer.from(document, 'base64'), null)).link.href,
       listings: metalink,
       profiler,
       metricsPublic: options.metricsPublic,

@@ -9,15 +9,17 @@ import { FlotillaError, toFailure } from '#core/errors.ts';
 import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import { checkListedWishes, type ListedFile, promisedOf } from '#core/listing.ts';
-import { insideRoot, nameFromLink } from '#core/names.ts';
+import { insideRoot, nameFromLink, safeName } from '#core/names.ts';
 import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
-import { type Digest, modifiedAt } from '#core/resolution.ts';
-import type { ByteSession, SourceContext, SourceFacts } from '#core/source.ts';
+import { type Digest, modifiedAt, type Resolution } from '#core/resolution.ts';
+import { parseSelection, select } from '#core/selection.ts';
+import { type ByteSession, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
 import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
-import { sourceOf } from '#sources/index.ts';
+import { detect, recognise } from '#sources/detect.ts';
+import { sourceOf, sourceOfKind } from '#sources/index.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult, Promised } from '#transfer/fetch-task.ts';
 import type { Found } from '#transfer/journal.ts';
@@ -30,14 +32,17 @@ import { SharedLimits } from '#transfer/shared-limits.ts';
 import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
-import { createKeptConnections } from '#wire/kept-connections.ts';
 import { isMetalinkName, metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { environment, netAllow, stateFolder, wantsColour } from './config.ts';
+import { environment, netAllow, searchPath, stateFolder, wantsColour } from './config.ts';
+import { openDocument } from './document.ts';
+import { type EngineWish, forget, getByEngine } from './get-by-engine.ts';
 import { getSmall, type SmallOptions } from './get-small.ts';
 import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from './keep-current.ts';
-import { openGate, rangesOfTypedHosts } from './outlet.ts';
-import { type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
+import { rangesOfTypedHosts } from './outlet.ts';
+import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
+import { createSourceContext } from './source-context.ts';
+import { parseAssignment, settingsOfSources, sourceSettings } from './source-settings.ts';
 
 export type GetOptions = {
   dir: string;
@@ -65,7 +70,8 @@ export type GetOptions = {
   /** Seconds. */
   waitForSpace: number;
   ifChanged?: boolean;
-} & RequestFlags;
+} & AskFlags &
+  RequestFlags;
 
 /** A server that asks for more patience than this in the foreground ends the download. */
 const longestWaitMs = 120_000;
@@ -91,7 +97,7 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
     clearInterval(ticker);
     unlisten();
     run.digester.close();
-    run.context.connections.close();
+    await run.close();
   }
   const unfinished = run.items.some(({ state }) => state !== 'done' && state !== 'failed');
   run.screen.end(run.items, unfinished ? 'Stopped. What has arrived is kept: run the same command again to go on.' : null);
@@ -102,11 +108,18 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
 async function getList(run: Run, signal: AbortSignal): Promise<void> {
   const { context, request, proxies, folder, options, screen } = run;
   const isUnusual =
-    isLimited(options) || options.ifChanged || run.scratch !== null || options.remoteTime || options.preallocate;
+    isLimited(options) ||
+    options.as !== undefined ||
+    options.ifChanged ||
+    run.scratch !== null ||
+    options.remoteTime ||
+    options.preallocate;
   if (isUnusual || run.waiting.isEmpty) return;
   const release = run.waiting.hold();
-  const isPlain = ({ link, folder: own, mirrors, promised }: Wanted) =>
+  const isPlain = ({ link, folder: own, mirrors, promised, document }: Wanted) =>
     own === folder &&
+    document === null &&
+    sourceOf(link).fetchSmall !== undefined &&
     proxied(request, link, proxies) === request &&
     mirrors.length === 0 &&
     promised === null &&
@@ -134,7 +147,8 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       screen.failed(item, failure, false);
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
-    isList: ({ mediaType, suggestedName }) => metalink.isOne(mediaType, suggestedName),
+    isList: ({ mediaType, suggestedName }) =>
+      metalink.isOne(mediaType, suggestedName) || recognise(seenOf(mediaType, suggestedName)) !== null,
   };
   await getSmall(plain, small, signal);
   release();
@@ -149,8 +163,11 @@ type Run = {
   room: Room;
   checksum: Digest | null;
   context: SourceContext;
+  close(): Promise<void>;
   request: RequestOptions;
   proxies: ProxyRule[];
+  /** For sources that let people choose. */
+  parameters: Record<string, unknown>;
   digester: DigestThread;
   limits: SharedLimits;
   hostMemory: HostMemory;
@@ -179,11 +196,14 @@ type Wanted = {
   promised: Promised | null;
   /** The link that the user typed, whose origin alone is told secrets; null: it was a document on the disk. */
   typed: URL | null;
+  /** A file that was given instead of the link; null: none was. */
+  document: Uint8Array | null;
 };
 
 async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   const documents = texts.filter(isMetalinkFile);
-  const links = texts.filter((text) => !isMetalinkFile(text)).map(parseLink);
+  const given = await Promise.all(texts.filter((text) => !isMetalinkFile(text)).map(openGiven));
+  const links = given.map(({ link }) => link);
   if (texts.length === 0)
     throw new FlotillaError('link_invalid', 'There is no link to get. Try: flotilla get https://example.org/file.iso');
   if (texts.length > 1 && (options.output !== undefined || options.checksum !== undefined)) {
@@ -196,7 +216,9 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     throw new FlotillaError('link_invalid', message);
   }
   const mirrors = (options.mirror ?? []).map(parseLink);
-  for (const link of [...links, ...mirrors]) sourceOf(link);
+  if (options.as === undefined) for (const link of [...links, ...mirrors]) sourceOf(link);
+  else sourceOfKind(options.as);
+  parseSelection(options.files);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
   const request = await readRequestFlags(options);
   const proxies = readProxyRules(options);
@@ -205,16 +227,22 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   const scratch = options.scratch === undefined ? null : resolve(options.scratch);
   if (scratch !== null) await files.makeFolder(scratch);
   const opened = await rangesOfTypedHosts([...links, ...mirrors], (link) => typedProxy(link, request, proxies));
-  const egress = openGate([...netAllow(environment), ...opened]);
+  const { context, close } = createSourceContext({
+    netAllow: [...netAllow(environment), ...opened],
+    settings: settingsOfSources(sourceSettings.parse(options.source), environment),
+    searchPath: searchPath(environment),
+  });
   const run: Run = {
     options,
     folder,
     scratch,
     room: new Room(files, clock, options.keepFree ?? null),
     checksum,
-    context: { clock, egress, connections: createKeptConnections(), connectTimeoutMs: 30_000 },
+    context,
+    close,
     request,
     proxies,
+    parameters: Object.fromEntries((options.set ?? []).map(parseAssignment)),
     digester: new DigestThread(),
     limits: limitsOf(options),
     hostMemory: new Map(),
@@ -227,7 +255,9 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     exitCodesSeen: [],
   };
   await findIn(run, folder);
-  for (const link of links) want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link });
+  for (const { link, document } of given) {
+    want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link, document });
+  }
   for (const path of documents) await wantListed(run, metalink.read(await readDocumentFile(path)), null);
   return run;
 }
@@ -270,7 +300,7 @@ async function wantListed(run: Run, listed: ListedFile[], typed: URL | null): Pr
     await files.makeFolder(folder);
     await findIn(run, folder);
     const [link, ...mirrors] = file.links.map(parseLink) as [URL, ...URL[]];
-    want(run, { link, folder, name, mirrors, promised: promisedOf(file), typed });
+    want(run, { link, folder, name, mirrors, promised: promisedOf(file), typed, document: null });
   }
 }
 
@@ -280,7 +310,7 @@ function openSession(
   typed: URL | null,
   context: SourceContext = own,
 ): ByteSession {
-  return sourceOf(server).openSession(context, server, proxied(requestFor(request, typed, server), server, proxies));
+  return sessionOf(sourceOf(server), context, server, proxied(requestFor(request, typed, server), server, proxies));
 }
 
 /** Is this the path of a Metalink document rather than a link? */
@@ -298,6 +328,18 @@ async function readDocumentFile(path: string): Promise<Uint8Array> {
 
 /** The link leads to a Metalink document: not it is wanted, but what it lists. */
 class MetalinkFound extends Error {}
+
+/** What is behind the link is for another source. */
+class OtherFound extends Error {}
+
+async function openGiven(text: string): Promise<{ link: URL; document: Uint8Array | null }> {
+  const document = await openDocument(text);
+  return document === null ? { link: parseLink(text), document } : { link: document.link, document: document.bytes };
+}
+
+function seenOf(mediaType: string | null, name: string | null) {
+  return { mediaType, name, firstBytes: new Uint8Array() };
+}
 
 /** Every folder that unfinished files may lie in is looked at once. */
 async function findIn(run: Run, folder: string): Promise<void> {
@@ -371,6 +413,10 @@ function listenForInterrupt(stop: AbortController): () => void {
 
 /** Gets one link; resolves with its exit code and never rejects for an expected failure. */
 async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<number> {
+  return isToLookAt(run, wanted) ? getDetected(run, wanted, signal) : getPlain(run, wanted, signal);
+}
+
+async function getPlain(run: Run, wanted: Wanted, signal: AbortSignal): Promise<number> {
   const { screen } = run;
   const { item } = wanted;
   const unfinished = beginUnfinished(run, wanted);
@@ -393,6 +439,7 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
     screen.done(item, { path, sizeBytes, sha256, verifiedAgainst: kept, seconds });
     return exitCodes.ok;
   } catch (thrown) {
+    if (thrown instanceof OtherFound) return getDetected(run, wanted, signal);
     const error = thrown instanceof MetalinkFound ? await openMetalink(run, wanted, signal) : thrown;
     if (error === null) return exitCodes.ok;
     if (signal.aborted) {
@@ -410,6 +457,112 @@ async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<nu
   } finally {
     unfinished.release();
   }
+}
+
+/** Of a link of the web the first answer tells; others may lead to folders, and some are fetched by their sources. */
+function isToLookAt({ options }: Run, { link, document, promised }: Wanted): boolean {
+  if (promised !== null) return false;
+  return document !== null || options.as !== undefined || !/^https?:$/.test(link.protocol);
+}
+
+function mayBeOther({ options }: Run, { promised, document }: Wanted): boolean {
+  return options.as === undefined && promised === null && document === null;
+}
+
+/** Asks what is behind the link first. */
+async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promise<number> {
+  const { options, parameters, screen } = run;
+  const { item, link, document, typed } = wanted;
+  let wish: EngineWish | null = null;
+  try {
+    item.state = 'active';
+    const request = proxied(requestFor(run.request, typed, link), link, run.proxies);
+    const { as } = options;
+    const resolution = await detect(run.context, { link, request, as, parameters, document: document ?? undefined }, signal);
+    const source = sourceOfKind(resolution.kind);
+    if (source.run !== undefined) {
+      wish = engineWish(run, wanted, source, resolution);
+      const home = await getByEngine(run.context, run.digester, wish, item, screen, signal);
+      Object.assign(item, { state: 'done', doneBytes: home.sizeBytes, sizeBytes: home.sizeBytes });
+      const sha256 = home.digests.find(({ algorithm }) => algorithm === 'sha-256')?.hex ?? null;
+      screen.done(item, { ...home, sha256, verifiedAgainst: home.verifiedAgainst.map(({ algorithm }) => algorithm) });
+      return exitCodes.ok;
+    }
+    if (resolution.files.some((file) => file.link !== undefined)) {
+      await wantFolder(run, wanted, resolution);
+      return exitCodes.ok;
+    }
+    return getPlain(run, wanted, signal);
+  } catch (error) {
+    if (signal.aborted) {
+      item.state = 'interrupted';
+      return exitCodes.interrupted;
+    }
+    item.state = 'failed';
+    const failure = toFailure(error);
+    const canGoOn = wish !== null && failure.retry !== 'never';
+    if (wish !== null && !canGoOn) await forget(wish);
+    const hint = canGoOn ? ' What has arrived is kept: run the same command again to go on.' : '';
+    screen.failed(item, { ...failure, message: failure.message + hint }, canGoOn);
+    return exitCodeOf(failure.code);
+  }
+}
+
+function engineWish(run: Run, wanted: Wanted, source: Source, resolution: Resolution): EngineWish {
+  const { options, parameters, folder, request, proxies, limits } = run;
+  const { link, name, document } = wanted;
+  const asked = JSON.stringify([options.as ?? null, parameters, options.files ?? null]);
+  return {
+    source,
+    link,
+    request: proxied(request, link, proxies),
+    parameters,
+    document,
+    selected: parseSelection(options.files),
+    resolution,
+    limitBytesPerSecond: () => smallest(limits.bytesPerSecond, options.limitEach ?? null),
+    identity: `${showLink(link)} ${asked}`,
+    folder,
+    scratch: scratchFor(run, folder),
+    name,
+    hasDigests: options.digest,
+    taken: run.names,
+  };
+}
+
+function smallest(...limits: (number | null)[]): number | null {
+  const known = limits.filter((limit) => limit !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Every wanted file of a folder, below the folder of its name. */
+async function wantFolder(run: Run, wanted: Wanted, { files: all }: Resolution): Promise<void> {
+  const { output, checksum } = run.options;
+  if (checksum !== undefined) {
+    const message = 'A checksum belongs to a single file, and the link leads to a folder: leave it out.';
+    throw new FlotillaError('link_invalid', message);
+  }
+  for (const { file } of select(all, parseSelection(run.options.files))) {
+    const [root = '', ...parts] = file.path.split('/');
+    const path = parts.length === 0 ? [root] : [output ?? root, ...parts];
+    const name = path.pop() as string;
+    const folder = path.length > 0 ? insideRoot(run.folder, path.map((part) => safeName(part)).join('/')) : run.folder;
+    await files.makeFolder(folder);
+    await findIn(run, folder);
+    const link = withLogin(parseLink(file.link ?? wanted.link.href), wanted.link);
+    const promised = { sizeBytes: file.sizeBytes, digests: [] };
+    want(run, { link, folder, name, mirrors: [], promised, typed: wanted.typed, document: null });
+  }
+  run.items.splice(run.items.indexOf(wanted.item), 1);
+}
+
+/** The links of the files hold no login: it is in the link that was typed. */
+function withLogin(link: URL, typed: URL): URL {
+  if (link.host === typed.host && link.username === '') {
+    link.username = typed.username;
+    link.password = typed.password;
+  }
+  return link;
 }
 
 type Home = {
@@ -489,6 +642,8 @@ async function fetchOnce(
     ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
     async place(facts) {
       if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
+      if (mayBeOther(run, wanted) && recognise(seenOf(facts.mediaType, facts.suggestedName ?? nameFromLink(link))) !== null)
+        throw new OtherFound();
       const allocate: Opening['allocate'] = (...room) =>
         allocateOnDisk(...room, signal, (message) => screen.note(item, message));
       const place = await unfinished.place(facts, { share, ...(options.preallocate ? { allocate } : {}) });

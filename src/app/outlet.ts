@@ -18,7 +18,7 @@ export function openGate(allow: string[]): Egress {
  * reach; a redirect may still not lead from a public server into another range.
  */
 export async function rangesOfTypedHosts(links: URL[], proxyOf: (link: URL) => URL | null): Promise<string[]> {
-  const hosts = new Set(links.flatMap((link) => typedHosts(link, proxyOf(link))));
+  const hosts = new Set(links.filter(({ hostname }) => hostname !== '').flatMap((link) => typedHosts(link, proxyOf(link))));
   const ranges = new Set<string>();
   for (const host of hosts) {
     const addresses = isIP(host)

@@ -1,44 +1,64 @@
 /** `flotilla probe`: tells what a link is. */
 import { parseLink } from '#core/link.ts';
 import { proxied } from '#core/proxies.ts';
+import type { ResolvedFile } from '#core/resolution.ts';
 import { formatBytes } from '#lib/format.ts';
+import { detect } from '#sources/detect.ts';
 import { sourceOf } from '#sources/index.ts';
-import { createKeptConnections } from '#wire/kept-connections.ts';
-import { systemClock as clock } from '#wire/system.ts';
-import { environment, netAllow } from './config.ts';
-import { openGate, rangesOfTypedHosts } from './outlet.ts';
-import { type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
+import { environment, netAllow, searchPath } from './config.ts';
+import { openDocument } from './document.ts';
+import { rangesOfTypedHosts } from './outlet.ts';
+import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
+import { createSourceContext } from './source-context.ts';
+import { parseAssignment, settingsOfSources, sourceSettings } from './source-settings.ts';
 
-export async function runProbe(text: string, options: { json?: boolean } & RequestFlags): Promise<number> {
-  const link = parseLink(text);
-  const source = sourceOf(link);
+export async function runProbe(text: string, options: { json?: boolean } & AskFlags & RequestFlags): Promise<number> {
+  const document = await openDocument(text);
+  const link = document?.link ?? parseLink(text);
+  if (options.as === undefined) sourceOf(link);
   const given = await readRequestFlags(options);
   const rules = readProxyRules(options);
   const request = proxied(given, link, rules);
-  const egress = openGate([
-    ...netAllow(environment),
-    ...(await rangesOfTypedHosts([link], (typed) => typedProxy(typed, given, rules))),
-  ]);
-  const connections = createKeptConnections();
-  const resolution = await source.probe(
-    { clock, egress, connections, connectTimeoutMs: 30_000 },
-    link,
-    request,
-    new AbortController().signal,
-  );
+  const opened = await rangesOfTypedHosts([link], (typed) => typedProxy(typed, given, rules));
+  const { context, close } = createSourceContext({
+    netAllow: [...netAllow(environment), ...opened],
+    settings: settingsOfSources(sourceSettings.parse(options.source), environment),
+    searchPath: searchPath(environment),
+  });
+  const question = {
+    ...{ link, request, as: options.as, document: document?.bytes },
+    parameters: Object.fromEntries((options.set ?? []).map(parseAssignment)),
+  };
+  const resolution = await detect(context, question, new AbortController().signal).finally(close);
   if (options.json) {
     process.stdout.write(`${JSON.stringify(resolution)}\n`);
     return 0;
   }
-  const { kind, name, files, resumable, finalUrl, mediaType, digests } = resolution;
-  const sizes = files.map(({ sizeBytes }) => (sizeBytes === null ? 'size not known' : formatBytes(sizeBytes)));
+  const { kind, name, files, resumable, finalUrl, mediaType, digests, infoHash, infoHashV2 } = resolution;
   const lines = [
-    `${name}  ${sizes.join(', ')}`,
+    `${name}  ${shownSize(files)}`,
     `kind       ${kind}${mediaType === null ? '' : ` (${mediaType})`}`,
     `from       ${finalUrl}`,
     `resumable  ${resumable ? 'yes' : 'no'}`,
+    ...(infoHash === undefined ? [] : [`info hash  ${infoHash}`]),
+    ...(infoHashV2 === undefined ? [] : [`version 2  ${infoHashV2}`]),
     ...digests.map(({ algorithm, hex }) => `${algorithm.padEnd(9)}  ${hex}`),
+    ...(files.length > 1 ? files.slice(0, mostShown).map(shownFile) : []),
+    ...(files.length > mostShown ? [`… and ${files.length - mostShown} more`] : []),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
+}
+
+const mostShown = 1000;
+
+function shownFile({ path, sizeBytes }: ResolvedFile, index: number): string {
+  return `${String(index).padStart(9)}  ${path}  ${sizeBytes === null ? '' : formatBytes(sizeBytes)}`.trimEnd();
+}
+
+function shownSize(files: ResolvedFile[]): string {
+  const known = files.map(({ sizeBytes }) => sizeBytes).filter((sizeBytes) => sizeBytes !== null);
+  const total = formatBytes(known.reduce((sum, sizeBytes) => sum + sizeBytes, 0));
+  if (files.length === 1) return known.length === 0 ? 'size not known' : total;
+  return known.length < files.length ? `${files.length} files` : `${files.length} files, ${total}`;
 }

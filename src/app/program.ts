@@ -72,7 +72,7 @@ export async function runProgram(args: string[]): Promise<number> {
   for (const flag of ['--method <method>', '--data <text>', '--form <field>']) {
     get.addOption(new Option(flag).hideHelp().argParser(refusePost));
   }
-  addRequestFlags(get).action(async (urls: string[], options) => {
+  addRequestFlags(addAskFlags(get)).action(async (urls: string[], options) => {
     const { runGet } = await import('./get.ts');
     exitCode = await runGet(urls, options);
   });
@@ -80,9 +80,9 @@ export async function runProgram(args: string[]): Promise<number> {
   const probe = program
     .command('probe')
     .description('look at a link and tell what it is; downloads nothing')
-    .argument('<link>')
+    .argument('<link>', 'or the path of a .torrent or Metalink file')
     .option('--json', 'the whole resolution as JSON');
-  addRequestFlags(probe).action(async (link: string, options) => {
+  addRequestFlags(addAskFlags(probe)).action(async (link: string, options) => {
     const { runProbe } = await import('./probe.ts');
     exitCode = await runProbe(link, options);
   });
@@ -204,6 +204,7 @@ function addWorkFlags(command: Command): Command {
     .option('--scratch <folder>', 'unfinished files, on any disk (FLOTILLA_SCRATCH, in the data folder)')
     .option('--preallocate', 'take the whole room of a file before its first byte (FLOTILLA_PREALLOCATE)')
     .option('--keep-free <size>', 'room left on the disk of unfinished files (FLOTILLA_KEEP_FREE, 64M, at most 1 %)')
+    .option('--source <kind.name=value>', 'what a source is told, such as torrent.port=6881 (FLOTILLA_TORRENT_PORT)', collect)
     .option('--net-allow <ranges>', 'refused address ranges that downloads may reach all the same (FLOTILLA_NET_ALLOW)');
 }
 
@@ -212,6 +213,15 @@ function addLogFlags(command: Command): Command {
   return command
     .option('--log-level <level>', 'trace, debug, info, warn, error or fatal (FLOTILLA_LOG_LEVEL, info)')
     .option('--log-format <format>', 'json or text (FLOTILLA_LOG_FORMAT, text on a terminal, else json)');
+}
+
+/** What sources are asked for. */
+function addAskFlags(command: Command): Command {
+  return command
+    .option('--as <kind>', 'what the link is, when it is not to be found out: http, torrent, media …')
+    .option('--set <name=value>', 'what the source is asked for, such as quality=1080p (repeatable)', collect)
+    .option('--files <numbers>', 'which of its files, counted from 0: 0,2-5')
+    .option('--source <kind.name=value>', 'what a source is told of this machine, such as torrent.port=6881', collect);
 }
 
 /** How links are asked for: the same for every command that asks. */

@@ -5,6 +5,14 @@ import { FlotillaError } from '#core/errors.ts';
 import { type ProxyRule, parseProxyRule, proxied } from '#core/proxies.ts';
 import { checkRequest, longestPem, parseHeader, parseUser, type RequestOptions } from '#core/request.ts';
 
+/** What is asked of the source. */
+export type AskFlags = {
+  as?: string;
+  set?: string[];
+  files?: string;
+  source?: string[];
+};
+
 export type RequestFlags = {
   header?: string[];
   userAgent?: string;

@@ -6,6 +6,7 @@ import { defaultDataFolder, type Environment } from './config.ts';
 import { logOptions } from './log.ts';
 import { isDatabaseLink } from './open-store.ts';
 import { checkOptions, givenOptions, listOf, onOff, originOf, sizeOf } from './options.ts';
+import { sourceSettings } from './source-settings.ts';
 
 export const serveOptions = z.strictObject({
   data: z.string().describe('Folder of the database, and of unfinished files unless they have their own.'),
@@ -32,6 +33,7 @@ export const serveOptions = z.strictObject({
   allowedHosts: listOf('Further names under which people reach this server.'),
   trustedProxies: listOf('Addresses of proxies whose X-Forwarded headers count.'),
   netAllow: listOf('Refused ranges of addresses that downloads may connect to all the same.'),
+  source: sourceSettings,
   metricsPublic: onOff('Show /metrics to everybody, not only to admins with a token.'),
   ...logOptions,
   bootstrapToken: z.string().min(16).nullable().default(null).describe('Accepted as the API token of an admin.'),

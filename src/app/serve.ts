@@ -1,10 +1,11 @@
 /** `flotilla serve`: control plane, API, web page and a worker in one process. */
-import { environment } from './config.ts';
+import { environment, searchPath } from './config.ts';
 import { runControlPlane } from './control-plane.ts';
 import { startEmbeddedWorker } from './embedded-worker.ts';
 import { levelOf, openProcessLog } from './log.ts';
 import { openGate } from './outlet.ts';
 import { serveConfig } from './serve-config.ts';
+import { settingsOfSources } from './source-settings.ts';
 
 export async function runServe(flags: Record<string, unknown>): Promise<number> {
   const options = serveConfig(flags, environment);
@@ -12,6 +13,10 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
   // The worker makes its own in its thread; a range that is none is told of here, before anything is opened.
   openGate(netAllow);
   const log = openProcessLog(options);
-  const settings = { dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, logLevel: levelOf(options) };
+  const settings = {
+    ...{ dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, logLevel: levelOf(options) },
+    settings: settingsOfSources(options.source, environment),
+    searchPath: searchPath(environment),
+  };
   return runControlPlane(options, log, (control) => startEmbeddedWorker(control, settings, log));
 }

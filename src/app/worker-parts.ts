@@ -3,35 +3,34 @@ import { join } from 'node:path';
 import { type TaskKind, taskKinds, type WorkerHello } from '#core/protocol.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
-import { sourceOf, sources } from '#sources/index.ts';
+import { detect } from '#sources/detect.ts';
+import { sourceOf, sourceOfKind, sources } from '#sources/index.ts';
 import { Room } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
 import { allocate } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
-import { createKeptConnections } from '#wire/kept-connections.ts';
 import { metalink } from '#wire/metalink.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { createVitals } from '#wire/vitals.ts';
 import type { WorkerParts } from '#worker/parts.ts';
 import { Scratch } from '#worker/scratch.ts';
-import { openGate } from './outlet.ts';
+import { createSourceContext, type SourceWishes } from './source-context.ts';
 
-export type WorkerSettings = {
+export type WorkerSettings = SourceWishes & {
   /** Holds what the worker knows of itself. */
   dataFolder: string;
   scratchFolder: string;
-  netAllow: string[];
   /** null: as `Room` chooses. */
   keepFreeBytes: number | null;
   preallocate: boolean;
 };
 
 /** `close` lets go of what the parts hold. */
-export function createWorkerParts({ dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate }: WorkerSettings): {
+export function createWorkerParts({ dataFolder, scratchFolder, keepFreeBytes, preallocate, ...wishes }: WorkerSettings): {
   parts: WorkerParts;
-  close(): void;
+  close(): Promise<void>;
 } {
-  const connections = createKeptConnections();
+  const { context, close } = createSourceContext(wishes);
   const digester = new DigestThread();
   const parts = {
     clock,
@@ -40,8 +39,10 @@ export function createWorkerParts({ dataFolder, scratchFolder, netAllow, keepFre
     digester,
     room: new Room(files, clock, keepFreeBytes),
     ...(preallocate ? { allocate } : {}),
-    sources: { clock, egress: openGate(netAllow), connections, connectTimeoutMs: 30_000 },
+    sources: context,
     sourceOf,
+    sourceOfKind,
+    detect,
     destinationOf,
     listings: metalink,
     limits: new SharedLimits(clock),
@@ -52,8 +53,8 @@ export function createWorkerParts({ dataFolder, scratchFolder, netAllow, keepFre
   return {
     parts,
     close() {
-      connections.close();
       digester.close();
+      return close();
     },
   };
 }

@@ -30,7 +30,7 @@ const worker = new Worker(callThrough(port), parts, {
 port.on('message', async (message: PortMessage) => {
   if (!('told' in message) || message.told !== 'drain') return;
   await worker.drain();
-  close();
+  await close();
   tell('drained');
   port.close();
 });

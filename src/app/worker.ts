@@ -10,9 +10,10 @@ import { refusedRangeOf } from '#wire/egress.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { Worker } from '#worker/worker.ts';
-import { environment } from './config.ts';
+import { environment, searchPath } from './config.ts';
 import { openProcessLog } from './log.ts';
 import { openGate } from './outlet.ts';
+import { settingsOfSources } from './source-settings.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 import { workerConfig } from './worker-config.ts';
 import { openIdentity } from './worker-identity.ts';
@@ -34,7 +35,11 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
   const warning = plainHttpWarning(identity.origin);
   if (warning !== null) log.warn(warning);
 
-  const { parts, close } = createWorkerParts({ dataFolder: data, scratchFolder, netAllow, keepFreeBytes, preallocate });
+  const { parts, close } = createWorkerParts({
+    ...{ dataFolder: data, scratchFolder, netAllow, keepFreeBytes, preallocate },
+    settings: settingsOfSources(options.source, environment),
+    searchPath: searchPath(environment),
+  });
   const worker = new Worker(createWorkerPlane(identity), parts, {
     hello: helloOf({ workerId: identity.workerId, name, labels }),
     room: roomFor(jobs),
@@ -50,7 +55,7 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
     (await stopped).done();
     return 0;
   } finally {
-    close();
+    await close();
     lock.release();
   }
 }

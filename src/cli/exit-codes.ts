@@ -40,6 +40,7 @@ const codeOfError: Record<ErrorCode, number> = {
   no_space: exitCodes.noSpace,
   not_writable: exitCodes.failed,
   unsupported: exitCodes.refused,
+  tool_missing: exitCodes.failed,
   task_lost: exitCodes.failed,
   store_unavailable: exitCodes.passingFault,
   internal: exitCodes.failed,

@@ -1,6 +1,7 @@
 import { type DownloadOptions, isFinished, isWaitingForRetry } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
+import { parseSelection } from '#core/selection.ts';
 import type { StoredDownload, Transaction } from '#core/store.ts';
 import { changeState, type Fields, type Happening } from './change.ts';
 import { climbTo, ladderFor } from './climb.ts';
@@ -190,8 +191,15 @@ export function change(wishes: Wishes): Action {
     const { priority = download.priority } = wishes;
     const position = positionIn(parts, wishes.place) ?? download.position;
     const place = { priority, position };
-    const changed = { ...download, link, options, secrets, name, destinationId, ...place };
-    await tx.downloads.update(download.id, { link, options, secrets, name, destinationId, ...place });
+    // What another choice would find is asked of the link again.
+    const isChosenAnew = [wishes.options?.files, wishes.options?.parameters, wishes.options?.as].some(
+      (wish) => wish !== undefined,
+    );
+    parseSelection(options.files);
+    const found = isChosenAnew ? { resolution: null, sizeBytes: null } : {};
+    const fields = { link, options, secrets, name, destinationId, ...place, ...found };
+    const changed = { ...download, ...fields };
+    await tx.downloads.update(download.id, fields);
     await takeAlong(parts, tx, changed);
     await tellWorkerOf(parts, tx, download.id, options.limitBytesPerSecond ?? null);
     await recordEvents(parts, tx, [
@@ -219,6 +227,13 @@ function refuseWhenTooLate({ state, phase, fetched }: StoredDownload, { name, de
   }
   if (state === 'completed' && (options?.request !== undefined || options?.mirrors !== undefined)) {
     throw new FlotillaError('refused', 'It is completed, so nobody is asked for it any more. Add the link again instead.');
+  }
+  const isOther = [options?.files, options?.parameters, options?.as].some((wish) => wish !== undefined);
+  if (fetched !== null && isOther) {
+    throw new FlotillaError('refused', 'All bytes are here, so it is too late to choose others. Add the link again instead.');
+  }
+  if (phase === 'fetch' && isOther) {
+    throw new FlotillaError('refused', 'It is being fetched just now. Pause it first, then choose.');
   }
   if (fetched !== null && options?.checksum !== undefined) {
     throw new FlotillaError('refused', 'All bytes are here and were verified, so the checksum stays as it is.');

@@ -6,7 +6,6 @@ import type { ListedFile, Promised } from '#core/listing.ts';
 import type { ControlPlane, TaskProgress, Vitals } from '#core/protocol.ts';
 import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
-import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { Rung, Stage } from '#core/stage.ts';
 import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
@@ -22,7 +21,12 @@ export type Submission = {
   options: DownloadOptions;
   /** What a document that lists the file says about it. */
   promised?: Promised;
+  /** A file that was given instead of the link, in base64. */
+  document?: string;
 };
+
+/** A link to look at, and how. */
+export type Asked = Pick<Submission, 'link' | 'document'> & { options?: DownloadOptions };
 
 /** What was asked for, asked differently. In `options`, null takes a wish back. */
 export type Wishes = {
@@ -190,7 +194,7 @@ export interface Control extends ControlPlane {
   countsOf(ownerId: string): Promise<Counts>;
 
   /** Asks a worker to look at a link; nothing is added. Throws the failure the worker met, or `timed_out`. */
-  probe(link: string, signal: AbortSignal, request?: RequestOptions): Promise<Resolution>;
+  probe(asked: Asked, signal: AbortSignal): Promise<Resolution>;
 
   /** Events after `sequence` in order; `null` when so old that some are gone (start over). */
   eventsAfter(ownerId: string, sequence: number, limit: number): Promise<FlotillaEvent[] | null>;

@@ -173,7 +173,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     progressOfAll: (ownerId) => parts.progress.ofOwner(ownerId),
     lookClosely: (downloadId) => parts.progress.closely(downloadId),
     countsOf: (ownerId) => store.read((tx) => countFor(tx, ownerId)),
-    probe: async (link, signal, request = {}) => parts.looks.ask(readLink(parts, link), request, signal),
+    probe: async ({ link, ...asked }, signal) => parts.looks.ask(readLink(parts, link), asked, signal),
 
     eventsAfter: (ownerId, sequence, limit) => eventsAfter(parts, ownerId, sequence, limit),
     lastSequence: () => store.read((tx) => tx.events.lastSequence()),

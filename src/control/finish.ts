@@ -1,9 +1,9 @@
-import type { Failure } from '#core/errors.ts';
-import { FlotillaError } from '#core/errors.ts';
+import { type Failure, FlotillaError, toFailure } from '#core/errors.ts';
 import { safeName } from '#core/names.ts';
 import type { DeliveredFile, FetchedFile, FinishRequest, Outcome, TaskKind } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
-import type { ResolvedFile } from '#core/resolution.ts';
+import type { Resolution, ResolvedFile } from '#core/resolution.ts';
+import { parseSelection, select } from '#core/selection.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { rememberStage, stageOf } from './climb.ts';
@@ -200,7 +200,9 @@ async function settleResolved(
   if (listed !== undefined) return settleListed(parts, tx, task, download, listed);
   const name = download.options.name ?? safeName(resolution.name);
   const { kind } = resolution;
-  const sizeBytes = totalBytes(resolution.files);
+  const selected = selectedFiles(download, resolution);
+  if ('message' in selected) return failForGood(parts, tx, task, { ...download, name }, selected);
+  const sizeBytes = totalBytes(selected);
   const refusal = sizeBytes === null ? null : tooLarge(sizeBytes, await limitsOf(download.ownerId));
   if (refusal !== null) return failForGood(parts, tx, task, { ...download, sizeBytes, name }, refusal);
   const queued = await changeState(
@@ -410,8 +412,18 @@ function doneBytesOf(outcome: Outcome): number | null {
   return 'doneBytes' in outcome ? outcome.doneBytes : null;
 }
 
-/** null: the size of one of them is not known. */
+/** Of the wanted files; or why there are none. */
+function selectedFiles({ options }: StoredDownload, { files }: Resolution): ResolvedFile[] | Failure {
+  try {
+    return select(files, parseSelection(options.files)).map(({ file }) => file);
+  } catch (error) {
+    return toFailure(error);
+  }
+}
+
+/** null: the size of one of them is not known, or there are none yet. */
 function totalBytes(files: Pick<ResolvedFile, 'sizeBytes'>[]): number | null {
+  if (files.length === 0) return null;
   return files.reduce<number | null>((sum, { sizeBytes }) => (sum === null || sizeBytes === null ? null : sum + sizeBytes), 0);
 }
 

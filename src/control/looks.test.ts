@@ -7,7 +7,7 @@ const link = 'https://example.org/file.iso';
 test('a look at a link is answered by a worker and adds nothing', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);
-  const asked = under.control.probe(link, never);
+  const asked = under.control.probe({ link: link }, never);
   const claim = await worker.take('probe');
   assert.equal(claim.downloadId, null);
   assert.deepEqual((await worker.report([{ claim }])).orders, []);
@@ -21,7 +21,7 @@ test('a look at a link is answered by a worker and adds nothing', async (t) => {
 test('the failure a worker meets is thrown as it is', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);
-  const asked = under.control.probe(link, never);
+  const asked = under.control.probe({ link: link }, never);
   const problem = failure({ code: 'auth_required', message: 'The server wants a password.', retry: 'never' });
   await worker.finish(await worker.take('probe'), { kind: 'failed', failure: problem, doneBytes: 0 });
   await assert.rejects(asked, { code: 'auth_required', message: 'The server wants a password.' });
@@ -30,7 +30,7 @@ test('the failure a worker meets is thrown as it is', async (t) => {
 test('a look that nobody answers ends after 30 s, and whoever is at it hears so', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);
-  const asked = under.control.probe(link, never);
+  const asked = under.control.probe({ link: link }, never);
   const claim = await worker.take('probe');
   under.clock.advance(15_000);
   await worker.report([{ claim }]);
@@ -46,7 +46,7 @@ test('a look whose worker dies or gives it back is taken by another', async (t) 
   const under = await startControl(t, { leaseSeconds: 5 });
   const first = await startWorker(under, 'one');
   const second = await startWorker(under, 'two');
-  const asked = under.control.probe(link, never);
+  const asked = under.control.probe({ link: link }, never);
   const lost = await first.take('probe');
   await under.pass(5000);
   const again = await second.take('probe');
@@ -61,7 +61,7 @@ test('hanging up ends the look', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);
   const hangUp = new AbortController();
-  const asked = under.control.probe(link, hangUp.signal);
+  const asked = under.control.probe({ link: link }, hangUp.signal);
   hangUp.abort(new Error('gone'));
   await assert.rejects(asked, /gone/);
   assert.deepEqual(await worker.claim(), []);
@@ -69,8 +69,8 @@ test('hanging up ends the look', async (t) => {
 
 test('looks have a limit, and closing ends them', async (t) => {
   const { control } = await startControl(t);
-  const asked = Array.from({ length: 200 }, () => control.probe(link, never));
-  await assert.rejects(control.probe(link, never), { code: 'busy' });
+  const asked = Array.from({ length: 200 }, () => control.probe({ link: link }, never));
+  await assert.rejects(control.probe({ link: link }, never), { code: 'busy' });
   const ended = Promise.allSettled(asked);
   await control.close();
   assert.ok((await ended).every((result) => result.status === 'rejected'));
@@ -78,6 +78,6 @@ test('looks have a limit, and closing ends them', async (t) => {
 
 test('a link that cannot be looked at is refused at once', async (t) => {
   const { control } = await startControl(t);
-  await assert.rejects(control.probe('gopher://x', never), { code: 'scheme_unknown' });
-  await assert.rejects(control.probe('x', never), { code: 'link_invalid' });
+  await assert.rejects(control.probe({ link: 'gopher://x' }, never), { code: 'scheme_unknown' });
+  await assert.rejects(control.probe({ link: 'x' }, never), { code: 'link_invalid' });
 });

@@ -1,9 +1,10 @@
 /** Looks at links that are no downloads: somebody waits for the answer, and nothing is kept of them. */
+import type { DownloadOptions } from '#core/download.ts';
 import { type Failure, FlotillaError } from '#core/errors.ts';
 import type { Outcome } from '#core/protocol.ts';
-import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { TaskRow, Transaction } from '#core/store.ts';
+import type { Asked } from './control.ts';
 import type { Parts } from './parts.ts';
 import { anyWorker, queueName } from './queue/queues.ts';
 import { addTask, callBackTask, dropTask, freeTask } from './queue/tasks.ts';
@@ -12,14 +13,14 @@ const limitMs = 30_000;
 /** Looks that wait at this replica at the same time; whoever comes then is asked to come back. */
 const maxWaiting = 200;
 
-type Look = { link: string; request: RequestOptions };
+type Look = { link: string; document?: string; options: DownloadOptions };
 
 /** Somebody who waits. */
 type Waiter = { answer(outcome: Outcome): void; fail(error: unknown): void };
 
 export type Looks = {
   /** Throws what the worker met, `timed_out`, `busy`, or the signal's reason. */
-  ask(link: URL, request: RequestOptions, signal: AbortSignal): Promise<Resolution>;
+  ask(link: URL, asked: Omit<Asked, 'link'>, signal: AbortSignal): Promise<Resolution>;
   /** A look may have been answered: at another replica, or here. */
   hear(lookId: string): Promise<void>;
   /** Those that this replica waits for. */
@@ -41,7 +42,7 @@ export function createLooks(parts: () => Parts): Looks {
   }
 
   return {
-    async ask(link, request, signal) {
+    async ask(link, { document, options = {} }, signal) {
       const { clock, newId, store, sealer, log } = parts();
       signal.throwIfAborted();
       if (waiters.size >= maxWaiting)
@@ -56,7 +57,7 @@ export function createLooks(parts: () => Parts): Looks {
       signal.addEventListener('abort', onAbort, { once: true });
       let isAnswered = false;
       try {
-        const body = sealer.seal(JSON.stringify({ link: link.href, request } satisfies Look), about(lookId));
+        const body = sealer.seal(JSON.stringify({ link: link.href, document, options } satisfies Look), about(lookId));
         await store.write(async (tx) => {
           await tx.attachments.putMany([{ downloadId: lookId, kind: 'look', body }]);
           await addTask(parts(), tx, lookTask(parts(), lookId, link));

@@ -160,7 +160,7 @@ test('without the bus the worker hears of the pause within seconds', async (t) =
 
 test('a look that is asked for at one replica is answered by a worker of the other', async (t) => {
   const { b, worker } = await startTwo(t);
-  const asked = b.probe('https://example.org/file.iso', never);
+  const asked = b.probe({ link: 'https://example.org/file.iso' }, never);
   await worker.succeed(await worker.take('probe'));
   assert.deepEqual(await asked, resolution());
 });

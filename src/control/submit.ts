@@ -2,6 +2,7 @@ import { type DownloadOptions, nextState } from '#core/download.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
 import { nameFromLink, safeName } from '#core/names.ts';
+import { parseSelection } from '#core/selection.ts';
 import type {
   AttachmentRow,
   DestinationRow,
@@ -107,13 +108,15 @@ export function makeDownload(
   id = parts.newId(),
 ): New {
   const link = readLink(parts, submission.link);
-  const { promised } = submission;
+  const { promised, document } = submission;
   const { name, mirrors, ...wishes } = submission.options;
   const whole: DownloadOptions = {
     ...wishes,
     ...(name !== undefined && { name: safeName(name) }),
     ...(mirrors !== undefined && { mirrors: mirrors.map((mirror) => readLink(parts, mirror).href) }),
+    ...(document !== undefined && { hasDocument: true as const }),
   };
+  parseSelection(wishes.files);
   const { link: shownLink, options, secrets } = partSecrets({ link: link.href, options: whole });
   const nowMs = parts.clock.now();
   const isPaused = submission.paused === true;
@@ -155,6 +158,7 @@ export function makeDownload(
   };
   const attachments: AttachmentRow[] = secrets === null ? [] : [sealSecrets(parts, id, secrets)];
   if (promised !== undefined) attachments.push({ downloadId: id, kind: 'promised', body: JSON.stringify(promised) });
+  if (document !== undefined) attachments.push({ downloadId: id, kind: 'document', body: document });
   return { download, attachments };
 }
 

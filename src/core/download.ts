@@ -34,6 +34,14 @@ export const statesOfFilter: Record<ListFilter, readonly DownloadState[]> = {
 /** What the person asked for; absent is "not given". */
 export type DownloadOptions = StartTimes & {
   name?: string;
+  /** The kind of source that is to fetch it; absent: as it is found. */
+  as?: string;
+  /** What that source is asked for; it knows what they mean. */
+  parameters?: Record<string, unknown>;
+  /** Which of its files are wanted: see `parseSelection`. */
+  files?: string;
+  /** A file was given instead of the link, and is kept beside it. */
+  hasDocument?: true;
   /** Other links to the same bytes. */
   mirrors?: string[];
   checksum?: Digest;

@@ -28,6 +28,7 @@ const defaultRetry = {
   no_space: 'later',
   not_writable: 'never',
   unsupported: 'never',
+  tool_missing: 'never',
   task_lost: 'later',
   store_unavailable: 'later',
   internal: 'later',

@@ -80,6 +80,8 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
       downloadId: string | null;
       link: string;
       options: DownloadOptions;
+      /** A file that was given instead of a link, in base64; absent: none was. */
+      document?: string;
       /** A link to a document that lists files stands for those files. */
       mayList: boolean;
       proxies: ProxyRule[];
@@ -90,6 +92,7 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
       ownerId: string;
       link: string;
       options: DownloadOptions;
+      document?: string;
       resolution: Resolution | null;
       /** What a document that lists the file says about it. */
       promised: Promised | null;
@@ -102,6 +105,8 @@ export type Claim = { taskId: string; epoch: number; leaseSeconds: number } & (
   | { kind: 'deliver'; downloadId: string; files: FetchedFile[]; destination: DestinationGrant }
   | { kind: 'erase'; downloadId: string; files: DeliveredFile[]; destination: DestinationGrant }
 );
+
+export type FetchClaim = Extract<Claim, { kind: 'fetch' }>;
 
 /** Lives in memory only, but for `doneBytes`, which reaches the database now and then. */
 export type TaskProgress = {

@@ -13,9 +13,12 @@ export type ResolvedFile = {
   path: string;
   /** null: the server does not say. */
   sizeBytes: number | null;
-  /** Where the bytes of this file are, when they are not at the link itself. */
+  /** Where its bytes are, of sources that fetch file by file; absent: at the link itself. */
   link?: string;
 };
+
+/** More files than this in one download are refused. */
+export const mostFiles = 100_000;
 
 /** Result of probing a link. */
 export type Resolution = {
@@ -29,6 +32,12 @@ export type Resolution = {
   validator: Validator;
   mediaType: string | null;
   digests: Digest[];
+  /** Names a torrent (BEP 3), lower-case hex. */
+  infoHash?: string;
+  /** Likewise by version 2 (BEP 52). */
+  infoHashV2?: string;
+  /** What is special to the kind, for people who choose: formats, subtitles. Plain data, small. */
+  details?: Record<string, unknown>;
 };
 
 /**

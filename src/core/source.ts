@@ -1,5 +1,8 @@
+import type { ZodType } from 'zod';
 import type { Clock } from './clock.ts';
 import type { Egress } from './egress.ts';
+import { FlotillaError } from './errors.ts';
+import type { ConnectionProgress, FetchFacts } from './protocol.ts';
 import type { RequestOptions } from './request.ts';
 import type { Digest, Resolution, Validator } from './resolution.ts';
 
@@ -40,7 +43,25 @@ export type SourceContext = {
   hosts?: HostGate;
   /** Give up on a server that has not begun to answer after this long. */
   connectTimeoutMs: number;
+  /** What this machine was told about a source, by its kind; not checked yet: see `settingsOf`. */
+  settings: Readonly<Record<string, unknown>>;
+  /** What sources share among their downloads. */
+  shared: Shared;
+  /** Folders in which programs are found, as PATH names them. */
+  searchPath: string;
+  /** Ranges of addresses that the gate opens although refused by default, for programs that connect by themselves. */
+  netAllow: readonly string[];
 };
+
+/** Things that live longer than a download, such as a child process; they are closed when the worker ends. */
+export interface Shared {
+  /** Made at the first call for this name. */
+  get<T extends Closeable>(name: string, make: () => T): T;
+}
+
+export interface Closeable {
+  close(): void | Promise<void>;
+}
 
 /** What one answer says about the file. */
 export type SourceFacts = {
@@ -94,13 +115,84 @@ export type SmallFiles<T extends { link: URL }> = {
   leave(item: T): void;
 };
 
-/** Adapter that reads. Byte sources have `openSession`; the transfer core does the rest. */
+/** What a person asks for beside the link and how it is asked for. */
+export type Asked = {
+  /** As they were typed: the source reads them with its `parameters`. */
+  parameters?: Record<string, unknown>;
+  /** A file that was given instead of a link, such as a .torrent. */
+  document?: Uint8Array;
+};
+
+/** The beginning of what is behind a link. */
+export type Seen = { mediaType: string | null; name: string | null; firstBytes: Uint8Array };
+
+/** What an engine is asked to fetch. */
+export type EngineJob = {
+  link: URL;
+  request: RequestOptions;
+  parameters: Record<string, unknown>;
+  document: Uint8Array | null;
+  /** Indices of the wanted files; null: all. */
+  selected: ReadonlySet<number> | null;
+  /** The job's own folder, absolute. It outlives kills and is there again at the next try; the caller removes it. */
+  folder: string;
+  resolution: Resolution | null;
+  /** More is refused with `too_large`; null: any size. */
+  mostBytes: number | null;
+  /** In force just now; null: no limit. Asked now and then. */
+  limitBytesPerSecond(): number | null;
+  /** Replaces how the state is found; asked about once a second. */
+  show(state: () => EngineState): void;
+  note(event: 'fetching' | 'waiting' | 'restarted', message: string): void;
+  debug(line: string): void;
+};
+
+/** How far an engine is. Bytes are those of the wanted files, laid one after the other. */
+export type EngineState = {
+  doneBytes: number;
+  sizeBytes: number | null;
+  speedBytesPerSecond: number;
+  connections: ConnectionProgress[];
+  /** On disk, ascending, `[startByte, endByte)`. */
+  ranges: [startByte: number, endByte: number][];
+};
+
+/** A whole, regular file in the job's folder. */
+export type EngineFile = {
+  /** In `resolution.files`. */
+  index: number;
+  /** Safe relative path, the one in `resolution.files`. */
+  path: string;
+  sizeBytes: number;
+  /** Absolute. */
+  diskPath: string;
+  verifiedAgainst?: Digest[];
+  modifiedAtMs?: number;
+};
+
+export type EngineResult = { resolution: Resolution; files: EngineFile[]; facts: FetchFacts };
+
+/** Adapter that reads. Byte sources have `openSession`, and the transfer core does the rest; engines have `run`. */
 export interface Source {
   readonly kind: string;
-  /** Schemes it takes, with the colon: `http:`. */
+  /** Schemes it takes, with the colon: `http:`. None: it is found by what is behind a link, or asked for. */
   readonly schemes: readonly string[];
-  probe(context: SourceContext, link: URL, request: RequestOptions, signal: AbortSignal): Promise<Resolution>;
-  openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession;
+  /** What may be chosen for a download: an object whose fields have help, and defaults where there are any. */
+  readonly parameters?: ZodType;
+  /** What a machine may be told once, likewise. */
+  readonly settings?: ZodType;
+  /** Is what was found behind a link of another source for this one? Looks, and executes nothing. */
+  recognises?(seen: Seen): boolean;
+  /** The link that names what a document of this kind is about. Throws `unsupported` with what is wrong with the document. */
+  linkOf?(document: Uint8Array): URL | Promise<URL>;
+  probe(context: SourceContext, link: URL, request: RequestOptions, signal: AbortSignal, asked?: Asked): Promise<Resolution>;
+  /** Of the link, or of one of the files that it leads to. */
+  openSession?(context: SourceContext, link: URL, request: RequestOptions): ByteSession;
+  /**
+   * Fetches by itself into the job's folder. When the signal is aborted it stops at once and leaves what it can go on with.
+   * The caller flushes and hashes the files.
+   */
+  run?(context: SourceContext, job: EngineJob, signal: AbortSignal): Promise<EngineResult>;
   /** What the server says of the file now; null: nothing else than when it had that validator. */
   changedSince?(
     context: SourceContext,
@@ -124,6 +216,15 @@ export interface Source {
 }
 
 /** Checked here so that an adapter reads like its neighbours. */
-export function defineSource(source: Source): Source {
+export function defineSource<Kind extends Source>(source: Kind): Kind {
   return source;
+}
+
+/** Throws `unsupported` for a source that does not read bytes. */
+export function sessionOf(source: Source, context: SourceContext, link: URL, request: RequestOptions): ByteSession {
+  if (source.openSession !== undefined) return source.openSession(context, link, request);
+  throw new FlotillaError(
+    'unsupported',
+    `Links of the kind ${source.kind} cannot be read piece by piece, which is asked here.`,
+  );
 }

@@ -279,9 +279,9 @@ export interface DownloadRows {
 
 /**
  * `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON ·
- * `look`: what somebody wants to know of a link that is no download, sealed · `answer`: what a worker found.
+ * `document`: a file that was given instead of a link, in base64 · `look`: what somebody wants to know of a link that is no download, sealed · `answer`: what a worker found.
  */
-export const attachmentKinds = ['secrets', 'unsealed', 'promised', 'look', 'answer'] as const;
+export const attachmentKinds = ['secrets', 'unsealed', 'promised', 'document', 'look', 'answer'] as const;
 export type AttachmentKind = (typeof attachmentKinds)[number];
 export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: string };
 

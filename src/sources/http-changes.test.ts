@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Validator } from '#core/resolution.ts';
 import type { SourceFacts } from '#core/source.ts';
+import { noServices } from '#testing/no-services.ts';
 import { serveNginx } from '#testing/serve-nginx.ts';
 import { serveHttpProxy } from '#testing/serve-tunnels.ts';
 import { createEgress } from '#wire/egress.ts';
@@ -24,6 +25,7 @@ test('a server says that nothing changed since a version, on either lane, and wh
     egress: createEgress({ allow: ['127.0.0.0/8'] }),
     connections,
     connectTimeoutMs: 3000,
+    ...noServices,
   };
   const proxy = `http://127.0.0.1:${(await serveHttpProxy(t)).port}`;
   for (const request of [{}, { proxy }]) {

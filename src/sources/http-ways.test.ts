@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import type { RequestOptions } from '#core/request.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
+import { noServices } from '#testing/no-services.ts';
 import { type Certificate, makeCertificate, serveNginx } from '#testing/serve-nginx.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
@@ -71,7 +72,7 @@ test('only addresses of the wanted family are tried', async (t) => {
   const egress = createEgress({ allow: ['127.0.0.0/8', '::1'], lookup });
   for (const family of [4, 6] as const) {
     const connections = createKeptConnections();
-    const context = { clock: systemClock, egress, connections, connectTimeoutMs: 2000 };
+    const context = { clock: systemClock, egress, connections, connectTimeoutMs: 2000, ...noServices };
     await http.probe(context, new URL(`http://both.example:${port}/`), { family }, t.signal);
   }
   const target = { host: '127.0.0.1', port, tls: false, signal: t.signal, timeoutMs: 1000 };
@@ -122,7 +123,13 @@ test('a warm connection never lends its certificate to a download without one', 
   );
   const connections = createKeptConnections();
   releaseAfter(t, () => connections.close());
-  const context = { clock: systemClock, egress: createEgress({ allow: ['127.0.0.0/8'] }), connections, connectTimeoutMs: 2000 };
+  const context = {
+    clock: systemClock,
+    egress: createEgress({ allow: ['127.0.0.0/8'] }),
+    connections,
+    connectTimeoutMs: 2000,
+    ...noServices,
+  };
   const ca = read(certificate.caPath);
   const known = { ca, certificate: { cert: read(certificate.certPath), key: read(certificate.keyPath) } };
   for (const request of [known, known, { ca }]) {

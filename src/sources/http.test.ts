@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { FlotillaError } from '#core/errors.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
+import { noServices } from '#testing/no-services.ts';
 import {
   type Behaviour,
   behaviourNames,
@@ -228,7 +229,7 @@ describe('hostile servers', { concurrency: 4 }, () => {
       const link = URL.parse(`http://${spelling}:${target.port}/x`);
       if (link === null) continue;
       const session = http.openSession(
-        { clock: systemClock, egress, connections: createKeptConnections(), connectTimeoutMs: 2000 },
+        { clock: systemClock, egress, connections: createKeptConnections(), connectTimeoutMs: 2000, ...noServices },
         link,
         {},
       );

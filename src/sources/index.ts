@@ -5,6 +5,14 @@ import { http } from './http.ts';
 /** Every source. Add one here. */
 export const sources: readonly Source[] = [http];
 
+/** The source of that kind. Throws `unsupported` with what there is. */
+export function sourceOfKind(kind: string): Source {
+  const source = sources.find((one) => one.kind === kind);
+  if (source !== undefined) return source;
+  const known = sources.map((one) => one.kind).join(', ');
+  throw new FlotillaError('unsupported', `Flotilla has no source of the kind ${kind}. It has ${known}.`);
+}
+
 /** The source that takes the link. Throws `scheme_unknown` with what is understood. */
 export function sourceOf(link: URL): Source {
   const source = sources.find(({ schemes }) => schemes.includes(link.protocol));

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Egress } from '#core/egress.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
-import type { Source } from '#core/source.ts';
+import { type Source, sessionOf } from '#core/source.ts';
 import { RangeSet } from '#lib/ranges.ts';
+import { noServices } from '#testing/no-services.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchNote, FetchOptions, FetchResult, Promised } from '#transfer/fetch-task.ts';
 import { type Found, Journal, journalSuffix } from '#transfer/journal.ts';
@@ -50,7 +51,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
   } = options;
   const link = new URL(url);
   const connections = createKeptConnections();
-  const context = { clock: systemClock, egress, connections, connectTimeoutMs };
+  const context = { clock: systemClock, egress, connections, connectTimeoutMs, ...noServices };
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];
@@ -63,7 +64,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
       digester,
       link,
       mirrors: mirrors.map((mirror) => new URL(mirror)),
-      openSession: (of) => source.openSession(context, of, requestFor(request, link, of)),
+      openSession: (of) => sessionOf(source, context, of, requestFor(request, link, of)),
       ...(promised ? { promised } : {}),
       firstByte: (found?.ranges ?? new RangeSet()).contiguousEnd(0),
       limitersOf: () => [],

@@ -9,6 +9,8 @@ import { Turnstile } from '#lib/turnstile.ts';
 export type DownloadLimits = {
   hosts: HostGate;
   limitersOf(host: string): readonly Limiter[];
+  /** For a source that keeps to a speed by itself: its share of what is in force just now; null: no limit. */
+  bytesPerSecond(): number | null;
   /** Nothing of it runs any more. */
   end(): void;
 };
@@ -25,6 +27,11 @@ export class SharedLimits {
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#all = new Limiter(clock, null);
+  }
+
+  /** Of all downloads together; null: no limit. */
+  get bytesPerSecond(): number | null {
+    return this.#all.bytesPerSecond;
   }
 
   /** From now on. A download that `downloads` does not name has no limit of its own. */
@@ -58,6 +65,12 @@ export class SharedLimits {
         this.#limiterOf(this.#hosts, host, () => this.#ruleFor(host)?.bytesPerSecond ?? null),
         own,
       ],
+      bytesPerSecond: () => {
+        const ofUser = this.#speedOfUser(ownerId);
+        const limits = [this.#all.bytesPerSecond, ofUser].map((limit) => limit && limit / Math.max(1, this.#downloads.size));
+        const known = [...limits, own.bytesPerSecond].filter((limit) => limit !== null);
+        return known.length === 0 ? null : Math.min(...known);
+      },
       end: () => {
         if (this.#downloads.get(downloadId) === own) this.#downloads.delete(downloadId);
       },

@@ -1,8 +1,9 @@
 /** Takes the room of a whole file on its disk before the first byte comes. */
-import { spawn } from 'node:child_process';
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { formatBytes } from '#lib/format.ts';
 import type { RangeSet } from '#lib/ranges.ts';
+import { startChild } from './child.ts';
 import { explain } from './system.ts';
 
 const blockBytes = 4 * 1024 * 1024;
@@ -40,14 +41,15 @@ async function isAllocated(path: string, sizeBytes: number): Promise<boolean> {
 
 /** False: the program or the file system cannot do it, or the disk is full, which the zeros will tell. */
 async function fallocate(path: string, sizeBytes: number, signal: AbortSignal): Promise<boolean> {
-  const child = spawn('fallocate', ['--length', String(sizeBytes), path], { stdio: 'ignore' });
-  const stop = () => child.kill();
+  const args = ['--length', String(sizeBytes), path];
+  const child = await startChild({ command: 'fallocate', args, folder: dirname(path) }).catch(() => null);
+  if (child === null) return false;
+  child.stdout.resume();
+  child.stderr.resume();
+  const stop = () => child.kill('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const code = await new Promise<number | null>((resolve) => {
-      child.once('error', () => resolve(null));
-      child.once('close', resolve);
-    });
+    const { code } = await child.done;
     signal.throwIfAborted();
     return code === 0;
   } finally {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { FlotillaError } from '#core/errors.ts';
 import type { SourceContext } from '#core/source.ts';
+import { noServices } from '#testing/no-services.ts';
 import { type Behaviour, behaviourNames, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { createEgress } from './egress.ts';
@@ -17,6 +18,7 @@ const context: SourceContext = {
   egress: createEgress({ allow: ['127.0.0.0/8'] }),
   connections: createKeptConnections(),
   connectTimeoutMs: 600,
+  ...noServices,
 };
 
 /** Runs one connection over the links; every one of them has to come out once. */

@@ -5,7 +5,9 @@ import type { Files } from '#core/files.ts';
 import type { Listings } from '#core/listing.ts';
 import type { Claim, ConnectionProgress, MirrorStretches, Outcome, Vitals } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
-import type { Source, SourceContext } from '#core/source.ts';
+import type { RequestOptions } from '#core/request.ts';
+import type { Resolution } from '#core/resolution.ts';
+import type { Asked, Source, SourceContext } from '#core/source.ts';
 import type { RangeSet } from '#lib/ranges.ts';
 import type { HostMemory } from '#transfer/ramp.ts';
 import type { Room } from '#transfer/room.ts';
@@ -31,6 +33,10 @@ export type WorkerParts = {
   /** Throws `scheme_unknown`. */
   sourceOf(link: URL): Source;
   /** Throws `unsupported`. */
+  sourceOfKind(kind: string): Source;
+  /** Finds out what is behind a link, as the kind that a person chose when one did. */
+  detect(context: SourceContext, question: Question, signal: AbortSignal): Promise<Resolution>;
+  /** Throws `unsupported`. */
   destinationOf(kind: string): Destination;
   /** Reads documents that list files. */
   listings: Listings;
@@ -40,6 +46,8 @@ export type WorkerParts = {
   /** How the machine is; absent: nobody looks. */
   vitals?(): Promise<MachineVitals>;
 };
+
+export type Question = Asked & { link: URL; request: RequestOptions; as?: string };
 
 /** What the machine tells; the worker knows the rest. */
 export type MachineVitals = Omit<Vitals, 'mostFetches' | 'speedBytesPerSecond'>;

@@ -50,6 +50,23 @@ export class Scratch {
     return join(folder, `${index}.part`);
   }
 
+  /** For a source that fetches by itself. Made here; gone with the rest. */
+  async engineFolder(downloadId: string): Promise<string> {
+    const folder = join(this.#folder(downloadId), 'engine');
+    await this.#files.makeFolder(folder);
+    return folder;
+  }
+
+  /** What is known of a file that is whole, while others of its download are not. */
+  fetchedPath(downloadId: string, index: number): string {
+    return join(this.#folder(downloadId), `${index}.fetched`);
+  }
+
+  /** What an engine said when it was done. */
+  resultPath(downloadId: string): string {
+    return join(this.#folder(downloadId), 'engine.result');
+  }
+
   /** What a destination may remember about the delivery of that file. */
   notePath(downloadId: string, index: number): string {
     return join(this.#folder(downloadId), `${index}.delivery`);

@@ -17,7 +17,7 @@ import { Room } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
 import { metalink } from '#wire/metalink.ts';
 import { systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import type { WorkerParts } from './parts.ts';
+import type { Question, WorkerParts } from './parts.ts';
 import { Scratch } from './scratch.ts';
 import { Worker } from './worker.ts';
 
@@ -130,6 +130,7 @@ async function startWorker(t: Scope, claims: Claim[]) {
     room: new Room(files, clock, null),
     sources: { clock },
     sourceOf: () => source,
+    detect: (context: never, { link, request }: Question, signal: AbortSignal) => source.probe(context, link, request, signal),
     destinationOf: () => destination,
     listings: metalink,
     limits: new SharedLimits(clock),

@@ -14,10 +14,12 @@ import type {
   WorkerSession,
 } from '#core/protocol.ts';
 import { backoffMs } from '#lib/backoff.ts';
+import { runDeliver, runErase } from './deliver.ts';
+import { runFetch } from './fetch.ts';
 import { idleState, type TaskContext, type TaskState, type WorkerParts } from './parts.ts';
+import { runProbe } from './probe.ts';
 import { withinReport } from './progress.ts';
 import { TaskLog } from './task-log.ts';
-import { runDeliver, runErase, runFetch, runProbe } from './tasks.ts';
 
 export type WorkerOptions = {
   hello: WorkerHello;

@@ -184,7 +184,7 @@ export class People {
 
   async #look(): Promise<void> {
     const link = this.#newLink();
-    await this.#ask('look', (control, signal) => control.probe(link, signal));
+    await this.#ask('look', (control, signal) => control.probe({ link: link }, signal));
   }
 
   /** Everything that stands in the way of somebody is taken out of it. */

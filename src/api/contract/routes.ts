@@ -38,6 +38,9 @@ const idempotency = z.object({
   'idempotency-key': z.string().min(1).max(200).optional().describe('The same key within 24 h gets the same download.'),
 });
 
+/** A document of 10 MiB in base64, and what is said beside it. */
+const documentBodyBytes = 16 * 1024 * 1024;
+
 /** The whole REST interface. Server, OpenAPI document and client are made from this table. */
 export const routes = {
   getSession: { method: 'GET', path: '/session', summary: 'Who am I', access: 'public', status: 200, answer: shape.session },
@@ -68,6 +71,7 @@ export const routes = {
     access: 'downloads:write',
     headers: idempotency,
     body: shape.addDownload,
+    bodyLimitBytes: documentBodyBytes,
     status: 201,
     answer: shape.download,
   },
@@ -274,7 +278,10 @@ export const routes = {
     path: '/probe',
     summary: 'Look at a link without adding it',
     access: 'downloads:write',
-    body: z.strictObject({ url: z.string().max(8192), request: shape.request.optional() }),
+    body: z
+      .strictObject({ ...shape.linkOrDocument, request: shape.request.optional() })
+      .refine(({ url, document }) => (url === undefined) !== (document === undefined), 'Give either a url or a document.'),
+    bodyLimitBytes: documentBodyBytes,
     status: 200,
     answer: shape.resolution,
   },

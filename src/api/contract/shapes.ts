@@ -10,6 +10,7 @@ import { mostMirrors } from '#core/listing.ts';
 import { taskKinds } from '#core/protocol.ts';
 import { checkProxyRule, mostProxyRules } from '#core/proxies.ts';
 import { checkRequest } from '#core/request.ts';
+import { longestSelection, selectionPattern } from '#core/selection.ts';
 import { mostStages } from '#core/stage.ts';
 import { hourSpeeds } from '#core/timetable.ts';
 
@@ -51,6 +52,9 @@ export const resolution = z
     kind: z.string(),
     name: z.string(),
     files: z.array(z.object({ path: z.string(), sizeBytes: bytes.nullable() })),
+    infoHash: z.string().optional().describe('Of a torrent, in hex.'),
+    infoHashV2: z.string().optional().describe('Of a torrent of version 2, in hex.'),
+    details: z.record(z.string(), z.unknown()).optional().describe('What is special to the kind, such as formats.'),
     resumable: z.boolean().nullable(),
     finalUrl: z.string(),
     validator,
@@ -132,7 +136,40 @@ const labels = z
   .max(20)
   .describe('Only workers that have all of these labels take it.');
 
+/** What a source is asked for. */
+const asked = {
+  as: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{0,31}$/)
+    .optional()
+    .describe('The kind of source that is to fetch it, such as torrent or media; found out when absent.'),
+  parameters: z
+    .record(z.string().max(64), z.unknown())
+    .refine((given) => JSON.stringify(given).length <= 65_536, 'The parameters are longer than 64 KiB.')
+    .optional()
+    .describe('What that source is asked for.'),
+};
+
+const files = z
+  .string()
+  .max(longestSelection)
+  .regex(selectionPattern)
+  .optional()
+  .describe('Which of its files are wanted, counted from 0: 0,2-5. All when absent.');
+
+/** base64 is a third longer. */
+const document = z
+  .string()
+  .max(14 * 1024 * 1024)
+  .regex(/^[A-Za-z0-9+/]+={0,2}$/)
+  .optional()
+  .describe('A file in base64 that is given instead of a link, such as a .torrent.');
+
+/** What tells a link, and what is asked of its source. */
+export const linkOrDocument = { url: z.string().max(8192).optional().describe('The link.'), document, ...asked };
+
 const wishes = {
+  ...asked,
   destinationId: z.string().optional().describe('Where the finished file goes; the default destination when absent.'),
   connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
   limitBytesPerSecond: z.int().min(1024).optional().describe('Most bytes per second for this download.'),
@@ -146,12 +183,14 @@ const wishes = {
 
 export const addDownload = z
   .strictObject({
-    url: z.string().max(8192).describe('The link.'),
+    ...linkOrDocument,
+    files,
     name: z.string().min(1).max(255).optional().describe('Name of the finished file; the one the server suggests when absent.'),
     mirrors,
     checksum: digest.optional().describe('The finished file must have this digest.'),
     ...wishes,
   })
+  .refine(({ url, document: given }) => (url === undefined) !== (given === undefined), 'Give either a url or a document.')
   .meta({ id: 'AddDownload' });
 
 const mostLinks = 10_000;
@@ -164,6 +203,7 @@ export const addMany = z
           url: z.string().max(8192),
           name: z.string().min(1).max(255).optional(),
           mirrors,
+          files,
           checksum: digest.optional(),
         }),
       )
@@ -187,6 +227,9 @@ export const changeDownload = z
     name: z.string().min(1).max(255).optional(),
     destinationId: z.string().optional(),
     mirrors: mirrors.nullable(),
+    as: asked.as.nullable(),
+    parameters: asked.parameters.nullable(),
+    files: files.nullable(),
     checksum: digest.nullable().optional(),
     connections: z.int().min(1).max(32).nullable().optional(),
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '#core/errors.ts';
 import { mostListedFiles, mostMirrors } from '#core/listing.ts';
 import { longestTaskLine, mostTaskLines, taskKinds } from '#core/protocol.ts';
+import { mostFiles } from '#core/resolution.ts';
 import * as shape from './shapes.ts';
 
 const id = z.string().min(1).max(64);
@@ -166,7 +167,13 @@ const validator = z.strictObject({ etag: fieldText.nullable(), lastModified: fie
 const resolution = z.strictObject({
   kind: z.string().max(50),
   name: z.string().max(1000),
-  files: z.array(z.strictObject({ path, sizeBytes: bytes.nullable() })).max(100_000),
+  files: z.array(z.strictObject({ path, sizeBytes: bytes.nullable(), link: link.optional() })).max(mostFiles),
+  infoHash: z.string().max(64).optional(),
+  infoHashV2: z.string().max(64).optional(),
+  details: z
+    .record(z.string().max(100), z.unknown())
+    .refine((given) => JSON.stringify(given).length <= 1024 * 1024, 'These details are longer than 1 MiB.')
+    .optional(),
   resumable: z.boolean().nullable(),
   finalUrl: link,
   validator,
@@ -200,12 +207,12 @@ const outcome = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('fetched'),
     resolution,
-    files: z.array(fetchedFile).max(100_000),
+    files: z.array(fetchedFile).max(mostFiles),
     facts: z.strictObject({ finalUrl: link, validator, fetchedBytes: bytes, connections: bytes }),
   }),
   z.strictObject({
     kind: z.literal('delivered'),
-    files: z.array(fetchedFile.extend({ location: link, provenSha256: z.string().regex(/^[0-9a-f]{64}$/) })).max(100_000),
+    files: z.array(fetchedFile.extend({ location: link, provenSha256: z.string().regex(/^[0-9a-f]{64}$/) })).max(mostFiles),
   }),
   z.strictObject({ kind: z.literal('erased') }),
   z.strictObject({ kind: z.literal('failed'), failure, doneBytes: bytes }),
@@ -214,6 +221,6 @@ const outcome = z.discriminatedUnion('kind', [
 ]);
 
 /** A document that lists files is as large as its own limit, and escaped. */
-export const mostFinishBytes = 32 * 1024 * 1024;
+export const mostFinishBytes = 64 * 1024 * 1024;
 
 export const finishRequest = z.strictObject({ workerId: id, taskId: id, epoch, outcome, lines: taskLines.optional() });

@@ -28,7 +28,10 @@ export function downloadHandlers(
   const view = (download: Download) => viewDownload(control, download);
   return {
     async addDownload({ body, headers }, { ownerId, reply }) {
-      const download = await control.submit(ownerId, toSubmission(body), headers['idempotency-key']);
+      const { url, document, ...wishes } = body;
+      const link = document === undefined ? (url ?? '') : await desk.linkOf(document);
+      const submission = { ...toSubmission({ url: link, ...wishes }), document };
+      const download = await control.submit(ownerId, submission, headers['idempotency-key']);
       reply.header('location', `/api/v1/downloads/${download.id}`);
       return view(download);
     },
@@ -115,6 +118,8 @@ function toListedWishes({
   return { destinationId, paused, options };
 }
 
-function toSubmission({ url, destinationId, paused, ...options }: z.output<typeof addDownload>): Submission {
+type Added = Omit<z.output<typeof addDownload>, 'url' | 'document'> & { url: string };
+
+function toSubmission({ url, destinationId, paused, ...options }: Added): Submission {
   return { link: url, destinationId, paused, options };
 }

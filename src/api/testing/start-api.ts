@@ -97,6 +97,7 @@ export async function startApi(
         test: async () => [{ step: 'write', ok: true, message: null }],
         freeBytes: async () => 1000,
       },
+      linkOf: async () => 'https://example.org/document',
       listings: metalink,
       profiler: {
         cpu: async () => '{}',

@@ -75,8 +75,14 @@ async function prepare(
 ): Promise<Prepared> {
   if (task.ownerId === '') {
     const look = await recallLook(parts, tx, task.downloadId);
-    const asked = look && { link: look.link, options: { request: look.request }, proxies: settings.proxies };
-    return { work: asked && { kind: 'probe', downloadId: null, mayList: true, ...asked }, limitBytesPerSecond: null };
+    const { link, document, options } = look ?? {};
+    const asked = link !== undefined && {
+      link,
+      options: options ?? {},
+      proxies: settings.proxies,
+      ...(document && { document }),
+    };
+    return { work: asked ? { kind: 'probe', downloadId: null, mayList: true, ...asked } : null, limitBytesPerSecond: null };
   }
   if (task.kind === 'erase') return { work: await startErase(tx, task), limitBytesPerSecond: null };
   const download = await tx.downloads.get(task.downloadId);
@@ -104,8 +110,10 @@ async function start(
   }
   const owner = users.find(({ id }) => id === download.ownerId) ?? noUserLimits;
   const wish = await recallWish(parts, tx, download);
+  const document = download.options.hasDocument ? await tx.attachments.get(downloadId, 'document') : null;
   const asked = ({ link, options }: { link: string; options: DownloadOptions }) => {
-    return { link, options: step.ask({ connections: settings.connections, ...options }), proxies: settings.proxies };
+    const wished = step.ask({ connections: settings.connections, ...options });
+    return { link, options: wished, proxies: settings.proxies, ...(document !== null && { document }) };
   };
   const startedAtMs = download.startedAtMs ?? parts.clock.now();
   if (task.kind === 'probe') {
@@ -199,10 +207,15 @@ async function promisedOf(tx: Transaction, downloadId: string): Promise<Promised
   return body === null ? null : JSON.parse(body);
 }
 
-/** The name may have been changed since the bytes came. */
+/** The name may have been changed since the bytes came; of several files it is their folder's. */
 function filesToDeliver({ fetched, options: { name, folder } }: StoredDownload): FetchedFile[] {
   const files = fetched?.files ?? [];
-  if (files.length > 1) return files;
+  if (files.length > 1) {
+    const roots = new Set(files.map(({ path }) => path.split('/')[0]));
+    const isOneFolder = roots.size === 1 && files.every(({ path }) => path.includes('/'));
+    if (name === undefined || !isOneFolder) return files;
+    return files.map((file) => ({ ...file, path: [name, ...file.path.split('/').slice(1)].join('/') }));
+  }
   return files.map((file) => ({ ...file, path: [...(folder === undefined ? [] : [folder]), name ?? file.path].join('/') }));
 }
 

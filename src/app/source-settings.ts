@@ -1,0 +1,69 @@
+/** What a machine is told about its sources: `sources` in `flotilla.yaml`, `FLOTILLA_KIND_NAME`, or `--source KIND.NAME=VALUE`. */
+import { z } from 'zod';
+import { FlotillaError } from '#core/errors.ts';
+import { sources } from '#sources/index.ts';
+import type { Environment } from './config.ts';
+
+export const sourceSettings = z
+  .preprocess(
+    (given) => (Array.isArray(given) ? fromFlags(given) : given),
+    z.record(z.string(), z.record(z.string(), z.unknown())),
+  )
+  .default({})
+  .describe('What sources are told, such as torrent.port=6881.');
+
+export type SourceSettings = z.output<typeof sourceSettings>;
+
+/** With what the environment says of them. Throws `link_invalid` with a sentence that names the setting. */
+export function settingsOfSources(given: SourceSettings, env: Environment): SourceSettings {
+  const unknown = Object.keys(given).find((kind) => sources.every((source) => source.kind !== kind || !source.settings));
+  if (unknown !== undefined) throw wrong(`No source of the kind ${unknown} has settings.`);
+  const known = sources.flatMap(({ kind, settings }) => {
+    if (!(settings instanceof z.ZodObject)) return [];
+    const own = { ...fromEnvironment(kind, Object.keys(settings.shape), env), ...given[kind] };
+    const checked = settings.safeParse(own);
+    if (checked.success) return [[kind, own] as const];
+    const [issue] = checked.error.issues;
+    throw wrong(`The setting ${[kind, ...(issue?.path ?? [])].join('.')} makes no sense: ${issue?.message}.`);
+  });
+  return Object.fromEntries(known);
+}
+
+/** `NAME=VALUE` as it is typed: numbers, true and false, lists and objects as JSON, everything else as text. */
+export function parseAssignment(text: string): [name: string, value: unknown] {
+  const at = text.indexOf('=');
+  if (at < 1) throw wrong(`${JSON.stringify(text.slice(0, 40))} sets nothing. It looks like NAME=VALUE`);
+  return [text.slice(0, at), parseValue(text.slice(at + 1))];
+}
+
+function parseValue(text: string): unknown {
+  if (!/^(?:true|false|null|-?\d+(?:\.\d+)?|[[{"].*)$/s.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function fromFlags(texts: unknown[]): Record<string, Record<string, unknown>> {
+  const found: Record<string, Record<string, unknown>> = Object.create(null);
+  for (const text of texts) {
+    const [name, value] = parseAssignment(String(text));
+    const [kind = '', key] = name.split('.', 2);
+    if (key === undefined) throw wrong(`${name} names no source. It looks like KIND.NAME=VALUE`);
+    found[kind] = { ...found[kind], [key]: value };
+  }
+  return { ...found };
+}
+
+function fromEnvironment(kind: string, names: string[], env: Environment): Record<string, unknown> {
+  const said = names.flatMap((name) => {
+    const value = env[`FLOTILLA_${kind}_${name.replace(/[A-Z]/g, (letter) => `_${letter}`)}`.toUpperCase()];
+    return value === undefined || value === '' ? [] : [[name, parseValue(value)] as const];
+  });
+  return Object.fromEntries(said);
+}
+
+function wrong(message: string): FlotillaError {
+  return new FlotillaError('link_invalid', message);
+}

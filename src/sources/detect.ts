@@ -1,0 +1,80 @@
+/** Finds out what is behind a link, and which source it is for. */
+import type { RequestOptions } from '#core/request.ts';
+import type { Resolution } from '#core/resolution.ts';
+import { type Asked, type Seen, type Source, type SourceContext, sessionOf } from '#core/source.ts';
+import { sourceOf, sourceOfKind, sources } from './index.ts';
+
+export type Question = Asked & {
+  link: URL;
+  request: RequestOptions;
+  /** The kind that a person chose; absent: it is found out. */
+  as?: string;
+};
+
+/** A document for another source is not larger. */
+export const mostDocumentBytes = 10 * 1024 * 1024;
+const peekBytes = 512;
+
+/**
+ * The source of the scheme answers first; what it finds may be for another one, which is asked then. Throws what the source
+ * throws, `scheme_unknown`, or `unsupported` for a kind that there is not.
+ */
+export async function detect(context: SourceContext, question: Question, signal: AbortSignal): Promise<Resolution> {
+  const { link, request, as, ...asked } = question;
+  if (as !== undefined) return sourceOfKind(as).probe(context, link, request, signal, asked);
+  if (asked.document !== undefined) {
+    const seen = { mediaType: null, name: null, firstBytes: asked.document.subarray(0, peekBytes) };
+    return (recognise(seen) ?? sourceOf(link)).probe(context, link, request, signal, asked);
+  }
+  const source = sourceOf(link);
+  const resolution = await source.probe(context, link, request, signal, asked);
+  const other = await recogniseFound(context, source, question, resolution, signal);
+  return other === null ? resolution : other.probe(context, link, request, signal, asked);
+}
+
+/** The source for what another one found; null: none but that one. */
+export function recognise(seen: Seen): Source | null {
+  return sources.find((source) => source.recognises?.(seen) ?? false) ?? null;
+}
+
+async function recogniseFound(
+  context: SourceContext,
+  source: Source,
+  { link, request }: Question,
+  { mediaType, name, files }: Resolution,
+  signal: AbortSignal,
+): Promise<Source | null> {
+  if (source.openSession === undefined || files.length !== 1) return null;
+  const seen = { mediaType, name, firstBytes: new Uint8Array() };
+  const byName = recognise(seen);
+  if (byName !== null || !isVague(mediaType) || (files[0]?.sizeBytes ?? 0) > mostDocumentBytes) return byName;
+  return recognise({ ...seen, firstBytes: await peek(context, source, link, request, signal) });
+}
+
+/** Does the media type say nothing about the bytes? */
+function isVague(mediaType: string | null): boolean {
+  return mediaType === null || /^(?:application|binary)\/(?:octet-stream|x-download|force-download)$/.test(mediaType);
+}
+
+async function peek(
+  context: SourceContext,
+  source: Source,
+  link: URL,
+  request: RequestOptions,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const session = sessionOf(source, context, link, request);
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  try {
+    const opened = await session.open(0, null, signal);
+    await opened.pour((chunk) => {
+      chunks.push(Uint8Array.from(chunk));
+      sizeBytes += chunk.length;
+      return sizeBytes < peekBytes;
+    }, signal);
+  } finally {
+    session.close();
+  }
+  return Buffer.concat(chunks).subarray(0, peekBytes);
+}

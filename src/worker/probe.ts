@@ -1,0 +1,73 @@
+/** Looks at a link. */
+import { FlotillaError } from '#core/errors.ts';
+import { parseLink } from '#core/link.ts';
+import type { Resolution } from '#core/resolution.ts';
+import { sessionOf } from '#core/source.ts';
+import { readListing } from '#transfer/read-listing.ts';
+import type { RunTask, WorkerParts } from './parts.ts';
+import { requestTo, type Wish } from './request-to.ts';
+
+/** So long one link may take to answer while another one could. */
+const firstAnswerMs = 5000;
+
+export const runProbe: RunTask<'probe'> = async (claim, { parts, signal, note }) => {
+  const { taskId, link, options, mayList, proxies, document } = claim;
+  const { sourceOf, listings } = parts;
+  const limits = parts.limits.begin(taskId, '', (message) => note('waiting', message));
+  const sources = { ...parts.sources, hosts: limits.hosts };
+  const asked: Wanted = { link, options, proxies, ...(document && { document: Buffer.from(document, 'base64') }) };
+  try {
+    const links = [link, ...(options.mirrors ?? [])].map(parseLink);
+    const { url, resolution } = await probeAny(links, asked, { ...parts, sources }, signal);
+    if (!mayList || !listings.isOne(resolution.mediaType, resolution.name)) return { kind: 'resolved', resolution };
+    const listed = await readListing(sessionOf(sourceOf(url), sources, url, requestTo(url, asked)), listings, signal);
+    const files = listed.map(({ path, sizeBytes }) => ({ path, sizeBytes }));
+    return { kind: 'resolved', resolution: { ...resolution, kind: listings.kind, files }, listed };
+  } finally {
+    limits.end();
+  }
+};
+
+/**
+ * The first of these links that answers, asked in turn; one that is late is asked once more, with patience, when no other did.
+ * Throws what the first one said when none does.
+ */
+async function probeAny(
+  links: URL[],
+  asked: Wanted,
+  { sources, detect }: Pick<WorkerParts, 'sources' | 'detect'>,
+  signal: AbortSignal,
+): Promise<{ url: URL; resolution: Resolution }> {
+  const failures = new Map<URL, unknown>();
+  const late = new Set<URL>();
+  const probe = async (url: URL, patience: AbortSignal) => {
+    try {
+      const { as, parameters } = asked.options;
+      const { document } = asked;
+      const question = { link: url, request: requestTo(url, asked), as, parameters, document };
+      return await detect(sources, question, AbortSignal.any([signal, patience]));
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.set(url, error);
+      return null;
+    }
+  };
+  for (const url of links) {
+    const patience = new AbortController();
+    const timer = sources.clock.setTimer(firstAnswerMs, () => {
+      if (links.length === 1) return;
+      late.add(url);
+      patience.abort(new FlotillaError('timed_out', `${url.host} did not begin to answer within ${firstAnswerMs / 1000} s.`));
+    });
+    const resolution = await probe(url, patience.signal);
+    timer.cancel();
+    if (resolution !== null) return { url, resolution };
+  }
+  for (const url of late) {
+    const resolution = await probe(url, signal);
+    if (resolution !== null) return { url, resolution };
+  }
+  throw failures.get(links[0] as URL);
+}
+
+type Wanted = Wish & { document?: Uint8Array };
