@@ -12,20 +12,20 @@ async function startFtp(t: Scope, options: FtpOptions = {}): Promise<ServedFiles
   const request = { user, ...(certificate && { ca: readFileSync(certificate.caPath, 'utf8') }) };
   const encoded = (path: string) => path.split('/').map(encodeURIComponent).join('/');
   const linkOf = (path: string) => `${server.origin}/${encoded(path)}`;
+  // One authority for all of them.
+  const without = async (path: string, commands: string[]) => {
+    const { origin } = await serveFtp(t, { ...options, certificate, folder: server.folder, without: commands });
+    return { link: `${origin}/${encoded(path)}`, request };
+  };
   return {
-    put: putFilesIn(server.folder),
+    ...putFilesIn(server.folder),
     target: (path) => ({ link: linkOf(path), request }),
     wrongLogin: (path) => ({ link: linkOf(path), request: { ...request, user: { name: 'anna', password: 'wrong-password' } } }),
-    async forbid(path) {
-      const { origin } = await serveFtp(t, { ...options, folder: server.folder, without: ['RETR'] });
-      return { link: `${origin}/${encoded(path)}`, request };
-    },
-    async sizeless(path) {
-      const { origin } = await serveFtp(t, { ...options, folder: server.folder, without: ['SIZE', 'MDTM', 'MLSD', 'MLST'] });
-      return { link: `${origin}/${encoded(path)}`, request };
-    },
+    forbid: (path) => without(path, ['RETR']),
+    sizeless: (path) => without(path, ['SIZE', 'MDTM', 'MLSD', 'MLST']),
     folder: (path) => ({ link: `${linkOf(path)}/`, request }),
   };
 }
 
 conformSource(ftp, { server: 'in the clear', start: (t) => startFtp(t) });
+conformSource(ftp, { server: 'that wants TLS', start: (t) => startFtp(t, { tls: 'required' }) });

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
 import { safeName } from '#core/names.ts';
 import type { Credentials, RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
-import { absolute, type FtpConnection, type FtpOpening, openFtp, unknownServer } from '#wire/ftp-connection.ts';
+import { absolute, type FtpConnection, type FtpOpening, type FtpTls, openFtp, unknownServer } from '#wire/ftp-connection.ts';
 import { FtpRefused, type FtpTransfer, openTransfer } from '#wire/ftp-data.ts';
 import { isFolder, lookAt } from '#wire/ftp-look.ts';
-import { asLatin1, pathOfLink, textOfName } from '#wire/ftp-path.ts';
+import { asLatin1, pathOfLink, textOfName, withMarks } from '#wire/ftp-path.ts';
 import { fileRefusal } from '#wire/ftp-refusal.ts';
 import { listTree } from '#wire/ftp-tree.ts';
 import { createWay } from '#wire/way.ts';
@@ -16,19 +17,34 @@ import { createWay } from '#wire/way.ts';
 /** The last word of a server after a transfer comes at once or not at all. */
 const lastWordMs = 2000;
 
+const parameters = z.strictObject({
+  tls: z
+    .enum(['auto', 'explicit', 'never'])
+    .default('auto')
+    .describe('TLS on ftp:// links: when the server asks for it, always (AUTH TLS), or never.'),
+  mode: z
+    .enum(['passive', 'active'])
+    .default('passive')
+    .describe('Who opens data connections: we do (passive), or the server does, which routers seldom let through (active).'),
+});
+
+/** Files and folders over FTP (RFC 959, RFC 3659), with TLS too (RFC 4217). */
 export const ftp = defineSource({
   kind: 'ftp',
   schemes: ['ftp:', 'ftps:', 'ftpes:'],
+  parameters,
 
-  async probe(context, link, request, signal) {
-    if (pathOfLink(link).isFolder) return resolveFolder(context, link, request, signal);
-    const session = new FtpSession(context, link, request);
+  async probe(context, link, request, signal, asked) {
+    const marked = withChoices(link, parameters.parse(asked?.parameters ?? {}));
+    const at = marked ?? link;
+    if (pathOfLink(at).isFolder) return resolveFolder(context, at, request, signal);
+    const session = new FtpSession(context, at, request);
     try {
       const opened = await session.open(0, null, signal);
       opened.discard();
-      return resolveFile(link, opened.facts);
+      return resolveFile(at, opened.facts, marked !== null);
     } catch (error) {
-      if (error instanceof FolderFound) return resolveFolder(context, link, request, signal);
+      if (error instanceof FolderFound) return resolveFolder(context, at, request, signal);
       throw error;
     } finally {
       session.close();
@@ -38,13 +54,26 @@ export const ftp = defineSource({
   openSession: (context, link, request) => new FtpSession(context, link, request),
 });
 
-function resolveFile(link: URL, facts: SourceFacts): Resolution {
+/** What was chosen travels in the link, as `;type=i` does: null when it is what the link says already. */
+function withChoices(link: URL, chosen: z.output<typeof parameters>): URL | null {
+  const marks = Object.fromEntries(pathOfLink(link).marks);
+  const isDefault = (name: keyof typeof chosen) => chosen[name] === parameters.shape[name].parse(undefined);
+  const names = (['tls', 'mode'] as const).filter((name) => !isDefault(name) && marks[name] !== chosen[name]);
+  if (names.length === 0) return null;
+  const marked = withMarks(link, { ...marks, ...Object.fromEntries(names.map((name) => [name, chosen[name]])) });
+  marked.username = link.username;
+  marked.password = link.password;
+  return marked;
+}
+
+function resolveFile(link: URL, facts: SourceFacts, isMarked: boolean): Resolution {
   const { sizeBytes, resumable, finalUrl, validator } = facts;
   const path = safeName(facts.suggestedName ?? '', safeName(link.hostname));
+  const at = withMarks(link, Object.fromEntries(pathOfLink(link).marks));
   return {
     kind: 'ftp',
     name: path,
-    files: [{ path, sizeBytes }],
+    files: [{ path, sizeBytes, ...(isMarked && { link: at.href }) }],
     resumable,
     finalUrl,
     validator,
@@ -61,14 +90,14 @@ async function resolveFolder(
 ): Promise<Resolution> {
   const leave = (await context.hosts?.enter(link.hostname, signal)) ?? (() => {});
   const opening = openingOf(context, link, request);
+  const name = safeName(nameOf(link), safeName(link.hostname));
   try {
     const connection = await openFtp(opening, signal);
     try {
-      const files = await listTree(opening, connection, pathOfLink(link).bytes, signal);
       return {
         kind: 'ftp',
-        name: safeName(nameOf(link), safeName(link.hostname)),
-        files,
+        name,
+        files: await listTree(opening, connection, pathOfLink(link).bytes, name, signal),
         resumable: null,
         finalUrl: showLink(link),
         validator: { etag: null, lastModified: null },
@@ -90,6 +119,9 @@ class FolderFound extends FlotillaError {
   }
 }
 
+/** null: the end of the file. */
+type Stretch = [startByte: number, endByte: number | null];
+
 class FtpSession implements ByteSession {
   readonly #context: SourceContext;
   readonly #link: URL;
@@ -105,7 +137,7 @@ class FtpSession implements ByteSession {
     this.#opening = openingOf(context, link, request);
     const { way, tls, user } = this.#opening;
     this.#key = `ftp ${createHash('sha256')
-      .update(JSON.stringify([way.keyOf(link), tls, user]))
+      .update(JSON.stringify([way.keyOf(link), tls, this.#opening.isActive, user]))
       .digest('hex')}`;
   }
 
@@ -113,14 +145,14 @@ class FtpSession implements ByteSession {
     return this.#context.hosts?.room(this.#link.hostname) ?? 'free';
   }
 
-  async open(startByte: number, _endByte: number | null, signal: AbortSignal): Promise<OpenedRange> {
+  async open(startByte: number, endByte: number | null, signal: AbortSignal): Promise<OpenedRange> {
     const path = pathOfLink(this.#link);
     if (path.isFolder) throw new FolderFound(this.#link);
     const leave = (await this.#context.hosts?.enter(this.#link.hostname, signal)) ?? (() => {});
     try {
       return await this.#withConnection(signal, async (connection) => {
         try {
-          return await this.#openOn(connection, startByte, leave, signal);
+          return await this.#openOn(connection, [startByte, endByte], leave, signal);
         } catch (error) {
           if (!(error instanceof FlotillaError) || signal.aborted) connection.close();
           else this.#keep(connection);
@@ -155,7 +187,12 @@ class FtpSession implements ByteSession {
     this.#context.connections.keep(this.#key, connection);
   }
 
-  async #openOn(connection: FtpConnection, startByte: number, leave: () => void, signal: AbortSignal): Promise<OpenedRange> {
+  async #openOn(
+    connection: FtpConnection,
+    [startByte, endByte]: Stretch,
+    leave: () => void,
+    signal: AbortSignal,
+  ): Promise<OpenedRange> {
     this.#path ??= pathOfLink(this.#link).bytes;
     const opening = this.#opening;
     const path = absolute(connection, this.#path);
@@ -169,8 +206,8 @@ class FtpSession implements ByteSession {
     let fromByte = startByte;
     const restart = async () => {
       if (startByte === 0) return;
-      const reply = await connection.control.ask(`REST ${startByte}`, signal);
-      if (reply.code < 400 && opening.server.takesRest !== false) return;
+      const mayTake = opening.server.takesRest !== false;
+      if (mayTake && (await connection.control.ask(`REST ${startByte}`, signal)).code < 400) return;
       // Then it sends the whole file, and whoever asked can tell.
       opening.server.takesRest = false;
       fromByte = 0;
@@ -181,7 +218,8 @@ class FtpSession implements ByteSession {
       transfer = await openTransfer(opening, connection, restart, retrieve, signal);
     } catch (error) {
       if (!(error instanceof FtpRefused)) throw error;
-      return this.#otherwise(connection, error, seen.isThere, () => this.#openOn(connection, startByte, leave, signal), signal);
+      const again = () => this.#openOn(connection, [startByte, endByte], leave, signal);
+      return this.#otherwise(connection, error, seen.isThere, again, signal);
     }
     const facts: SourceFacts = {
       sizeBytes,
@@ -192,7 +230,8 @@ class FtpSession implements ByteSession {
       mediaType: null,
       digests: [],
     };
-    return this.#opened(connection, transfer, facts, fromByte, leave);
+    const untilByte = sizeBytes === null ? endByte : Math.min(endByte ?? sizeBytes, sizeBytes);
+    return this.#opened(connection, transfer, facts, [fromByte, untilByte], leave);
   }
 
   /** The file was refused: it may be known by another spelling, or be a folder. */
@@ -219,15 +258,15 @@ class FtpSession implements ByteSession {
     connection: FtpConnection,
     { stream, isFinal }: FtpTransfer,
     facts: SourceFacts,
-    startByte: number,
+    [startByte, endByte]: Stretch,
     leave: () => void,
   ): OpenedRange {
-    const { sizeBytes } = facts;
-    const wantedBytes = sizeBytes === null ? Number.POSITIVE_INFINITY : sizeBytes - startByte;
+    // There is no command for less than the rest of a file: who has enough hangs up.
+    const wantedBytes = endByte === null ? Number.POSITIVE_INFINITY : endByte - startByte;
     return {
       facts,
       startByte,
-      endByte: sizeBytes,
+      endByte,
       pour: async (sink, signal, mostBytes) => {
         let gotBytes = 0;
         try {
@@ -240,8 +279,7 @@ class FtpSession implements ByteSession {
             signal,
             mostBytes,
           );
-          if (end === 'ended' && (sizeBytes === null || gotBytes < wantedBytes))
-            await this.#checkEnd(connection, isFinal, sizeBytes, signal);
+          if (end === 'ended' && gotBytes < wantedBytes) await this.#checkEnd(connection, isFinal, endByte, signal);
           else if (!isFinal) await lastWord(connection, signal);
           this.#keep(connection);
         } catch (error) {
@@ -260,9 +298,9 @@ class FtpSession implements ByteSession {
   }
 
   /** The stream ended: only the server can tell whether that was the file's end or its own. */
-  async #checkEnd(connection: FtpConnection, isFinal: boolean, sizeBytes: number | null, signal: AbortSignal): Promise<void> {
+  async #checkEnd(connection: FtpConnection, isFinal: boolean, endByte: number | null, signal: AbortSignal): Promise<void> {
     const reply = isFinal ? null : await connection.control.reply(signal);
-    if (sizeBytes === null && (reply === null || reply.code < 300)) return;
+    if (endByte === null && (reply === null || reply.code < 300)) return;
     const why = reply === null || reply.code < 300 ? '' : ` (${reply.code})`;
     throw new FlotillaError('truncated', `${this.#link.host} closed the connection in the middle of the file${why}.`);
   }
@@ -289,11 +327,18 @@ function openingOf(context: SourceContext, link: URL, request: RequestOptions): 
     link,
     request,
     user: userOf(link, request),
-    tls: link.protocol === 'ftps:' ? 'implicit' : link.protocol === 'ftpes:' ? 'explicit' : 'auto',
-    isActive: false,
+    tls: tlsOf(link),
+    isActive: pathOfLink(link).marks.get('mode') === 'active',
     timeoutMs: context.connectTimeoutMs,
     server: unknownServer(),
   };
+}
+
+function tlsOf(link: URL): FtpTls {
+  if (link.protocol === 'ftps:') return 'implicit';
+  if (link.protocol === 'ftpes:') return 'explicit';
+  const wish = pathOfLink(link).marks.get('tls');
+  return wish === 'explicit' || wish === 'never' ? wish : 'auto';
 }
 
 /** RFC 1635: who has no login says so, and leaves something like an address. */

@@ -7,14 +7,15 @@ import { http } from './http.ts';
 const nginxFiles: SourceFixture = {
   async start(t) {
     const { folder, origin } = await serveNginx(t, { user: 'anna', password: 'secret' });
-    const put = putFilesIn(folder);
+    const files = putFilesIn(folder);
     const encoded = (path: string) => path.split('/').map(encodeURIComponent).join('/');
     const target = (path: string) => ({ link: `${origin}/${encoded(path)}` });
     const versions = new Map<string, Uint8Array>();
     return {
+      ...files,
       put(path, bytes) {
         versions.set(path, bytes);
-        put(path, bytes);
+        files.put(path, bytes);
       },
       target,
       wrongLogin: (path) => ({

@@ -3,22 +3,31 @@
  * `conformSource(ftp, serveFtpFiles)`. What a source or its server cannot show is left out with a written reason.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { type ErrorCode, FlotillaError } from '#core/errors.ts';
 import { safeName } from '#core/names.ts';
 import type { RequestOptions } from '#core/request.ts';
-import type { ByteSession, Source } from '#core/source.ts';
+import type { Resolution } from '#core/resolution.ts';
+import { type ByteSession, type EngineState, type Source, type SourceContext, sessionOf } from '#core/source.ts';
 import type { Fetch } from '#transfer/fetch-file.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
+import { createShared } from '#wire/shared.ts';
 import { systemClock } from '#wire/system.ts';
 import { type FaultyEgress, faultyEgress } from './faulty-egress.ts';
 import { type FetchIntoOptions, fetchInto } from './fetch-into.ts';
+import { noServices } from './no-services.ts';
 import { sampleBytes } from './serve-nginx.ts';
 import { type Scope, tempFolder } from './temp.ts';
 
-/** How something is asked for. */
-export type Target = { link: string; request?: RequestOptions; parameters?: Record<string, unknown> };
+/** How something is asked for; `settings` are what the machine is told of this source. */
+export type Target = {
+  link: string;
+  request?: RequestOptions;
+  parameters?: Record<string, unknown>;
+  settings?: Record<string, unknown>;
+};
 
 /** A server with files. Paths are relative, with `/`, and hold any character that a file name may hold. */
 export type ServedFiles = {
@@ -92,7 +101,9 @@ const oddNames = [
 ];
 
 /** All waits of the suite end after this long, whatever happens. */
-const patienceMs = 60_000;
+const patienceMs = 120_000;
+/** For machines that have much else to do. */
+const connectTimeoutMs = 30_000;
 
 export function conformSource(source: Source, { server, start, cannot = {} }: SourceFixture): void {
   for (const [name, reason] of Object.entries(cannot)) {
@@ -133,24 +144,29 @@ export function conformSource(source: Source, { server, start, cannot = {} }: So
     conform('range', 'any stretch of a file can be asked for', async (t, served) => {
       await served.put('file.bin', body);
       const size = body.length;
-      const session = openSession(source, served.target('file.bin'), faultyEgress(t));
-      try {
-        for (const [startByte, endByte] of [
-          [0, 1],
-          [0, size],
-          [1, 2],
-          [size - 1, size],
-          [777, null],
-          [0, null],
-          [500, 700_000],
-        ]) {
-          const [from, until] = [startByte as number, endByte ?? null];
-          const bytes = await readRange(session, from, until, t.signal);
-          assert.ok(bytes.equals(body.subarray(from, until ?? size)), `${from} to ${until}: ${bytes.length} bytes`);
+      const stretches = [
+        [0, 1],
+        [0, size],
+        [1, 2],
+        [size - 1, size],
+        [777, null],
+        [0, null],
+        [500, 700_000],
+      ] as const;
+      const target = served.target('file.bin');
+      const link = await linkOfFile(source, target, faultyEgress(t));
+      await withContext(source, target, faultyEgress(t), async (context) => {
+        const session = sessionOf(source, context, link, target.request ?? {});
+        try {
+          for (const [startByte, endByte] of stretches) {
+            const bytes = await readRange(session, startByte, endByte, t.signal);
+            const right = bytes.equals(body.subarray(startByte, endByte ?? size));
+            assert.ok(right, `${startByte} to ${endByte}: ${bytes.length} bytes`);
+          }
+        } finally {
+          session.close();
         }
-      } finally {
-        session.close();
-      }
+      });
     });
 
     conform('resume', 'a fetch that was stopped goes on where it was', async (t, served) => {
@@ -258,18 +274,16 @@ export function conformSource(source: Source, { server, start, cannot = {} }: So
       const target = served.folder('folder');
       const found = await probe(source, target, faultyEgress(t));
       const files = found.files.map(({ path, sizeBytes }) => [path, sizeBytes]);
-      const safe = (path: string) =>
-        path
-          .split('/')
-          .map((part) => safeName(part))
-          .join('/');
+      assert.equal(found.name, 'folder');
+      // All of them lie in one folder of that name.
+      const safe = (path: string) => ['folder', ...path.split('/').map((part) => safeName(part))].join('/');
       const expected = paths.map((path) => [safe(path), path === 'empty.bin' ? 0 : `this is ${path}`.length]);
       assert.deepEqual(files.toSorted(), expected.toSorted());
       assert.deepEqual((await probe(source, target, faultyEgress(t))).files, found.files, 'the order is the same each time');
-      for (const [index, path] of paths.entries()) {
-        const file = found.files.find((one) => one.path === safe(path)) as { link?: string };
-        const { bytes } = await fetchTarget(t, source, { ...target, link: file.link ?? target.link });
-        assert.equal(bytes.toString(), path === 'empty.bin' ? '' : `this is ${path}`, `file ${index}`);
+      for (const path of paths) {
+        const index = found.files.findIndex((one) => one.path === safe(path));
+        const { bytes } = await fetchTarget(t, source, target, { index, found });
+        assert.equal(bytes.toString(), path === 'empty.bin' ? '' : `this is ${path}`);
       }
     });
 
@@ -289,44 +303,105 @@ export function conformSource(source: Source, { server, start, cannot = {} }: So
   });
 }
 
-type FetchWish = FetchIntoOptions & {
+type FetchWish = Pick<FetchIntoOptions, 'signal' | 'stallMs'> & {
   folder?: string;
   network?: FaultyEgress;
   /** Called once, when about a third has come. */
   halfway?(): unknown;
+  /** Which file is wanted, of several that were found. */
+  index?: number;
+  found?: Resolution;
 };
 
-async function fetchTarget(t: TestContext, source: Source, target: Target, wish: FetchWish = {}) {
-  const { folder = tempFolder(t), network = faultyEgress(t), halfway, ...options } = wish;
-  let watch: NodeJS.Timeout | undefined;
+type Outcome = { bytes: Buffer; sizeBytes: number; fetchedBytes: number };
+
+/** As a download does: asks what the link is, and fetches it with the transfer core, or lets the engine fetch. */
+async function fetchTarget(t: TestContext, source: Source, target: Target, wish: FetchWish = {}): Promise<Outcome> {
+  const { folder = tempFolder(t), network = faultyEgress(t), signal = t.signal, halfway, index, found, ...options } = wish;
+  const progress: { doneBytes(): number } = { doneBytes: () => 0 };
   let interference: Promise<unknown> | undefined;
+  const watch = setInterval(() => {
+    if (halfway === undefined || progress.doneBytes() < body.length / 3) return;
+    clearInterval(watch);
+    interference = Promise.resolve(halfway());
+  }, 5);
   try {
-    const fetched = await fetchInto(source, folder, target.link, {
-      connections: 2,
-      egress: network,
-      ...(target.request && { request: target.request }),
-      ...options,
-      begun(fetch: Fetch) {
-        watch = setInterval(() => {
-          if (halfway === undefined || fetch.progress().doneBytes < body.length / 3) return;
-          clearInterval(watch);
-          interference = Promise.resolve(halfway());
-        }, 5);
-      },
-    });
-    return fetched;
+    if (source.run !== undefined) return await runEngine(source, target, { folder, network, signal, index, progress });
+    const link = await linkOfFile(source, target, network, { index, found });
+    return await withContext(source, target, network, (context) =>
+      fetchInto(source, folder, link.href, {
+        ...{ connections: 2, egress: network, signal, context, connectTimeoutMs },
+        ...(target.request && { request: target.request }),
+        ...options,
+        begun(fetch: Fetch) {
+          progress.doneBytes = () => fetch.progress().doneBytes;
+        },
+      }),
+    );
   } finally {
     clearInterval(watch);
     await interference;
   }
 }
 
+/** Where the bytes of a file are: only a probe knows that of one of many, and what became of the parameters. */
+async function linkOfFile(
+  source: Source,
+  target: Target,
+  network: FaultyEgress,
+  { index, found }: FetchWish = {},
+): Promise<URL> {
+  if (target.parameters === undefined && index === undefined) return new URL(target.link);
+  const { files } = found ?? (await probe(source, target, network));
+  return new URL(files[index ?? 0]?.link ?? target.link);
+}
+
+type EngineWish = {
+  folder: string;
+  network: FaultyEgress;
+  signal: AbortSignal;
+  index: number | undefined;
+  progress: { doneBytes(): number };
+};
+
+async function runEngine(source: Source, target: Target, wish: EngineWish): Promise<Outcome> {
+  const { folder, network, signal, index, progress } = wish;
+  const [link, request, parameters] = [new URL(target.link), target.request ?? {}, target.parameters ?? {}];
+  return withContext(source, target, network, async (context) => {
+    const resolution = await source.probe(context, link, request, signal, { parameters });
+    let state: () => EngineState | null = () => null;
+    progress.doneBytes = () => state()?.doneBytes ?? 0;
+    const job = {
+      ...{ link, request, parameters, folder, resolution },
+      document: null,
+      selected: index === undefined ? null : new Set([index]),
+      mostBytes: null,
+      // Slow enough to be stopped in the middle.
+      limitBytesPerSecond: () => (network.bytesPerSecond === null ? null : network.bytesPerSecond),
+      show(next: () => EngineState) {
+        state = next;
+      },
+      note() {},
+      debug() {},
+    };
+    const result = await (source.run as NonNullable<Source['run']>)(context, job, signal);
+    const file = result.files.find((one) => one.index === (index ?? 0));
+    assert.ok(file, `file ${index ?? 0} did not come`);
+    const bytes = readFileSync(file.diskPath);
+    assert.equal(file.sizeBytes, bytes.length);
+    return { bytes, sizeBytes: file.sizeBytes, fetchedBytes: result.facts.fetchedBytes };
+  });
+}
+
 /** Begins to fetch, and calls it off in the middle. Resolves once that is over. */
 async function stopInTheMiddle(t: TestContext, source: Source, target: Target, folder: string): Promise<FaultyEgress> {
   const network = faultyEgress(t, { bytesPerSecond: 1_000_000 });
   const stop = new AbortController();
-  const wish = { folder, network, signal: stop.signal, halfway: () => stop.abort(new Error('called off by the test')) };
-  await assert.rejects(fetchTarget(t, source, target, wish), /called off by the test/);
+  const halfway = () => stop.abort(new Error('called off by the test'));
+  await assert.rejects(
+    fetchTarget(t, source, target, { folder, network, signal: stop.signal, halfway }),
+    /called off by the test/,
+  );
   return network;
 }
 
@@ -335,13 +410,11 @@ async function untilClosed(network: FaultyEgress): Promise<void> {
   while (network.openConnections > 0) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-async function probe(source: Source, { link, request = {} }: Target, network: FaultyEgress) {
-  const context = contextOf(network);
-  try {
-    return await source.probe(context, new URL(link), request, AbortSignal.timeout(patienceMs));
-  } finally {
-    context.connections.close();
-  }
+function probe(source: Source, target: Target, network: FaultyEgress): Promise<Resolution> {
+  const { link, request = {}, parameters = {} } = target;
+  return withContext(source, target, network, (context) =>
+    source.probe(context, new URL(link), request, AbortSignal.timeout(patienceMs), { parameters }),
+  );
 }
 
 /** Both the probe and the fetch fail with one of these codes and a sentence. */
@@ -362,12 +435,22 @@ async function failureOf(t: TestContext, source: Source, target: Target, codes: 
   return error;
 }
 
-function openSession(source: Source, { link, request = {} }: Target, network: FaultyEgress): ByteSession {
-  return source.openSession(contextOf(network), new URL(link), request);
-}
-
-function contextOf(egress: FaultyEgress) {
-  return { clock: systemClock, egress, connections: createKeptConnections(), connectTimeoutMs: 10_000 };
+/** What sources share lives as long as the work, and is closed with it. */
+async function withContext<T>(
+  { kind }: Source,
+  { settings: told = {} }: Target,
+  egress: FaultyEgress,
+  work: (context: SourceContext) => Promise<T>,
+): Promise<T> {
+  const connections = createKeptConnections();
+  const shared = createShared();
+  const settings = { [kind]: told };
+  try {
+    return await work({ ...noServices, clock: systemClock, egress, connections, connectTimeoutMs, shared, settings });
+  } finally {
+    connections.close();
+    await shared.close();
+  }
 }
 
 async function readRange(

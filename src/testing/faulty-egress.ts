@@ -8,6 +8,8 @@ export type FaultyEgress = Egress & {
   set(faults: Faults | ((connection: number) => Faults)): void;
   /** Resets everything that is open. */
   cutAll(): void;
+  /** How fast each connection is now; null: as fast as it can be. */
+  readonly bytesPerSecond: number | null;
   readonly connectionCount: number;
   readonly openConnections: number;
   /** Bytes that came from servers. */
@@ -48,6 +50,9 @@ export function faultyEgress(t: Scope, initialFaults: Faults | ((connection: num
     },
     cutAll() {
       for (const proxy of started) proxy.cutAll();
+    },
+    get bytesPerSecond() {
+      return (typeof faults === 'function' ? null : faults.bytesPerSecond) ?? null;
     },
     get connectionCount() {
       return count;

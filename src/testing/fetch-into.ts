@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Egress } from '#core/egress.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
-import { type Source, sessionOf } from '#core/source.ts';
+import { type Source, type SourceContext, sessionOf } from '#core/source.ts';
 import { RangeSet } from '#lib/ranges.ts';
 import { noServices } from '#testing/no-services.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
@@ -22,6 +22,8 @@ export type FetchIntoOptions = Partial<FetchOptions> & {
   allow?: string[];
   /** The way out; absent: one to loopback and `allow`. */
   egress?: Egress;
+  /** What the machine offers to sources. */
+  context?: Partial<SourceContext>;
   signal?: AbortSignal;
   checksum?: Digest | null;
   connectTimeoutMs?: number;
@@ -41,6 +43,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
     allow = [],
     egress = createEgress({ allow: ['127.0.0.0/8', ...allow] }),
     signal = new AbortController().signal,
+    context: services = {},
     connectTimeoutMs = 3000,
     mirrors = [],
     promised,
@@ -51,7 +54,7 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
   } = options;
   const link = new URL(url);
   const connections = createKeptConnections();
-  const context = { clock: systemClock, egress, connections, connectTimeoutMs, ...noServices };
+  const context = { ...noServices, ...services, clock: systemClock, egress, connections, connectTimeoutMs };
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { type StartedProcess, startProcess } from './process.ts';
 import { type Certificate, makeCertificate, pathToServers } from './serve-nginx.ts';
-import { freePort, type Scope, tempFolder } from './temp.ts';
+import { releaseAfter, type Scope, tempFolder } from './temp.ts';
 
 export type FtpOptions = {
   /** What is served. A new temporary folder when not given. */
@@ -14,6 +14,8 @@ export type FtpOptions = {
    * first byte. Data connections have to go on with the TLS session of the login.
    */
   tls?: 'offered' | 'required' | 'implicit';
+  /** What it proves itself with; a new one when not given. */
+  certificate?: Certificate | null;
   /** Connections that one client may have at once. */
   mostConnections?: number;
   /** Commands that are refused; those that FEAT lists are left out of it. */
@@ -31,51 +33,67 @@ export type Ftp = {
   user: { name: string; password: string };
   /** The authority's certificate (PEM); null without `tls`. */
   certificate: Certificate | null;
-  process: StartedProcess;
 };
 
 /** `secret`, as crypt(3) writes it. */
 const passwordHash = '$6$flotilla$BR2VQ7rfeSYoymgV/i1LcCjrQZGxmoXHmjStwNw5DG/qkIVuilK9AH82eg8ZEFq7PY3SaAVaoQovq/qYGIGCf/';
 
-/** Starts a real ProFTPD on loopback in front of a folder. */
+/**
+ * Serves a folder with a real ProFTPD, one process for each connection, as inetd does: as a daemon it sleeps for 0.4 s after each
+ * connection that ends.
+ */
 export async function serveFtp(t: Scope, options: FtpOptions = {}): Promise<Ftp> {
   const prefix = tempFolder(t);
   const { folder = join(prefix, 'files'), tls } = options;
   mkdirSync(folder, { recursive: true });
-  const port = await freePort();
-  const certificate = tls === undefined ? null : makeCertificate(prefix);
+  const certificate = tls === undefined ? null : (options.certificate ?? makeCertificate(prefix));
   const { uid, gid } = userInfo();
   writeFileSync(join(prefix, 'passwd'), `anna:${passwordHash}:${uid}:${gid}::${folder}:/bin/false\n`, { mode: 0o600 });
   writeFileSync(join(prefix, 'group'), '', { mode: 0o600 });
-  writeFileSync(join(prefix, 'proftpd.conf'), configuration(options, { prefix, port, certificate }));
-  const args = ['--nodaemon', '--config', join(prefix, 'proftpd.conf')];
-  const started = await startProcess(t, 'proftpd', args, { env: { PATH: pathToServers() }, ready: port });
+  writeFileSync(join(prefix, 'proftpd.conf'), configuration(options, { prefix, certificate }));
+  const port = await listen(t, ['--config', join(prefix, 'proftpd.conf')]);
   return {
     folder,
     port,
     origin: `${tls === 'implicit' ? 'ftps' : 'ftp'}://localhost:${port}`,
     user: { name: 'anna', password: 'secret' },
     certificate,
-    process: started,
   };
 }
 
-type Place = { prefix: string; port: number; certificate: Certificate | null };
+async function listen(t: Scope, args: string[]): Promise<number> {
+  const children = new Set<ChildProcess>();
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    const child = spawn('proftpd', args, { stdio: [socket, socket, 'ignore'], env: { PATH: pathToServers() } });
+    children.add(child);
+    child.once('error', (error) => server.emit('error', error));
+    child.once('close', () => children.delete(child));
+    // It is the child's from now on.
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  releaseAfter(t, async () => {
+    server.close();
+    const gone = [...children].map((child) => new Promise((resolve) => child.once('close', resolve)));
+    for (const child of children) child.kill('SIGKILL');
+    await Promise.all(gone);
+  });
+  return (server.address() as AddressInfo).port;
+}
 
-function configuration(options: FtpOptions, { prefix, port, certificate }: Place): string {
+type Place = { prefix: string; certificate: Certificate | null };
+
+function configuration(options: FtpOptions, { prefix, certificate }: Place): string {
   const { tls, mostConnections, without = [] } = options;
   const lines = [
     ...(certificate === null ? [] : ['LoadModule mod_tls.c']),
-    'ServerType standalone',
+    'ServerType inetd',
     'ServerName test',
     'DefaultAddress 127.0.0.1',
-    'SocketBindTight on',
-    `Port ${port}`,
     'UseIPv6 off',
     `User ${userInfo().username}`,
     `Group ${execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()}`,
-    `PidFile ${prefix}/pid`,
-    `ScoreboardFile ${prefix}/scoreboard`,
+    `ScoreboardFile ${mostConnections === undefined ? 'none' : `${prefix}/scoreboard`}`,
     `SystemLog ${prefix}/log`,
     'DelayEngine off',
     'WtmpLog off',
@@ -87,7 +105,6 @@ function configuration(options: FtpOptions, { prefix, port, certificate }: Place
     'RootLogin on',
     'DefaultRoot ~',
     'AllowRetrieveRestart on',
-    'MaxInstances 100',
     ...(mostConnections === undefined ? [] : [`MaxClientsPerHost ${mostConnections}`]),
     ...(without.length > 0 ? [`<Limit ${without.join(' ')}>`, 'DenyAll', '</Limit>'] : []),
     ...(without.includes('MLSD') ? ['FactsAdvertise off'] : []),

@@ -6,30 +6,61 @@ export type FtpPath = {
   bytes: Buffer;
   /** The link ends with a slash, or with `;type=d`. */
   isFolder: boolean;
+  /** What is said behind the path: `;type=i;mode=active`, names and values in lower case. */
+  marks: Map<string, string>;
 };
 
+/** `type` is of RFC 1738, the others are ours. */
+const marksAtEnd = /(?:;(?:type|mode|tls)=[a-z]+)*$/i;
+
 /** Throws `link_invalid` when no server can have such a name. */
-export function pathOfLink({ pathname, search }: URL): FtpPath {
-  // Nobody asks an FTP server a question: the mark belongs to the name.
-  const [, path = '', type = ''] = /^(.*?)(;type=[aid])?$/is.exec(pathname.replace(/^\//, '') + search) ?? [];
+export function pathOfLink(link: URL): FtpPath {
+  const { path, marks } = split(link);
   const bytes = unquote(path);
   if (bytes.includes(0) || bytes.includes(10) || bytes.includes(13)) {
     throw new FlotillaError('link_invalid', 'The link has a line end in it, which is no part of a name on an FTP server.');
   }
-  const isFolder = path === '' || path.endsWith('/') || type.toLowerCase() === ';type=d';
-  return { bytes, isFolder };
+  const named = new Map(
+    marks
+      .toLowerCase()
+      .split(';')
+      .slice(1)
+      .map((mark) => mark.split('=') as [string, string]),
+  );
+  return { bytes, isFolder: path === '' || path.endsWith('/') || named.get('type') === 'd', marks: named };
 }
 
-/** The link of something below a folder, named by its parts. It has no login. */
-export function linkBelow(folder: URL, parts: readonly Buffer[]): URL {
-  const link = new URL(folder);
-  const base = link.pathname.replace(/;type=[aid]$/i, '') + link.search.replaceAll('?', '%3F');
-  link.search = '';
-  link.hash = '';
-  link.username = '';
-  link.password = '';
-  link.pathname = `${base.replace(/\/$/, '')}/${parts.map(quote).join('/')}`;
+/** The same link with other marks, and without its login. */
+export function withMarks(link: URL, marks: Record<string, string>): URL {
+  return assembled(link, `/${split(link).path}`, new Map(Object.entries(marks)));
+}
+
+/** Gives the link of something below a folder, named by its parts, with the marks of the folder that are ours. It has no login. */
+export function linksBelow(folder: URL): (parts: readonly Buffer[]) => string {
+  const { marks } = pathOfLink(folder);
+  marks.delete('type');
+  const path = split(folder).path.replace(/\/$/, '');
+  const { href } = assembled(folder, path === '' ? '/' : `/${path}/`, new Map());
+  const end = written(marks);
+  return (parts) => href + parts.map(quote).join('/') + end;
+}
+
+/** Without the first slash, which only ends the name of the host. Nobody asks an FTP server a question: the mark is of the name. */
+function split({ pathname, search }: URL): { path: string; marks: string } {
+  const text = pathname.replace(/^\//, '') + search;
+  const [marks = ''] = marksAtEnd.exec(text) ?? [];
+  return { path: text.slice(0, text.length - marks.length), marks };
+}
+
+function assembled(from: URL, path: string, marks: Map<string, string>): URL {
+  const link = new URL(from);
+  for (const part of ['search', 'hash', 'username', 'password'] as const) link[part] = '';
+  link.pathname = path.replaceAll('?', '%3F') + written(marks);
   return link;
+}
+
+function written(marks: Map<string, string>): string {
+  return [...marks].map(([name, value]) => `;${name}=${value}`).join('');
 }
 
 /** UTF-8 where it is; else Latin-1, as servers of old wrote names. */

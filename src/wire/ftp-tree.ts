@@ -7,7 +7,7 @@ import { absolute, type FtpConnection, type FtpOpening } from './ftp-connection.
 import { FtpRefused, readAll } from './ftp-data.ts';
 import { type FtpEntry, ListingReader } from './ftp-listing.ts';
 import { withPath } from './ftp-look.ts';
-import { linkBelow, textOfName } from './ftp-path.ts';
+import { linksBelow, textOfName } from './ftp-path.ts';
 import { fileRefusal } from './ftp-refusal.ts';
 
 const mostFiles = 100_000;
@@ -19,17 +19,19 @@ const mostListingBytes = 64 * 1024 * 1024;
 type Folder = { parts: Buffer[] };
 
 /**
- * In the order of their names, folders after files, so that it is the same each time. Links are not followed. Throws `not_found`,
+ * Below a folder of this name, in the order of their names, folders after files, so that it is the same each time. Links are not followed. Throws `not_found`,
  * `refused`, and `unsupported` when there are too many.
  */
 export async function listTree(
   opening: FtpOpening,
   connection: FtpConnection,
   path: Buffer,
+  rootName: string,
   signal: AbortSignal,
 ): Promise<ResolvedFile[]> {
   const root = absolute(connection, path);
   const paths = new DistinctPaths();
+  const linkOf = linksBelow(opening.link);
   const files: ResolvedFile[] = [];
   const folders: Folder[] = [{ parts: [] }];
   for (let read = 0; folders.length > 0; read++) {
@@ -42,7 +44,11 @@ export async function listTree(
       if (kind === 'folder') below.push({ parts: [...parts, name] });
       else if (kind === 'file') {
         const whole = [...parts, name];
-        files.push({ path: paths.add(whole.map(textOfName)), sizeBytes, link: linkBelow(opening.link, whole).href });
+        files.push({
+          path: paths.add([rootName, ...whole.map(textOfName)]),
+          sizeBytes,
+          link: linkOf(whole),
+        });
       }
     }
     if (files.length > mostFiles) throw tooMany(opening.link, 'files');
