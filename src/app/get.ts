@@ -14,11 +14,11 @@ import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import { type Digest, modifiedAt, type Resolution } from '#core/resolution.ts';
 import { parseSelection, select } from '#core/selection.ts';
-import { type ByteSession, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
+import { type ByteSession, type Shared, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
 import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
-import { detect, recognise } from '#sources/detect.ts';
+import { detect, guess, recognise } from '#sources/detect.ts';
 import { sourceOf, sourceOfKind } from '#sources/index.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult, Promised } from '#transfer/fetch-task.ts';
@@ -33,6 +33,7 @@ import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { isMetalinkName, metalink } from '#wire/metalink.ts';
+import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, searchPath, stateFolder, wantsColour } from './config.ts';
 import { openDocument } from './document.ts';
@@ -148,7 +149,7 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
     isList: ({ mediaType, suggestedName }) =>
-      metalink.isOne(mediaType, suggestedName) || recognise(seenOf(mediaType, suggestedName)) !== null,
+      metalink.isOne(mediaType, suggestedName) || isForOther(run, mediaType, suggestedName),
   };
   await getSmall(plain, small, signal);
   release();
@@ -198,11 +199,14 @@ type Wanted = {
   typed: URL | null;
   /** A file that was given instead of the link; null: none was. */
   document: Uint8Array | null;
+  /** No other source than that of its scheme is for it. */
+  isLookedAt?: boolean;
 };
 
 async function prepare(texts: string[], options: GetOptions): Promise<Run> {
+  const shared = createShared();
   const documents = texts.filter(isMetalinkFile);
-  const given = await Promise.all(texts.filter((text) => !isMetalinkFile(text)).map(openGiven));
+  const given = await Promise.all(texts.filter((text) => !isMetalinkFile(text)).map((text) => openGiven(text, shared)));
   const links = given.map(({ link }) => link);
   if (texts.length === 0)
     throw new FlotillaError('link_invalid', 'There is no link to get. Try: flotilla get https://example.org/file.iso');
@@ -231,6 +235,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     netAllow: [...netAllow(environment), ...opened],
     settings: settingsOfSources(sourceSettings.parse(options.source), environment),
     searchPath: searchPath(environment),
+    shared,
   });
   const run: Run = {
     options,
@@ -332,8 +337,8 @@ class MetalinkFound extends Error {}
 /** What is behind the link is for another source. */
 class OtherFound extends Error {}
 
-async function openGiven(text: string): Promise<{ link: URL; document: Uint8Array | null }> {
-  const document = await openDocument(text);
+async function openGiven(text: string, shared: Shared): Promise<{ link: URL; document: Uint8Array | null }> {
+  const document = await openDocument(text, shared);
   return document === null ? { link: parseLink(text), document } : { link: document.link, document: document.bytes };
 }
 
@@ -465,8 +470,13 @@ function isToLookAt({ options }: Run, { link, document, promised }: Wanted): boo
   return document !== null || options.as !== undefined || !/^https?:$/.test(link.protocol);
 }
 
-function mayBeOther({ options }: Run, { promised, document }: Wanted): boolean {
-  return options.as === undefined && promised === null && document === null;
+function mayBeOther({ options }: Run, { promised, document, isLookedAt = false }: Wanted): boolean {
+  return options.as === undefined && promised === null && document === null && !isLookedAt;
+}
+
+function isForOther({ context }: Run, mediaType: string | null, name: string | null): boolean {
+  const seen = seenOf(mediaType, name);
+  return recognise(seen) !== null || guess(context, seen) !== null;
 }
 
 /** Asks what is behind the link first. */
@@ -492,7 +502,7 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
       await wantFolder(run, wanted, resolution);
       return exitCodes.ok;
     }
-    return getPlain(run, wanted, signal);
+    return getPlain(run, { ...wanted, isLookedAt: true }, signal);
   } catch (error) {
     if (signal.aborted) {
       item.state = 'interrupted';
@@ -642,7 +652,7 @@ async function fetchOnce(
     ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
     async place(facts) {
       if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
-      if (mayBeOther(run, wanted) && recognise(seenOf(facts.mediaType, facts.suggestedName ?? nameFromLink(link))) !== null)
+      if (mayBeOther(run, wanted) && isForOther(run, facts.mediaType, facts.suggestedName ?? nameFromLink(link)))
         throw new OtherFound();
       const allocate: Opening['allocate'] = (...room) =>
         allocateOnDisk(...room, signal, (message) => screen.note(item, message));
