@@ -19,6 +19,7 @@ const programs: readonly Program[] = [
   { command: 'openssl', packages: ['openssl'], use: 'tests' },
   { command: 'promtool', packages: ['prometheus'], use: 'tests' },
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
+  { command: 'sshd', packages: ['openssh-server'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
   { command: 'aria2c', packages: ['aria2'], use: 'bench' },
