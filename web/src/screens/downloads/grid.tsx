@@ -6,11 +6,11 @@ import { isLive, matchOf, type SortKey, type View } from '../../live/order.ts';
 import { usePreferences } from '../../preferences.ts';
 import { useCell, useServices } from '../../services.tsx';
 import { useIsPhone } from '../../ui/hooks.ts';
+import { useWindow } from '../../ui/use-window.ts';
 import { useT } from '../../words/words.ts';
 import { columnClass, Row } from './row.tsx';
 import { useGridKeys } from './use-grid-keys.ts';
 import type { MenuRequest } from './use-row-menu.tsx';
-import { useWindow } from './use-window.ts';
 
 /** Rows above and below the window whose progress comes too, so that a scroll shows no old figures. */
 const around = 100;

@@ -7,8 +7,8 @@ import type { Download } from '../../types.ts';
 import { useIsPhone } from '../../ui/hooks.ts';
 import { go, PlaceLink } from '../../ui/place.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
+import { useWindow } from '../../ui/use-window.ts';
 import { show, useT } from '../../words/words.ts';
-import { useWindow } from '../downloads/use-window.ts';
 import { HistoryRow } from './row.tsx';
 
 const pageSize = 200;
