@@ -91,6 +91,7 @@ function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: 
     else sftp.status(id, status.NO_SUCH_FILE);
   };
   let reads = 0;
+  let listedCount = 0;
   sftp.on('error', () => {});
   sftp.on('STAT', (id, path) => tell(id, plain(path)));
   sftp.on('FSTAT', (id, handle) => tell(id, of(handle).path));
@@ -110,7 +111,7 @@ function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: 
     if (folder.isListed && !isEndless) return void sftp.status(id, status.EOF);
     folder.isListed = true;
     const listed: Listed[] = isEndless
-      ? Array.from({ length: 1000 }, () => ({ name: `file-${Math.random()}` }))
+      ? Array.from({ length: 1000 }, () => ({ name: `file-${listedCount++}` }))
       : (folders[folder.path] as Listed[]);
     sftp.name(
       id,
