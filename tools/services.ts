@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { bringYtDlp } from './yt-dlp.ts';
 
 type Program = {
   command: string;
@@ -22,6 +23,8 @@ const programs: readonly Program[] = [
   { command: 'sshd', packages: ['openssh-server'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
+  { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
+  { command: 'python3', packages: ['python3'], use: 'tests' },
   { command: 'aria2c', packages: ['aria2'], use: 'bench' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
 ];
@@ -32,6 +35,7 @@ const waitForLock = ['-o', 'DPkg::Lock::Timeout=120'];
 const withBench = process.argv.includes('--bench');
 const missing = programs.filter(({ command, use }) => (use === 'tests' || withBench) && !isInstalled(command));
 if (missing.length > 0) install(missing);
+bringYtDlp();
 
 function install(wanted: readonly Program[]): void {
   const names = wanted.map(({ command }) => command).join(', ');

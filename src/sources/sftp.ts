@@ -273,13 +273,14 @@ function folderAt(
   const paths = new DistinctPaths();
   const folder = withoutLogin(link);
   if (!folder.pathname.endsWith('/')) folder.pathname += '/';
+  const name = safeName(lastPart(path) ?? '', safeName(link.hostname));
   return {
     kind: 'sftp',
-    name: safeName(lastPart(path) ?? '', safeName(link.hostname)),
+    name,
     files: files.map(({ parts, sizeBytes }) => {
       const at = new URL(folder);
       at.pathname += parts.map(encodeURIComponent).join('/');
-      return { path: paths.add(parts), sizeBytes, link: at.href };
+      return { path: paths.add([name, ...parts]), sizeBytes, link: at.href };
     }),
     resumable: true,
     finalUrl: showLink(link),
