@@ -88,12 +88,12 @@ describe('flotilla and SFTP', { concurrency: 2 }, () => {
     const { kind, name, files, details } = JSON.parse(probed.stdout);
     assert.deepEqual([kind, name, details.hostKey], ['sftp', 'album', server.fingerprint]);
     const paths = files.map((file: { path: string }) => file.path);
-    assert.deepEqual(paths, ['deep/three.txt', 'deep/two.txt', 'one.txt']);
+    assert.deepEqual(paths, ['album/deep/three.txt', 'album/deep/two.txt', 'album/one.txt']);
 
     const ran = await get(t, home, folder, '--files', '0-1', `${server.link('album')}/`);
     assert.equal(ran.code, 0, ran.stderr);
-    assert.deepEqual(namesIn(join(folder, 'deep')), ['three.txt', 'two.txt']);
-    assert.equal(readFileSync(join(folder, 'deep', 'two.txt'), 'utf8'), 'this is album/deep/two.txt');
-    assert.ok(!existsSync(join(folder, 'one.txt')));
+    assert.deepEqual(namesIn(join(folder, 'album', 'deep')), ['three.txt', 'two.txt']);
+    assert.equal(readFileSync(join(folder, 'album', 'deep', 'two.txt'), 'utf8'), 'this is album/deep/two.txt');
+    assert.ok(!existsSync(join(folder, 'album', 'one.txt')));
   });
 });
