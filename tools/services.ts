@@ -22,6 +22,7 @@ const programs: readonly Program[] = [
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
   { command: 'sshd', packages: ['openssh-server'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
+  { command: 'proftpd', packages: ['proftpd-mod-crypto'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
   { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
   { command: 'python3', packages: ['python3'], use: 'tests' },

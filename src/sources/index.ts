@@ -1,12 +1,13 @@
 import { FlotillaError } from '#core/errors.ts';
 import type { Source } from '#core/source.ts';
+import { ftp, ftp } from './ftp.ts';
 import { http } from './http.ts';
 import { media } from './media.ts';
 import { sftp } from './sftp.ts';
 import { torrent } from './torrent.ts';
 
 /** Every source. Add one here. */
-export const sources: readonly Source[] = [http, media, sftp, torrent];
+export const sources: readonly Source[] = [http, ftp, media, sftp, torrent];
 
 /** The source of that kind. Throws `unsupported` with what there is. */
 export function sourceOfKind(kind: string): Source {
