@@ -1,6 +1,6 @@
 import { FlotillaError } from '#core/errors.ts';
 import type { Source } from '#core/source.ts';
-import { ftp, ftp } from './ftp.ts';
+import { ftp } from './ftp.ts';
 import { http } from './http.ts';
 import { media } from './media.ts';
 import { sftp } from './sftp.ts';
