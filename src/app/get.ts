@@ -18,7 +18,7 @@ import { type ByteSession, type Shared, type Source, type SourceContext, type So
 import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
-import { detect, recognise } from '#sources/detect.ts';
+import { detect, guess, recognise } from '#sources/detect.ts';
 import { sourceOf, sourceOfKind } from '#sources/index.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult, Promised } from '#transfer/fetch-task.ts';
@@ -149,7 +149,7 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
     isList: ({ mediaType, suggestedName }) =>
-      metalink.isOne(mediaType, suggestedName) || recognise(seenOf(mediaType, suggestedName)) !== null,
+      metalink.isOne(mediaType, suggestedName) || isForOther(run, mediaType, suggestedName),
   };
   await getSmall(plain, small, signal);
   release();
@@ -199,6 +199,8 @@ type Wanted = {
   typed: URL | null;
   /** A file that was given instead of the link; null: none was. */
   document: Uint8Array | null;
+  /** No other source than that of its scheme is for it. */
+  isLookedAt?: boolean;
 };
 
 async function prepare(texts: string[], options: GetOptions): Promise<Run> {
@@ -468,8 +470,13 @@ function isToLookAt({ options }: Run, { link, document, promised }: Wanted): boo
   return document !== null || options.as !== undefined || !/^https?:$/.test(link.protocol);
 }
 
-function mayBeOther({ options }: Run, { promised, document }: Wanted): boolean {
-  return options.as === undefined && promised === null && document === null;
+function mayBeOther({ options }: Run, { promised, document, isLookedAt = false }: Wanted): boolean {
+  return options.as === undefined && promised === null && document === null && !isLookedAt;
+}
+
+function isForOther({ context }: Run, mediaType: string | null, name: string | null): boolean {
+  const seen = seenOf(mediaType, name);
+  return recognise(seen) !== null || guess(context, seen) !== null;
 }
 
 /** Asks what is behind the link first. */
@@ -495,7 +502,7 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
       await wantFolder(run, wanted, resolution);
       return exitCodes.ok;
     }
-    return getPlain(run, wanted, signal);
+    return getPlain(run, { ...wanted, isLookedAt: true }, signal);
   } catch (error) {
     if (signal.aborted) {
       item.state = 'interrupted';
@@ -645,7 +652,7 @@ async function fetchOnce(
     ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
     async place(facts) {
       if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
-      if (mayBeOther(run, wanted) && recognise(seenOf(facts.mediaType, facts.suggestedName ?? nameFromLink(link))) !== null)
+      if (mayBeOther(run, wanted) && isForOther(run, facts.mediaType, facts.suggestedName ?? nameFromLink(link)))
         throw new OtherFound();
       const allocate: Opening['allocate'] = (...room) =>
         allocateOnDisk(...room, signal, (message) => screen.note(item, message));
