@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { bringYtDlp } from './yt-dlp.ts';
 
 type Program = {
   command: string;
@@ -21,6 +22,8 @@ const programs: readonly Program[] = [
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
+  { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
+  { command: 'python3', packages: ['python3'], use: 'tests' },
   { command: 'aria2c', packages: ['aria2'], use: 'bench' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
 ];
@@ -31,6 +34,7 @@ const waitForLock = ['-o', 'DPkg::Lock::Timeout=120'];
 const withBench = process.argv.includes('--bench');
 const missing = programs.filter(({ command, use }) => (use === 'tests' || withBench) && !isInstalled(command));
 if (missing.length > 0) install(missing);
+bringYtDlp();
 
 function install(wanted: readonly Program[]): void {
   const names = wanted.map(({ command }) => command).join(', ');

@@ -14,11 +14,11 @@ import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import { type Digest, modifiedAt, type Resolution } from '#core/resolution.ts';
 import { parseSelection, select } from '#core/selection.ts';
-import { type ByteSession, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
+import { type ByteSession, type Shared, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
 import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
-import { detect, recognise } from '#sources/detect.ts';
+import { detect, guess, recognise } from '#sources/detect.ts';
 import { sourceOf, sourceOfKind } from '#sources/index.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult, Promised } from '#transfer/fetch-task.ts';
@@ -33,6 +33,7 @@ import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { listings } from '#wire/listings.ts';
+import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, searchPath, stateFolder, wantsColour } from './config.ts';
 import { openDocument } from './document.ts';
@@ -148,7 +149,7 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
     isList: ({ mediaType, suggestedName }) =>
-      listingOf(mediaType, suggestedName) !== null || recognise(seenOf(mediaType, suggestedName)) !== null,
+      listingOf(mediaType, suggestedName) !== null || isForOther(run, mediaType, suggestedName),
   };
   await getSmall(plain, small, signal);
   release();
@@ -202,6 +203,8 @@ type Wanted = {
   document: Uint8Array | null;
   /** How the user wants it to be read: not it is wanted, but what it lists. */
   listing: Listing | null;
+  /** No other source than that of its scheme is for it. */
+  isLookedAt?: boolean;
 };
 
 async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
@@ -209,8 +212,11 @@ async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
   // They say how the list is read, and nothing about what it lists.
   const options: GetOptions = listing === null ? asked : { ...asked, as: undefined, files: undefined };
   const parameters = Object.fromEntries((asked.set ?? []).map(parseAssignment));
+  const shared = createShared();
   const documents = texts.flatMap((text) => openable(text, listing));
-  const given = await Promise.all(texts.filter((text) => openable(text, listing).length === 0).map(openGiven));
+  const given = await Promise.all(
+    texts.filter((text) => openable(text, listing).length === 0).map((text) => openGiven(text, shared)),
+  );
   const links = given.map(({ link }) => link);
   if (texts.length === 0)
     throw new FlotillaError('link_invalid', 'There is no link to get. Try: flotilla get https://example.org/file.iso');
@@ -239,6 +245,7 @@ async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
     netAllow: [...netAllow(environment), ...opened],
     settings: settingsOfSources(sourceSettings.parse(options.source), environment),
     searchPath: searchPath(environment),
+    shared,
   });
   const run: Run = {
     options,
@@ -362,8 +369,8 @@ class ListFound extends Error {
 /** What is behind the link is for another source. */
 class OtherFound extends Error {}
 
-async function openGiven(text: string): Promise<{ link: URL; document: Uint8Array | null }> {
-  const document = await openDocument(text);
+async function openGiven(text: string, shared: Shared): Promise<{ link: URL; document: Uint8Array | null }> {
+  const document = await openDocument(text, shared);
   return document === null ? { link: parseLink(text), document } : { link: document.link, document: document.bytes };
 }
 
@@ -496,8 +503,13 @@ function isToLookAt({ options }: Run, { link, document, promised }: Wanted): boo
   return document !== null || options.as !== undefined || !/^https?:$/.test(link.protocol);
 }
 
-function mayBeOther({ options }: Run, { promised, document }: Wanted): boolean {
-  return options.as === undefined && promised === null && document === null;
+function mayBeOther({ options }: Run, { promised, document, isLookedAt = false }: Wanted): boolean {
+  return options.as === undefined && promised === null && document === null && !isLookedAt;
+}
+
+function isForOther({ context }: Run, mediaType: string | null, name: string | null): boolean {
+  const seen = seenOf(mediaType, name);
+  return recognise(seen) !== null || guess(context, seen) !== null;
 }
 
 /** Asks what is behind the link first. */
@@ -523,7 +535,7 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
       await wantFolder(run, wanted, resolution);
       return exitCodes.ok;
     }
-    return getPlain(run, wanted, signal);
+    return getPlain(run, { ...wanted, isLookedAt: true }, signal);
   } catch (error) {
     if (signal.aborted) {
       item.state = 'interrupted';
@@ -674,7 +686,7 @@ async function fetchOnce(
     async place(facts) {
       const listing = promised === null ? listingOf(facts.mediaType, facts.suggestedName) : null;
       if (listing !== null) throw new ListFound(listing);
-      if (mayBeOther(run, wanted) && recognise(seenOf(facts.mediaType, facts.suggestedName ?? nameFromLink(link))) !== null)
+      if (mayBeOther(run, wanted) && isForOther(run, facts.mediaType, facts.suggestedName ?? nameFromLink(link)))
         throw new OtherFound();
       const allocate: Opening['allocate'] = (...room) =>
         allocateOnDisk(...room, signal, (message) => screen.note(item, message));

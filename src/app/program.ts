@@ -244,7 +244,8 @@ function addRequestFlags(command: Command): Command {
     .option('-6, --ipv6', 'only IPv6 addresses')
     .option('--ca <file>', "authorities to trust besides the system's (PEM)")
     .option('--cert <file>', "certificate that we show to the link's own origin (PEM)")
-    .option('--key <file>', 'private key of that certificate (PEM)');
+    .option('--key <file>', 'private key of that certificate (PEM)')
+    .option('--ssh-key <file>', "private key for the link's own SSH server; the password in --user opens a locked one");
 }
 
 /** People know these flags from other programs: they are told what to do instead. */

@@ -28,6 +28,7 @@ export type RequestFlags = {
   ca?: string;
   cert?: string;
   key?: string;
+  sshKey?: string;
 };
 
 /** Throws `link_invalid` with a sentence that names the flag's trouble. */
@@ -36,7 +37,7 @@ export async function readRequestFlags(flags: RequestFlags): Promise<RequestOpti
   if ((flags.cert === undefined) !== (flags.key === undefined)) {
     throw new FlotillaError('link_invalid', '--cert and --key belong together: the certificate, and its private key.');
   }
-  const { header, userAgent, referer, cookies, user, bearer, proxy, ca, cert, key, interface: localAddress } = flags;
+  const { header, userAgent, referer, cookies, user, bearer, proxy, ca, cert, key, sshKey, interface: localAddress } = flags;
   return checkRequest({
     ...(header && { headers: header.map(parseHeader) }),
     ...(userAgent !== undefined && { userAgent }),
@@ -45,6 +46,7 @@ export async function readRequestFlags(flags: RequestFlags): Promise<RequestOpti
     ...(user !== undefined && { user: parseUser(user) }),
     ...(bearer !== undefined && { bearer }),
     ...(proxy !== undefined && { proxy }),
+    ...(sshKey !== undefined && { sshKey: await readSmallFile('--ssh-key', sshKey, longestPem) }),
     ...(localAddress !== undefined && { localAddress }),
     ...((flags.ipv4 || flags.ipv6) && { family: flags.ipv4 ? 4 : 6 }),
     ...(ca !== undefined && { ca: await readSmallFile('--ca', ca, longestPem) }),

@@ -8,6 +8,8 @@ export type ConnectTarget = {
   host: string;
   port: number;
   tls: boolean;
+  /** What is spoken there: its own port, which is refused to others, is open to it. */
+  service?: 'ssh' | undefined;
   /** Protocols offered in the TLS handshake, best first. */
   alpn?: string[];
   /** Reads go straight into the reader's own memory instead of through the stream. */
@@ -31,5 +33,5 @@ export type ConnectTarget = {
 export interface Egress {
   connect(target: ConnectTarget): Promise<Duplex>;
   /** For a target whose name a proxy looks up: throws `address_refused` for a literal or a port that is not allowed. */
-  checkUnresolved(host: string, port: number): void;
+  checkUnresolved(host: string, port: number, service?: ConnectTarget['service']): void;
 }

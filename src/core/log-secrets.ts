@@ -4,7 +4,7 @@ import { showLink } from './link.ts';
 const hidden = '***';
 /** Fields that hold nothing else than secrets, whatever they are part of. */
 const secretNames =
-  /^(password|passwordhash|secret|secrets|token|bearer|cookie|cookies|set-cookie|authorization|proxy-authorization|key|keyhash|code|request|headers|certificate)$/i;
+  /^(password|passwordhash|secret|secrets|token|bearer|cookie|cookies|set-cookie|authorization|proxy-authorization|key|keyhash|code|request|headers|certificate|sshkey)$/i;
 const deepest = 5;
 const mostItems = 100;
 const longestText = 8000;

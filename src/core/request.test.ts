@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { checkRequest, parseHeader, requestFor } from './request.ts';
 
 test('a header is read as a person types it', () => {
@@ -86,6 +86,7 @@ test('secrets stay with the origin of the typed link; who we are and how we get 
     user: { name: 'anna', password: 'secret' },
     bearer: 'secret',
     certificate: { cert: 'c', key: 'k' },
+    sshKey: 'k',
     userAgent: 'Tester/1',
     proxy: 'http://proxy.example:8080',
   };
@@ -94,4 +95,22 @@ test('secrets stay with the origin of the typed link; who we are and how we get 
     assert.deepEqual(requestFor(request, link, new URL(server)), { userAgent: 'Tester/1', proxy: 'http://proxy.example:8080' });
     assert.deepEqual(requestFor(request, null, new URL(server)), { userAgent: 'Tester/1', proxy: 'http://proxy.example:8080' });
   }
+});
+
+test('servers of schemes that have no origin are told apart all the same', () => {
+  const request = { user: { name: 'anna', password: 'secret' }, sshKey: 'k' };
+  const link = new URL('sftp://files.example/a');
+  assert.deepEqual(requestFor(request, link, new URL('sftp://FILES.example/b')), request);
+  for (const server of ['sftp://mirror.example/a', 'sftp://files.example:2222/a', 's3://files.example/a']) {
+    assert.deepEqual(requestFor(request, link, new URL(server)), {});
+  }
+});
+
+test('an SSH key may be locked, and a certificate is none', () => {
+  const pem = (label: string) => `-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----\n`;
+  for (const label of ['OPENSSH PRIVATE KEY', 'RSA PRIVATE KEY', 'ENCRYPTED PRIVATE KEY']) checkRequest({ sshKey: pem(label) });
+  assert.throws(() => checkRequest({ sshKey: pem('CERTIFICATE') }), {
+    code: 'link_invalid',
+    message: /The SSH key is not one/,
+  });
 });

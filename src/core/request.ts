@@ -31,13 +31,20 @@ export type RequestOptions = {
   ca?: string;
   /** Who we are, for the origin of the link alone (PEM). */
   certificate?: { cert: string; key: string };
+  /** Who we are over SSH, for the server of the link alone (PEM or OpenSSH). The password of `user` opens a locked one. */
+  sshKey?: string;
 };
 
 /** What a server may be told: nothing that belongs to the origin of the link alone, unless it is of that origin. */
 export function requestFor(request: RequestOptions, link: URL | null, server: URL): RequestOptions {
-  if (server.origin === link?.origin) return request;
-  const { headers: _headers, user: _user, bearer: _bearer, certificate: _certificate, ...others } = request;
+  if (link !== null && serverOf(server) === serverOf(link)) return request;
+  const { headers: _headers, user: _user, bearer: _bearer, certificate: _certificate, sshKey: _sshKey, ...others } = request;
   return others;
+}
+
+/** An origin, for schemes too that have none in the URL Standard: `sftp://one` and `sftp://two` share the origin `null`. */
+function serverOf({ protocol, host, origin }: URL): string {
+  return origin === 'null' ? `${protocol}//${host.toLowerCase()}` : origin;
 }
 
 /** Fields that say how the bytes travel or which of them: a wrong one corrupts files, so they are ours alone. */
@@ -52,7 +59,20 @@ const longestValue = 8192;
 
 /** Throws `link_invalid` with a sentence that names the part that is wrong, never its value. */
 export function checkRequest(request: RequestOptions): RequestOptions {
-  const { headers = [], userAgent, referer, cookies, user, bearer, proxy, localAddress, family, ca, certificate } = request;
+  const {
+    headers = [],
+    userAgent,
+    referer,
+    cookies,
+    user,
+    bearer,
+    proxy,
+    localAddress,
+    family,
+    ca,
+    certificate,
+    sshKey,
+  } = request;
   if (headers.length > mostHeaders) throw wrong(`There are more than ${mostHeaders} headers, which no server accepts.`);
   for (const header of headers) checkHeader(header);
   if (userAgent !== undefined) checkValue('user agent', userAgent);
@@ -64,6 +84,7 @@ export function checkRequest(request: RequestOptions): RequestOptions {
     checkPem('certificate', certificate.cert, /CERTIFICATE/);
     checkPem('key', certificate.key, /PRIVATE KEY/);
   }
+  if (sshKey !== undefined) checkPem('SSH key', sshKey, /PRIVATE KEY/, true);
   if (cookies !== undefined) parseCookieFile(cookies, 0);
   if (user !== undefined) checkUser(user);
   if (bearer !== undefined && !/^[!-~]{1,8192}$/.test(bearer))
@@ -143,11 +164,12 @@ function checkLocalAddress(address: string, family: 4 | 6 | undefined): void {
 export const longestPem = 1024 * 1024;
 
 /** Whether it is any good shows when it is used; here only that it is of the right kind. */
-function checkPem(what: string, text: string, kind: RegExp): void {
+function checkPem(what: string, text: string, kind: RegExp, mayBeLocked = false): void {
   const label = /-----BEGIN ([A-Z0-9 ]{1,40})-----/g;
   const labels = text.length > longestPem ? [] : [...text.matchAll(label)].map(([, found = '']) => found);
   if (!labels.some((found) => kind.test(found))) throw wrong(`The ${what} is not one in PEM form (-----BEGIN …).`);
-  if (labels.some((found) => found.includes('ENCRYPTED'))) throw wrong(`The ${what} has a password. Give it without one.`);
+  if (!mayBeLocked && labels.some((found) => found.includes('ENCRYPTED')))
+    throw wrong(`The ${what} has a password. Give it without one.`);
 }
 
 function checkReferer(referer: string): void {

@@ -1,4 +1,5 @@
 /** Finds out what is behind a link, and which source it is for. */
+import { type ErrorCode, FlotillaError } from '#core/errors.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { type Asked, type Seen, type Source, type SourceContext, sessionOf } from '#core/source.ts';
@@ -29,12 +30,30 @@ export async function detect(context: SourceContext, question: Question, signal:
   const source = sourceOf(link);
   const resolution = await source.probe(context, link, request, signal, asked);
   const other = await recogniseFound(context, source, question, resolution, signal);
-  return other === null ? resolution : other.probe(context, link, request, signal, asked);
+  if (other !== null) return other.probe(context, link, request, signal, asked);
+  const { mediaType, name } = resolution;
+  const guessed = guess(context, { mediaType, name, firstBytes: new Uint8Array() });
+  if (guessed === null) return resolution;
+  try {
+    return await guessed.probe(context, link, request, signal, asked);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof FlotillaError) || tellsMore.has(error.code)) throw error;
+    return resolution;
+  }
 }
+
+/** Failures of a guess that show that it was right: there is something for that source, but not now or not for everybody. */
+const tellsMore = new Set<ErrorCode>(['auth_required', 'busy']);
 
 /** The source for what another one found; null: none but that one. */
 export function recognise(seen: Seen): Source | null {
   return sources.find((source) => source.recognises?.(seen) ?? false) ?? null;
+}
+
+/** The source that may find more there than another one did; null: none. */
+export function guess(context: SourceContext, seen: Seen): Source | null {
+  return sources.find((source) => source.guesses?.(context, seen) ?? false) ?? null;
 }
 
 async function recogniseFound(

@@ -200,6 +200,14 @@ for (const port of [22, 25, 53, 110, 143, 465, 587, 993, 995, 3306, 5432, 6379, 
   });
 }
 
+test('the port of SSH is open to what speaks SSH, and no other', async () => {
+  const egress = createEgress({ allow: ['0.0.0.0/0', '::/0'] });
+  egress.checkUnresolved('127.0.0.1', 22, 'ssh');
+  for (const ask of [() => egress.checkUnresolved('127.0.0.1', 22), () => egress.checkUnresolved('127.0.0.1', 25, 'ssh')]) {
+    assert.throws(ask, { code: 'address_refused' });
+  }
+});
+
 for (const range of ['', 'example.org', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/8.5', '10/8', '::/129', '10.0.0.0/']) {
   test(`${JSON.stringify(range)} is no range to open`, () => {
     assert.throws(() => createEgress({ allow: [range] }), { name: 'RangeError', message: /is not an address range/ });

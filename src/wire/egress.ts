@@ -20,6 +20,8 @@ const refusedPorts = new Set([
   1, 7, 9, 19, 22, 23, 25, 53, 110, 119, 139, 143, 445, 465, 514, 587, 993, 995, 3306, 5432, 6379, 11211,
 ]);
 
+const portOfService = { ssh: 22 } as const satisfies Record<NonNullable<ConnectTarget['service']>, number>;
+
 type Address = { address: string; family: number };
 export type Lookup = (host: string) => Promise<Address[]>;
 
@@ -45,7 +47,7 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
   return {
     async connect(target) {
       const host = canonicalHost(target.host);
-      checkPort(host, target.port);
+      checkPort(host, target.port, target.service);
       const all = isIP(host) ? [{ address: host, family: isIP(host) }] : await resolve(host, lookup, target.signal);
       const addresses = ofFamily(host, all, target.family ?? isIP(target.localAddress ?? ''));
       for (const { address } of addresses) check(host, address);
@@ -62,9 +64,9 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
       }
       return socket;
     },
-    checkUnresolved(text, port) {
+    checkUnresolved(text, port, service) {
       const host = canonicalHost(text);
-      checkPort(host, port);
+      checkPort(host, port, service);
       // RFC 6761 section 6.3: these names are loopback for everyone.
       if (isIP(host)) check(host, host);
       else if (/(^|\.)localhost\.?$/.test(host)) check(host, '127.0.0.1');
@@ -72,8 +74,8 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
   };
 }
 
-function checkPort(host: string, port: number): void {
-  if (!refusedPorts.has(port)) return;
+function checkPort(host: string, port: number, service: ConnectTarget['service']): void {
+  if (!refusedPorts.has(port) || (service !== undefined && portOfService[service] === port)) return;
   const message = `Port ${port} of ${host} belongs to another kind of service, which Flotilla does not connect to.`;
   throw new FlotillaError('address_refused', message);
 }

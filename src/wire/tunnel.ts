@@ -13,7 +13,7 @@ import { endOfHead, maxHeadBytes, parseHead } from './http-head.ts';
 export async function connectThrough(egress: Egress, proxy: URL, target: ConnectTarget): Promise<Duplex> {
   const { signal, timeoutMs } = target;
   const host = canonicalHost(target.host);
-  egress.checkUnresolved(host, target.port);
+  egress.checkUnresolved(host, target.port, target.service);
   const socket = await connectToProxy(egress, proxy, target);
   const late = AbortSignal.timeout(timeoutMs);
   const abort = () => socket.destroy(isStop(signal) ? signal.reason : tooLate(proxy, timeoutMs));

@@ -108,6 +108,11 @@ export const request = z
       .strictObject({ cert: z.string().max(65_536), key: z.string().max(65_536) })
       .optional()
       .describe('Shown to the origin of the link in the TLS handshake (PEM).'),
+    sshKey: z
+      .string()
+      .max(65_536)
+      .optional()
+      .describe('Private key for the SSH server of the link (PEM or OpenSSH); the password of `user` opens a locked one.'),
   })
   .superRefine((given, context) => addIssueOf(context, () => checkRequest(given)))
   .meta({ id: 'RequestOptions', description: 'How the link is asked for. Write-only: no answer shows it.' });
