@@ -55,7 +55,8 @@ function resolutionOf(listed: Awaited<ReturnType<typeof readMetalink>>) {
   });
   return {
     kind: 'metalink',
-    name: files[0]?.path ?? '',
+    // The document has none that its sender does not know better.
+    name: files.length === 1 ? (files[0]?.path ?? '') : '',
     files,
     resumable: null,
     finalUrl: '',
