@@ -12,8 +12,11 @@ import { type Scope, tempFolder } from '#testing/temp.ts';
 const patience = { timeout: 180_000 };
 const files = [{ path: ['a.iso'], bytes: new Uint8Array(40_000).fill(3) }];
 
+/** Without a peer to ask, and nobody who might know one. */
+const alone = { FLOTILLA_TORRENT_DHT: 'false', FLOTILLA_TORRENT_MAGNET_SECONDS: '1' };
+
 async function probe(t: Scope, ...args: string[]): Promise<Ran> {
-  return untilEnd(await startPlainly(t, ['probe', ...args]));
+  return untilEnd(await startPlainly(t, ['probe', ...args], undefined, alone));
 }
 
 function write(t: Scope, name: string, bytes: Uint8Array): string {

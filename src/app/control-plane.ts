@@ -18,7 +18,7 @@ import { destinationOf } from '#destinations/index.ts';
 import { createMeter, type Meter } from '#lib/meter.ts';
 import { sources } from '#sources/index.ts';
 import { meterStore } from '#store/metered.ts';
-import { listings } from '#wire/listings.ts';
+import { createListings } from '#wire/listings.ts';
 import { meterProcess } from '#wire/process-figures.ts';
 import { profiler } from '#wire/profile.ts';
 import { openSealer } from '#wire/sealer.ts';
@@ -106,7 +106,7 @@ async function runOver(
       openContent,
       destinations: desk,
       linkOf: async (document) => (await documentOf(Buffer.from(document, 'base64'), null, shared)).link.href,
-      listings,
+      listings: createListings(shared),
       kinds: sourceKinds(),
       profiler,
       metricsPublic: options.metricsPublic,

@@ -8,7 +8,7 @@ import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
-import { checkListedWishes, type ListedFile, type Listing, listingFor, promisedOf } from '#core/listing.ts';
+import { checkListedWishes, type ListedFile, type Listing, type Listings, listingFor, promisedOf } from '#core/listing.ts';
 import { insideRoot, nameFromLink, safeName } from '#core/names.ts';
 import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
@@ -32,7 +32,7 @@ import { SharedLimits } from '#transfer/shared-limits.ts';
 import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
-import { listings } from '#wire/listings.ts';
+import { createListings } from '#wire/listings.ts';
 import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, searchPath, stateFolder, wantsColour } from './config.ts';
@@ -149,7 +149,7 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
     isList: ({ mediaType, suggestedName }) =>
-      listingOf(mediaType, suggestedName) !== null || isForOther(run, mediaType, suggestedName),
+      listingFor(run.listings, { mediaType, name: suggestedName }) !== null || isForOther(run, mediaType, suggestedName),
   };
   await getSmall(plain, small, signal);
   release();
@@ -171,6 +171,8 @@ type Run = {
   parameters: Record<string, unknown>;
   /** Of a document that lists files; null: all of them. */
   selected: ReadonlySet<number> | null;
+  /** Readers of documents that list files. */
+  listings: Listings;
   digester: DigestThread;
   limits: SharedLimits;
   hostMemory: HostMemory;
@@ -208,15 +210,15 @@ type Wanted = {
 };
 
 async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
+  const shared = createShared();
+  const listings = createListings(shared);
   const listing = asked.as === undefined ? null : listingFor(listings, { as: asked.as, mediaType: null, name: null });
   // They say how the list is read, and nothing about what it lists.
   const options: GetOptions = listing === null ? asked : { ...asked, as: undefined, files: undefined };
   const parameters = Object.fromEntries((asked.set ?? []).map(parseAssignment));
-  const shared = createShared();
-  const documents = texts.flatMap((text) => openable(text, listing));
-  const given = await Promise.all(
-    texts.filter((text) => openable(text, listing).length === 0).map((text) => openGiven(text, shared)),
-  );
+  const documents = texts.flatMap((text) => openable(text, listings, listing));
+  const others = texts.filter((text) => openable(text, listings, listing).length === 0);
+  const given = await Promise.all(others.map((text) => openGiven(text, shared)));
   const links = given.map(({ link }) => link);
   if (texts.length === 0)
     throw new FlotillaError('link_invalid', 'There is no link to get. Try: flotilla get https://example.org/file.iso');
@@ -259,6 +261,7 @@ async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
     proxies,
     parameters,
     selected,
+    listings,
     digester: new DigestThread(),
     limits: limitsOf(options),
     hostMemory: new Map(),
@@ -339,13 +342,13 @@ function openSession(
 }
 
 /** The document that lists files, when this is the path of one rather than a link. */
-function openable(text: string, listing: Listing | null): { path: string; reader: Listing }[] {
-  const reader = listing ?? listingOf(null, text);
+function openable(text: string, listings: Listings, listing: Listing | null): { path: string; reader: Listing }[] {
+  const reader = listing ?? listingFor(listings, { mediaType: null, name: text });
   return reader === null || URL.parse(text) !== null ? [] : [{ path: text, reader }];
 }
 
-function listingOf(mediaType: string | null, name: string | null): Listing | null {
-  return listingFor(listings, { mediaType, name });
+function listingFound({ listings }: Run, { mediaType, suggestedName }: SourceFacts): Listing | null {
+  return listingFor(listings, { mediaType, name: suggestedName });
 }
 
 async function readDocumentFile(path: string): Promise<Uint8Array> {
@@ -684,7 +687,7 @@ async function fetchOnce(
     note: ({ message }) => screen.note(item, message),
     ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
     async place(facts) {
-      const listing = promised === null ? listingOf(facts.mediaType, facts.suggestedName) : null;
+      const listing = promised === null ? listingFound(run, facts) : null;
       if (listing !== null) throw new ListFound(listing);
       if (mayBeOther(run, wanted) && isForOther(run, facts.mediaType, facts.suggestedName ?? nameFromLink(link)))
         throw new OtherFound();
@@ -751,7 +754,7 @@ function askServer(run: Run, { link, typed, promised }: Wanted, signal: AbortSig
       const validator = known ?? { etag: null, lastModified: null };
       const facts = await sourceOf(link).changedSince?.(context, link, asked, validator, signal);
       if (facts === null) return 'unchanged';
-      const isList = facts !== undefined && promised === null && listingOf(facts.mediaType, facts.suggestedName) !== null;
+      const isList = facts !== undefined && promised === null && listingFound(run, facts) !== null;
       return facts === undefined || isList ? 'unknown' : facts;
     } catch (error) {
       signal.throwIfAborted();
