@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '#client/client.ts';
+import { createFakeRandom } from '#testing/fake-random.ts';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
+import { firstSeed } from '#testing/seed.ts';
 import { serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { serveOneAddress } from '#testing/serve-one-address.ts';
@@ -28,9 +30,8 @@ const secondsEach = 1.5;
 type Mortal = { name: string; running: StartedProcess; start(): Promise<StartedProcess> };
 
 test('two servers, four workers and the database die at random, and nothing is lost or done twice', async (t) => {
-  const seed = Math.floor(Math.random() * 2 ** 31);
-  t.diagnostic(`seed of the kills: ${seed}`);
-  const chance = createChance(seed);
+  const random = createFakeRandom(firstSeed);
+  const chance = () => random.u32() / 2 ** 32;
   const postgres = await servePostgres(t);
   const database = await postgres.newDatabase();
   const sources = await serveHostile(t, { body });
@@ -154,15 +155,4 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
       await sleep(200);
     }
   }
-}
-
-/** Mulberry32: small, and good enough to choose whom to kill. */
-function createChance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createFakeRandom } from '#testing/fake-random.ts';
 import { namesIn } from '#testing/fetch-into.ts';
 import { startProcess } from '#testing/process.ts';
+import { firstSeed } from '#testing/seed.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { releaseAfter, type Scope } from '#testing/temp.ts';
@@ -16,10 +17,6 @@ const launcher = join(import.meta.dirname, '../flotilla');
 const sizeBytes = 256 * 1024 * 1024;
 const connections = 4;
 const kills = 20;
-
-/** A failure names its seed: put it here to run that one again. */
-const replaySeed: number | null = null;
-const seed = replaySeed ?? Date.now() % 1_000_000;
 
 /** In memory where there is room, so that not the disk is measured. */
 function roomyFolder(t: Scope): string {
@@ -55,10 +52,10 @@ async function untilDone(t: TestContext, server: HostileServer, body: Buffer, wa
   return killed;
 }
 
-test(`a download that is killed ${kills} times ends with the right bytes and little waste (seed ${seed})`, {
+test(`a download that is killed ${kills} times ends with the right bytes and little waste (seed ${firstSeed})`, {
   timeout: 110_000,
 }, async (t) => {
-  const random = createFakeRandom(seed);
+  const random = createFakeRandom(firstSeed);
   const body = sampleBytes(sizeBytes, 31);
   const server = await serveHostile(t, { body });
   // From the first moments of the process to about the end of a whole download.

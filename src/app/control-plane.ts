@@ -23,6 +23,7 @@ import { meterProcess } from '#wire/process-figures.ts';
 import { profiler } from '#wire/profile.ts';
 import { openSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
+import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { documentOf } from './document.ts';
 import { openBus, openStore } from './open-store.ts';
@@ -78,6 +79,7 @@ async function runOver(
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
   const secrets = createSecrets();
+  const shared = createShared();
   const users = createUsers({
     store,
     clock,
@@ -102,7 +104,7 @@ async function runOver(
       webRoot: join(import.meta.dirname, '../../web/dist'),
       openContent,
       destinations: desk,
-      linkOf: async (document) => (await documentOf(Buffer.from(document, 'base64'), null)).link.href,
+      linkOf: async (document) => (await documentOf(Buffer.from(document, 'base64'), null, shared)).link.href,
       listings: metalink,
       profiler,
       metricsPublic: options.metricsPublic,
@@ -126,6 +128,7 @@ async function runOver(
   await companion?.drain();
   await api.close();
   await control.close();
+  await shared.close();
   stopping.done();
   return 0;
 }

@@ -14,7 +14,7 @@ import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import { type Digest, modifiedAt, type Resolution } from '#core/resolution.ts';
 import { parseSelection, select } from '#core/selection.ts';
-import { type ByteSession, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
+import { type ByteSession, type Shared, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
 import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
@@ -33,6 +33,7 @@ import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { isMetalinkName, metalink } from '#wire/metalink.ts';
+import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, searchPath, stateFolder, wantsColour } from './config.ts';
 import { openDocument } from './document.ts';
@@ -203,8 +204,9 @@ type Wanted = {
 };
 
 async function prepare(texts: string[], options: GetOptions): Promise<Run> {
+  const shared = createShared();
   const documents = texts.filter(isMetalinkFile);
-  const given = await Promise.all(texts.filter((text) => !isMetalinkFile(text)).map(openGiven));
+  const given = await Promise.all(texts.filter((text) => !isMetalinkFile(text)).map((text) => openGiven(text, shared)));
   const links = given.map(({ link }) => link);
   if (texts.length === 0)
     throw new FlotillaError('link_invalid', 'There is no link to get. Try: flotilla get https://example.org/file.iso');
@@ -233,6 +235,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     netAllow: [...netAllow(environment), ...opened],
     settings: settingsOfSources(sourceSettings.parse(options.source), environment),
     searchPath: searchPath(environment),
+    shared,
   });
   const run: Run = {
     options,
@@ -334,8 +337,8 @@ class MetalinkFound extends Error {}
 /** What is behind the link is for another source. */
 class OtherFound extends Error {}
 
-async function openGiven(text: string): Promise<{ link: URL; document: Uint8Array | null }> {
-  const document = await openDocument(text);
+async function openGiven(text: string, shared: Shared): Promise<{ link: URL; document: Uint8Array | null }> {
+  const document = await openDocument(text, shared);
   return document === null ? { link: parseLink(text), document } : { link: document.link, document: document.bytes };
 }
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { createIdMaker } from '#control/ids.ts';
 import { instanceOf } from '#control/instance.ts';
-import type { Bus } from '#core/bus.ts';
 import type { Clock } from '#core/clock.ts';
+import type { LineBus } from '#core/line-bus.ts';
 import type { Logger } from '#core/log.ts';
 import type { Store } from '#core/store.ts';
 import { openPostgresBus } from '#store/postgres/bus.ts';
@@ -25,11 +25,11 @@ export async function openBus(
   { database, bus }: Pick<StorePlace, 'database'> & { bus: string | null },
   store: Store,
   log: Logger,
-): Promise<(Bus & { close(): Promise<void> }) | null> {
-  if (bus === null) return database === null ? null : openPostgresBus(database);
+): Promise<LineBus | null> {
+  if (bus === null) return database === null ? null : openPostgresBus(database, systemClock);
   const newId = createIdMaker(systemClock, systemRandom);
   const name = await store.write((tx) => instanceOf(tx, newId));
-  return openNatsBus({ link: bus, name, log });
+  return openNatsBus({ link: bus, name, clock: systemClock, log });
 }
 
 export function embeddedDatabase(dataFolder: string): string {

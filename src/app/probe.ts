@@ -5,6 +5,7 @@ import type { ResolvedFile } from '#core/resolution.ts';
 import { formatBytes } from '#lib/format.ts';
 import { detect } from '#sources/detect.ts';
 import { sourceOf } from '#sources/index.ts';
+import { createShared } from '#wire/shared.ts';
 import { environment, netAllow, searchPath } from './config.ts';
 import { openDocument } from './document.ts';
 import { rangesOfTypedHosts } from './outlet.ts';
@@ -13,7 +14,8 @@ import { createSourceContext } from './source-context.ts';
 import { parseAssignment, settingsOfSources, sourceSettings } from './source-settings.ts';
 
 export async function runProbe(text: string, options: { json?: boolean } & AskFlags & RequestFlags): Promise<number> {
-  const document = await openDocument(text);
+  const shared = createShared();
+  const document = await openDocument(text, shared);
   const link = document?.link ?? parseLink(text);
   if (options.as === undefined) sourceOf(link);
   const given = await readRequestFlags(options);
@@ -24,6 +26,7 @@ export async function runProbe(text: string, options: { json?: boolean } & AskFl
     netAllow: [...netAllow(environment), ...opened],
     settings: settingsOfSources(sourceSettings.parse(options.source), environment),
     searchPath: searchPath(environment),
+    shared,
   });
   const question = {
     ...{ link, request, as: options.as, document: document?.bytes },

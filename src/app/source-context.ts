@@ -6,15 +6,20 @@ import { systemClock as clock } from '#wire/system.ts';
 import { openGate } from './outlet.ts';
 import type { SourceSettings } from './source-settings.ts';
 
-export type SourceWishes = { netAllow: string[]; settings: SourceSettings; searchPath: string };
+export type SourceWishes = {
+  netAllow: string[];
+  settings: SourceSettings;
+  searchPath: string;
+  /** What documents were read with; when absent, nothing is shared yet. */
+  shared?: ReturnType<typeof createShared>;
+};
 
 /** `close` ends what the sources share. */
-export function createSourceContext({ netAllow, settings, searchPath }: SourceWishes): {
+export function createSourceContext({ netAllow, settings, searchPath, shared = createShared() }: SourceWishes): {
   context: SourceContext;
   close(): Promise<void>;
 } {
   const connections = createKeptConnections();
-  const shared = createShared();
   return {
     context: {
       clock,

@@ -87,12 +87,20 @@ function isStoreAway(error: unknown): boolean {
   return error instanceof FlotillaError && error.code !== 'refused';
 }
 
+/** After these nobody asks what else there is to do about the download. */
+const smoothOutcomes: Outcome['kind'][] = ['fetched', 'delivered'];
+
 /** Results in their order; for each null, or why it is not taken: nothing was changed then. */
 async function takeResults(parts: Parts, tx: Transaction, requests: FinishRequest[]): Promise<(FlotillaError | null)[]> {
   const tasks = await tx.tasks.getMany(requests.map(({ taskId }) => taskId));
   const ids = tasks.map(({ downloadId }) => downloadId);
-  await tx.downloads.getMany(ids);
-  await tx.tasks.ofDownloads(ids);
+  const isSmooth = new Set(requests.flatMap(({ taskId, outcome }) => (smoothOutcomes.includes(outcome.kind) ? taskId : [])));
+  const those = (which: (task: TaskRow) => boolean) => tasks.filter(which).map(({ downloadId }) => downloadId);
+  await Promise.all([
+    tx.downloads.getMany(ids),
+    tx.tasks.erasesOf(those(({ kind }) => kind === 'deliver')),
+    tx.tasks.ofDownloads(those(({ id }) => !isSmooth.has(id))),
+  ]);
   const downloadIds = new Map(tasks.filter(({ ownerId }) => ownerId !== '').map(({ id, downloadId }) => [id, downloadId]));
   const refusals: (FlotillaError | null)[] = [];
   const limitsOf = createLimitReader(tx);

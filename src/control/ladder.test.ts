@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { ErrorCode, Failure, Retry } from '#core/errors.ts';
 import type { Climb, Rung } from '#core/stage.ts';
+import fc from '#testing/fast-check.ts';
 import { currentRung, decide, type Situation } from './ladder.ts';
 
 const day = 24 * 60 * 60_000;

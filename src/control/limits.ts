@@ -69,6 +69,8 @@ export async function limitsOf(parts: Parts, workerId: string): Promise<WorkerLi
           ),
     hosts: settings.hostRules.map((rule) => {
       const { host, bytesPerSecond, connections } = rule;
+      // Who has which part is worth working out only where there is something to share.
+      if (bytesPerSecond === null && connections === null) return { host, bytesPerSecond, connections };
       const of = share((one) => ruleFor(one.host ?? '', settings.hostRules) === rule);
       return {
         host,

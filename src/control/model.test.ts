@@ -6,7 +6,6 @@
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import fc from 'fast-check';
 import type { Control } from '#control/control.ts';
 import { isFinished, isWaitingForRetry } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
@@ -14,6 +13,7 @@ import type { Claim, Outcome, TaskKind } from '#core/protocol.ts';
 import type { Store, StoredDownload, TaskRow } from '#core/store.ts';
 import { openPostgresStore } from '#store/postgres/postgres.ts';
 import type { FakeClock } from '#testing/fake-clock.ts';
+import fc from '#testing/fast-check.ts';
 import { createMemoryBus } from '#testing/memory-bus.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
 import { releaseAfter } from '#testing/temp.ts';

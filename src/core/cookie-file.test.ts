@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { canBeSent, parseCookieFile } from './cookie-file.ts';
 
 const nowMs = 1_800_000_000_000;

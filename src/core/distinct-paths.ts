@@ -11,37 +11,53 @@ const nameless = '_';
 export class DistinctPaths {
   readonly #taken = new Map<string, 'file' | 'folder'>();
   /** Where a folder is, by the path that was wished for it. */
-  readonly #folders = new Map<string, string>([['', '']]);
-  /** Names that were tried for a path that was taken. */
+  readonly #folders = new Map<string, string>();
+  /** The last number that was tried for a path that was taken. */
   readonly #tries = new Map<string, number>();
+  #mostSame = 0;
+
+  /** As many names were once the same, besides those with characters that nobody could read. */
+  get mostSame(): number {
+    return this.#mostSame;
+  }
 
   /** `parts` is not empty. */
   add(parts: readonly string[]): string {
     let folder = '';
-    for (const part of parts.slice(0, -1)) folder = this.#folder(folder, safeName(part, nameless));
-    const path = this.#free(folder, safeName(parts.at(-1) as string, nameless), (kind) => kind === undefined);
-    this.#taken.set(path.toLowerCase(), 'file');
-    return path;
+    for (let at = 0; at < parts.length - 1; at++) folder = this.#folder(folder, safeName(parts[at] as string, nameless));
+    return this.#take(folder, safeName(parts.at(-1) as string, nameless), 'file');
   }
 
   #folder(parent: string, name: string): string {
     const wished = joined(parent, name);
     const known = this.#folders.get(wished);
     if (known !== undefined) return known;
-    const path = this.#free(parent, name, (kind) => kind !== 'file');
-    this.#taken.set(path.toLowerCase(), 'folder');
+    const path = this.#take(parent, name, 'folder');
     this.#folders.set(wished, path);
     return path;
   }
 
-  #free(folder: string, name: string, isFree: (kind: 'file' | 'folder' | undefined) => boolean): string {
-    const key = joined(folder, name).toLowerCase();
-    for (let number = this.#tries.get(key) ?? 0; ; number++) {
+  #take(folder: string, name: string, kind: 'file' | 'folder'): string {
+    const wished = joined(folder, name);
+    const key = wished.toLowerCase();
+    if (this.#isFree(key, kind)) {
+      this.#taken.set(key, kind);
+      return wished;
+    }
+    for (let number = (this.#tries.get(key) ?? 0) + 1; ; number++) {
       const path = joined(folder, numberedName(name, number));
-      if (!isFree(this.#taken.get(path.toLowerCase()))) continue;
+      if (!this.#isFree(path.toLowerCase(), kind)) continue;
+      this.#taken.set(path.toLowerCase(), kind);
       this.#tries.set(key, number);
+      if (!name.includes('\ufffd')) this.#mostSame = Math.max(this.#mostSame, number + 1);
       return path;
     }
+  }
+
+  /** Folders whose names differ in case alone may be one on some disks, which does no harm. */
+  #isFree(key: string, kind: 'file' | 'folder'): boolean {
+    const taken = this.#taken.get(key);
+    return taken === undefined || (kind === 'folder' && taken === 'folder');
   }
 }
 

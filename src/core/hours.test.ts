@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { endOfHours, notBefore } from './hours.ts';
 
 const at = (time: string) => Date.parse(time);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { checkRequest, parseHeader, requestFor } from './request.ts';
 
 test('a header is read as a person types it', () => {

@@ -188,7 +188,7 @@ export interface Source {
    */
   guesses?(context: SourceContext, seen: Seen): boolean;
   /** The link that names what a document of this kind is about. Throws `unsupported` with what is wrong with the document. */
-  linkOf?(document: Uint8Array): URL | Promise<URL>;
+  linkOf?(document: Uint8Array, shared: Shared): URL | Promise<URL>;
   probe(context: SourceContext, link: URL, request: RequestOptions, signal: AbortSignal, asked?: Asked): Promise<Resolution>;
   /** Of the link, or of one of the files that it leads to. */
   openSession?(context: SourceContext, link: URL, request: RequestOptions): ByteSession;

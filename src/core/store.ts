@@ -349,6 +349,8 @@ export interface TaskRows {
   /** The one that is not `erase`. */
   ofDownload(downloadId: string): Promise<TaskRow | null>;
   eraseOf(downloadId: string): Promise<TaskRow | null>;
+  /** Those that are `erase`; asking for the one of one of them costs nothing any more in this transaction. */
+  erasesOf(downloadIds: string[]): Promise<TaskRow[]>;
   /** The queues in which something is ready, in the order of their names. */
   readyQueues(): Promise<string[]>;
   /** Of each of these queues the first ready ones: higher priority first, then by position, then the oldest download. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { backoffMs } from './backoff.ts';
 
 test('waits double from the first up to the longest', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { type Bencoded, BencodeError, decode, type Encodable, encode } from './bencode.ts';
 
 /** `node src/lib/bencode.test.ts 1000000 7` tries a million documents of another seed. */

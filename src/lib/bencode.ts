@@ -89,12 +89,12 @@ export class Bencoded {
   /** The value of an ASCII key; null: there is none, or this is no dictionary. */
   get(key: string): Bencoded | null {
     if (this.kind !== 'dictionary') return null;
-    let isValue = false;
-    let isMeant = false;
-    for (const index of this.#children()) {
-      if (!isValue) isMeant = this.#at(index).#reads(key);
-      else if (isMeant) return this.#at(index);
-      isValue = !isValue;
+    const { next } = this.#table;
+    const end = next[this.#index] as number;
+    for (let index = this.#index + 1; index < end; ) {
+      const value = next[index] as number;
+      if (this.#reads(index, key)) return this.#at(value);
+      index = next[value] as number;
     }
     return null;
   }
@@ -135,9 +135,11 @@ export class Bencoded {
     for (let index = this.#index + 1; index < end; index = next[index] as number) yield index;
   }
 
-  #reads(text: string): boolean {
-    const from = this.#contentStart;
-    if (this.#end - from !== text.length) return false;
+  #reads(index: number, text: string): boolean {
+    const { starts, ends } = this.#table;
+    const from = (ends[index] as number) - text.length;
+    // What stands before it is the length and a colon; the length is right when the colon is there.
+    if (this.#bytes.indexOf(code.colon, starts[index]) + 1 !== from) return false;
     for (let at = 0; at < text.length; at++) if (this.#bytes[from + at] !== text.charCodeAt(at)) return false;
     return true;
   }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
 import { createFakeClock } from '#testing/fake-clock.ts';
+import fc from '#testing/fast-check.ts';
 import { Limiter, type Payer } from './limiter.ts';
 
 /** A connection to a server that always has more: takes chunks of a size, or smaller ones when it is told to. */

@@ -15,11 +15,13 @@ export type OnConflict = 'fail' | 'replace' | 'add';
  * order. Every `columns` begins with the key, and no list is empty.
  */
 export type Bulk = {
-  /** Whole rows, in no order; unknown keys are left out. */
-  find(table: string, key: readonly string[], keys: Values[]): Promise<Record<string, unknown>[]>;
+  /** Whole rows, in no order; unknown keys are left out. `where`: SQL that they fulfil, about `t`. */
+  find(table: string, key: readonly string[], keys: Values[], where?: string): Promise<Record<string, unknown>[]>;
   insert(table: string, key: readonly string[], columns: readonly string[], rows: Values[], then: OnConflict): Promise<void>;
   update(table: string, key: readonly string[], columns: readonly string[], rows: Values[]): Promise<void>;
   remove(table: string, key: readonly string[], keys: Values[]): Promise<void>;
+  /** Rows of a statement with `?` for its values, which is parsed once and kept. */
+  select(text: string, values?: Values): Promise<Record<string, unknown>[]>;
   /** The first rows of each group: a short read of one index for each, however many rows there are. */
   heads(query: Heads): Promise<Record<string, unknown>[]>;
 };

@@ -10,8 +10,8 @@ export type RowBuffer<Row> = {
   get(key: Values, alike?: () => Values[]): Promise<Row | null>;
   /** In no order; unknown keys are left out. */
   getMany(keys: Values[]): Promise<Row[]>;
-  /** All rows with these values in other columns than the key. What waits is written first. */
-  getAlike(columns: readonly (keyof Row & string)[], values: Values[]): Promise<Row[]>;
+  /** All rows with these values in other columns than the key, that fulfil `where` if given. What waits is written first. */
+  getAlike(columns: readonly (keyof Row & string)[], values: Values[], where?: string): Promise<Row[]>;
   /** Of the rows that were read or written. */
   known(): Row[];
   /** Remembers whole rows that a query gave after `flush`. */
@@ -124,11 +124,11 @@ export function createRowBuffer<Row extends Record<string, unknown>>(
       await load(wanted);
       return wanted.flatMap(({ row }) => (row ? [row] : []));
     },
-    async getAlike(columns, values) {
+    async getAlike(columns, values, where) {
       if (values.length === 0) return [];
       await buffer.flush();
       const rows: Row[] = [];
-      for (const part of inParts(values)) rows.push(...((await bulk.find(table, columns, part)) as Row[]));
+      for (const part of inParts(values)) rows.push(...((await bulk.find(table, columns, part, where)) as Row[]));
       buffer.learn(rows);
       return rows;
     },
@@ -149,7 +149,11 @@ export function createRowBuffer<Row extends Record<string, unknown>>(
       });
     },
     put(row) {
-      wishFor(keyOf(row), (entry) => {
+      const key = keyOf(row);
+      const { row: known, wish } = entryOf(key);
+      // What is there is only told what differs.
+      if (known && (wish.kind === 'none' || wish.kind === 'update')) return buffer.update(key, row);
+      wishFor(key, (entry) => {
         entry.wish = { kind: entry.wish.kind === 'insert' ? 'insert' : 'put', row };
         entry.row = row;
       });

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '#client/client.ts';
+import { createFakeRandom } from './fake-random.ts';
 import { startProcess } from './process.ts';
+import { firstSeed } from './seed.ts';
 import { freePort, type Scope } from './temp.ts';
 
 const launcher = join(import.meta.dirname, '../../flotilla');
@@ -55,11 +57,12 @@ export async function killServers(t: Scope, killCount: number, args: string[]): 
   }
 
   const adders = ['a', 'b', 'c', 'd'].map(addOn);
+  const random = createFakeRandom(firstSeed);
   for (let kill = 0; kill < killCount; kill++) {
     // Not before it promised something: a start alone proves nothing.
     const before = acknowledged.size;
     while (acknowledged.size < before + leastEach) await sleep(5);
-    await sleep(Math.random() * 300);
+    await sleep(random.u32() % 300);
     await server.kill('SIGKILL');
     const startedAtMs = performance.now();
     server = await start();

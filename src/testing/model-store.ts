@@ -1,7 +1,7 @@
 /** Random jobs against a store and against plain maps: both must come to the same, in the middle of a job and after it. */
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
 import type { AttemptRow, Store, StoredDownload, TaskRow, Totals, Transaction } from '#core/store.ts';
+import fc from './fast-check.ts';
 
 type Samples = { task(id: string): TaskRow; download(id: string): StoredDownload };
 

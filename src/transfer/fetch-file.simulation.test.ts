@@ -14,6 +14,7 @@ import type { ByteSession, OpenedRange, SourceFacts } from '#core/source.ts';
 import { createFakeClock, type FakeClock } from '#testing/fake-clock.ts';
 import { createFakeRandom } from '#testing/fake-random.ts';
 import { MemoryFiles } from '#testing/memory-files.ts';
+import { firstSeed } from '#testing/seed.ts';
 import { Fetch } from './fetch-file.ts';
 import { type Found, Journal, journalSuffix } from './journal.ts';
 import { openPlace } from './place.ts';
@@ -21,7 +22,6 @@ import { Room } from './room.ts';
 import { type DownloadLimits, SharedLimits } from './shared-limits.ts';
 
 const runs = Number(process.env.FLOTILLA_SEEDS ?? 150);
-const firstSeed = Number(process.env.FLOTILLA_SEED ?? Math.floor(Math.random() * 1e9));
 const path = '/scratch/0.part';
 const link = new URL('http://files.example/file');
 const stepMs = 50;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Range } from '#lib/ranges.ts';
+import fc from '#testing/fast-check.ts';
 import { type Pick, pickStretch, shareOfThief, type Working } from './plan.ts';
 
 const options = { leastBytes: 512 * 1024, leastTheftBytes: 1, leastGainSeconds: 0.2, setUpSeconds: 0.1 };

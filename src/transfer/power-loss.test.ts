@@ -17,6 +17,7 @@ import {
   noDigester,
   plainManner,
 } from '#testing/scripted-server.ts';
+import { firstSeed } from '#testing/seed.ts';
 import { Fetch } from './fetch-file.ts';
 import { Journal, journalSuffix } from './journal.ts';
 import { findLeftBehind } from './left-behind.ts';
@@ -28,9 +29,6 @@ const folder = '/files';
 const link = new URL('http://files.example/file.bin');
 const large = createContents(smallBytes + 50_000);
 
-/** A failure names its seed: put it here to run that one again. */
-const replaySeed: number | null = null;
-const firstSeed = replaySeed ?? Date.now() % 1_000_000;
 /** Power cuts by chance at each step. */
 const luckyCuts = Number(process.env.FLOTILLA_CUTS ?? 2);
 

@@ -1,5 +1,6 @@
 /** The one place that starts other programs. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { FlotillaError } from '#core/errors.ts';
 
@@ -25,6 +26,8 @@ export interface Child {
   /** Structured data, with `hasChannel`. Nothing happens when it is gone. */
   send(message: unknown): void;
   onMessage(listener: (message: unknown) => void): void;
+  /** Does our process stay for it? It does, unless told. When we end, it is killed. */
+  hold(isHeld: boolean): void;
   /** Of it and all that it started. Nothing happens when it is gone. */
   kill(signal: NodeJS.Signals): void;
 }
@@ -81,6 +84,11 @@ export async function startChild({
       if (!isGone && spawned.connected) spawned.send(message as object, () => {});
     },
     onMessage: (listener) => spawned.on('message', listener),
+    hold(isHeld) {
+      // Pipes of a child are sockets.
+      const held = [spawned, spawned.channel, stdout as Socket, stderr as Socket];
+      for (const handle of held) isHeld ? handle?.ref() : handle?.unref();
+    },
     kill,
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { fileNameOf } from './content-disposition.ts';
 
 /** Header bytes reach the reader as Latin-1, so raw UTF-8 is written as its bytes here. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import type { Cookie } from '#core/cookie-file.ts';
+import fc from '#testing/fast-check.ts';
 import { belongsTo, CookieJar, domainMatches, parseSetCookie, pathMatches } from './cookie-jar.ts';
 
 const nowMs = 1_800_000_000_000;

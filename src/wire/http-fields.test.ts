@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { parseContentRange, parseOldDigest, parseReprDigest, parseRetryAfterMs, parseUnsatisfiedRange } from './http-fields.ts';
 
 const contentRanges: [value: string, range: [number, number, number | null] | null][] = [

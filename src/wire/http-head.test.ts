@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { FlotillaError } from '#core/errors.ts';
+import fc from '#testing/fast-check.ts';
 import { contentLength, endOfHead, field, type HttpHead, parseHead, pouredLength } from './http-head.ts';
 
 const parse = (text: string): HttpHead => parseHead(Buffer.from(text, 'latin1'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { parseDuplicates } from './link-field.ts';
 
 const base = new URL('https://example.org/a/file.iso');

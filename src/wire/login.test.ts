@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { digestAuthorization, Login, parseDigestChallenge } from './login.ts';
 
 // The example of RFC 7616 section 3.9.1.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { FlotillaError } from '#core/errors.ts';
+import fc from '#testing/fast-check.ts';
 import { readMagnet } from './magnet.ts';
 
 /** `node src/wire/magnet.test.ts 1000000 7` tries a million links of another seed. */

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { FlotillaError } from '#core/errors.ts';
 import { type Encodable, encode } from '#lib/bencode.ts';
+import fc from '#testing/fast-check.ts';
 import { type Dictionary, makeTorrent, type SeedFile } from '#testing/make-torrent.ts';
 import { type Metainfo, readMetainfo } from './metainfo.ts';
 

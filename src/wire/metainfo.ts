@@ -95,8 +95,6 @@ export function readMetainfo(bytes: Uint8Array): Metainfo {
 /** One entry of a torrent's list, as it stands there. */
 type Entry = {
   parts: string[];
-  /** The parts as they came, to tell entries apart. */
-  rawPath: string;
   sizeBytes: number;
   kind: 'file' | 'padding' | 'link';
   /** The root of its hash tree; null: version 1, or an empty file. */
@@ -174,14 +172,14 @@ function readEntry(file: Bencoded, path: (Bencoded | null)[], text: TextReader):
   const isPadding = attributes.includes('p') || parts.at(-1)?.startsWith('_____padding_file_') === true;
   if (parts.length === 0 && !isPadding) throw refused('a file has no path');
   const kind = isLink ? 'link' : isPadding ? 'padding' : 'file';
-  return { parts, rawPath: rawOf(path), sizeBytes: isLink ? 0 : readSize(file), kind, root: null };
+  return { parts, sizeBytes: isLink ? 0 : readSize(file), kind, root: null };
 }
 
 /** The entries of version 2, in the order of their names. */
 function readTree(tree: Bencoded | null, text: TextReader): Entry[] {
   if (tree?.kind !== 'dictionary') throw refused('it has no file tree');
   const entries: Entry[] = [];
-  const open = [{ entries: tree.entries(), path: [] as string[], rawPath: '' }];
+  const open = [{ entries: tree.entries(), path: [] as string[] }];
   for (let folder = open.at(-1); folder !== undefined; folder = open.at(-1)) {
     const { value, done } = folder.entries.next();
     if (done) {
@@ -191,23 +189,22 @@ function readTree(tree: Bencoded | null, text: TextReader): Entry[] {
     const [key, node] = value;
     if (key.length === 0 || node.kind !== 'dictionary') throw refused('its file tree has a name that is empty');
     const path = [...folder.path, text(key) as string];
-    const rawPath = `${folder.rawPath}/${Buffer.from(key).toString('latin1')}`;
     const leaf = node.length === 1 ? node.get('') : null;
-    if (leaf === null) open.push({ entries: node.entries(), path, rawPath });
+    if (leaf === null) open.push({ entries: node.entries(), path });
     else if (entries.length === mostEntries) throw refused(`it lists more than ${mostEntries} files`);
-    else entries.push(readLeaf(leaf, path, rawPath, text));
+    else entries.push(readLeaf(leaf, path, text));
   }
   return entries;
 }
 
-function readLeaf(file: Bencoded, parts: string[], rawPath: string, text: TextReader): Entry {
+function readLeaf(file: Bencoded, parts: string[], text: TextReader): Entry {
   if (file.kind !== 'dictionary') throw refused('a file of its file tree is none');
   if (parts.length > mostParts) throw refused('a file lies in too many folders');
   const attributes = text(file.get('attr')) ?? '';
   if (attributes.includes('p')) throw refused('its file tree has padding, which belongs to version 1');
   if (attributes.includes('l')) {
     checkLink(file, text);
-    return { parts, rawPath, sizeBytes: 0, kind: 'link', root: null };
+    return { parts, sizeBytes: 0, kind: 'link', root: null };
   }
   const sizeBytes = readSize(file);
   const root = file.get('pieces root')?.bytes ?? null;
@@ -215,7 +212,6 @@ function readLeaf(file: Bencoded, parts: string[], rawPath: string, text: TextRe
   if (sizeBytes > 0 && !isRoot) throw refused('a file has no hash');
   return {
     parts,
-    rawPath,
     sizeBytes,
     kind: 'file',
     root: sizeBytes === 0 ? null : Buffer.from(root as Uint8Array).toString('hex'),
@@ -245,10 +241,6 @@ function readParts(path: (Bencoded | null)[], text: TextReader): string[] {
   });
 }
 
-function rawOf(path: (Bencoded | null)[]): string {
-  return path.map((part) => `/${Buffer.from(part?.bytes ?? []).toString('latin1')}`).join('');
-}
-
 /** BEP 52: one file at the top of the tree that has the name of the torrent is the torrent. */
 function isOneFile(entries: Entry[], info: Bencoded, text: TextReader): boolean {
   const [only] = entries;
@@ -262,7 +254,8 @@ function checkAgreement(tree: Entry[], list: Entry[], pieceLengthBytes: number):
   for (const entry of list) {
     if (entry.kind !== 'padding') {
       const twin = tree[index++];
-      const isSame = twin?.rawPath === entry.rawPath && twin.sizeBytes === entry.sizeBytes && twin.kind === entry.kind;
+      const isSame =
+        twin?.parts.join('/') === entry.parts.join('/') && twin.sizeBytes === entry.sizeBytes && twin.kind === entry.kind;
       if (!isSame) throw refused('its two versions do not mean the same files');
       if (entry.sizeBytes > 0 && offsetBytes % pieceLengthBytes !== 0) {
         throw refused('a file does not begin with a piece, which its two versions together need');
@@ -281,13 +274,9 @@ function laidOut(
 ): { files: TorrentFile[]; pieceCount: number } {
   const files: TorrentFile[] = [];
   const paths = new DistinctPaths();
-  const namesakes = new Map<string, number>();
   let offsetBytes = 0;
-  for (const [position, { parts, rawPath, sizeBytes, kind }] of entries.entries()) {
+  for (const [position, { parts, sizeBytes, kind }] of entries.entries()) {
     if (kind === 'file') {
-      const count = (namesakes.get(rawPath) ?? 0) + 1;
-      if (count > mostNamesakes) throw refused(`it gives more than ${mostNamesakes} files the same name`);
-      namesakes.set(rawPath, count);
       files.push({ path: paths.add(onlyName === null ? parts : [onlyName]), sizeBytes, position, offsetBytes });
     }
     // In version 2 each file begins with a piece.
@@ -295,6 +284,7 @@ function laidOut(
     if (!Number.isSafeInteger(offsetBytes)) throw refused('its files are larger than any disk');
   }
   if (offsetBytes === 0) throw refused('its files are all empty');
+  if (paths.mostSame > mostNamesakes) throw refused(`it gives more than ${mostNamesakes} files the same name`);
   const pieceCount = Math.ceil(offsetBytes / pieceLengthBytes);
   if (pieceCount > mostPieces) throw refused(`it has more than ${mostPieces} pieces`);
   return { files, pieceCount };

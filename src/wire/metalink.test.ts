@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { FlotillaError } from '#core/errors.ts';
+import fc from '#testing/fast-check.ts';
 import { readMetalink } from './metalink.ts';
 
 const read = (text: string) => readMetalink(Buffer.from(text));

@@ -12,6 +12,7 @@ import { serveNats } from '#testing/serve-nats.ts';
 import { makeCertificate } from '#testing/serve-nginx.ts';
 import { freePort, releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { isNatsLink, openNatsBus } from './nats-bus.ts';
+import { systemClock } from './system.ts';
 
 const server = await serveNats({ after });
 
@@ -27,7 +28,7 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
 function open(t: Scope, name: string, link = server.link) {
   const said: string[] = [];
   const say = (sentence: string) => said.push(sentence);
-  const bus = openNatsBus({ link, name, log: { ...noLog, info: say, warn: say, error: say } });
+  const bus = openNatsBus({ link, name, clock: systemClock, log: { ...noLog, info: say, warn: say, error: say } });
   releaseAfter(t, () => bus.close());
   const heard: BusMessage[] = [];
   bus.listen((message) => heard.push(message));

@@ -6,30 +6,22 @@ import { once } from 'node:events';
 import { connect as openSocket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
-import type { Bus, BusMessage } from '#core/bus.ts';
-import { createBusQueue, isFigure } from '#core/bus-queue.ts';
+import type { BusMessage } from '#core/bus.ts';
 import { readMessages, writeMessages } from '#core/bus-text.ts';
+import type { Clock } from '#core/clock.ts';
+import { createLineBus, type Line, type LineBus } from '#core/line-bus.ts';
 import type { Logger } from '#core/log.ts';
 
-/** What is said within this time goes together. */
-const gatherMs = 25;
-/** How long a closing replica tries to say what it has to say. */
-const lastWordsMs = 500;
-const firstWaitMs = 100;
-const mostWaitMs = 5000;
-/** A connection that lasted longer was a good one: the next is tried soon again. */
-const goodAfterMs = 10_000;
 /** A server that is there answers in a fraction of it. */
 const patienceMs = 3000;
 const askEveryMs = 10_000;
-
-export type NatsBus = Bus & { close(): Promise<void> };
 
 type NatsBusOptions = {
   /** As `isNatsLink` takes it. */
   link: string;
   /** Replicas hear each other when they have the same: what names their database. Letters, digits and dashes. */
   name: string;
+  clock: Clock;
   log: Logger;
 };
 
@@ -46,97 +38,34 @@ export function isNatsLink(text: string): boolean {
 }
 
 /** Connects by itself, now and whenever the connection breaks, for ever. A server that is away is told of in the log, once. */
-export function openNatsBus({ link, name, log }: NatsBusOptions): NatsBus {
+export function openNatsBus({ link, name, clock, log }: NatsBusOptions): LineBus {
   const server = serverOf(link);
   const subject = `flotilla.${name}`;
-  const listeners = new Set<(message: BusMessage) => void>();
-  const queue = createBusQueue();
-  const stop = new AbortController();
-  let line: Line | null = null;
-  let sending: Promise<void> | null = null;
   let trouble: string | null = null;
-
-  function tell(message: BusMessage): void {
-    try {
-      for (const listener of listeners) listener(message);
-    } catch (error) {
-      // Anybody who may enter that NATS may have written it, and the client of NATS reads no more after an exception.
-      log.error(`A message of the bus could not be used: ${message.kind}.`, { error });
-    }
-  }
-
-  async function sendSoon(): Promise<void> {
-    while (line !== null && !queue.isEmpty) {
-      await sleep(gatherMs);
-      await line?.send(queue.take());
-    }
-  }
-
-  function send(): void {
-    sending ??= sendSoon().finally(() => {
-      sending = null;
-      // Something may have been added between the last look and now.
-      if (line !== null && !queue.isEmpty) send();
-    });
-  }
-
-  /** From one connection to its end; gives why it ended. */
-  async function connectOnce(): Promise<string> {
-    try {
-      const opened = await openLine(server, subject, stop.signal, (text) => readMessages(text)?.forEach(tell));
-      line = opened;
-      if (stop.signal.aborted) opened.close();
+  return createLineBus({
+    clock,
+    open: (hear, signal) => {
+      const tell = (message: BusMessage) => {
+        try {
+          hear(message);
+        } catch (error) {
+          // Anybody who may enter that NATS may have written it, and the client of NATS reads no more after an exception.
+          log.error(`A message of the bus could not be used: ${message.kind}.`, { error });
+        }
+      };
+      return openLine(server, subject, signal, (text) => readMessages(text)?.forEach(tell));
+    },
+    onOpen() {
       if (trouble !== null) log.info(`NATS at ${server.shown} is there.`);
       trouble = null;
-      // What was said while nobody listened here.
-      tell({ kind: 'events' });
-      tell({ kind: 'work' });
-      send();
-      return await opened.closed;
-    } catch (error) {
-      return reasonOf(error);
-    } finally {
-      line = null;
-    }
-  }
-
-  async function stayConnected(): Promise<void> {
-    for (let waitMs = firstWaitMs; !stop.signal.aborted; waitMs = Math.min(2 * waitMs, mostWaitMs)) {
-      const startedAtMs = performance.now();
-      const reason = await connectOnce();
-      if (stop.signal.aborted) return;
+    },
+    onEnd(why) {
+      const reason = reasonOf(why);
       if (reason !== trouble) log.warn(sentenceOf(server.shown, reason));
       trouble = reason;
-      if (performance.now() - startedAtMs > goodAfterMs) waitMs = firstWaitMs;
-      await sleep(waitMs, undefined, { signal: stop.signal }).catch(() => {});
-    }
-  }
-
-  const connected = stayConnected();
-  return {
-    publish(message) {
-      // Figures that nobody can hear are old when somebody can.
-      if (line === null && isFigure(message)) return;
-      queue.add(message);
-      if (line !== null) send();
     },
-    listen(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    async close() {
-      listeners.clear();
-      // What was said last is told, but nobody waits for long.
-      await Promise.race([sending, sleep(lastWordsMs)]);
-      stop.abort();
-      line?.close();
-      await connected;
-    },
-  };
+  });
 }
-
-/** One connection that hears. `closed` resolves with the reason when it is over, whoever ended it. */
-type Line = { send(messages: BusMessage[]): Promise<void>; close(): void; closed: Promise<string> };
 
 /** Throws when it cannot be had now. */
 async function openLine(server: Server, subject: string, signal: AbortSignal, hear: (text: string) => void): Promise<Line> {

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { parseCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { DigestAlgorithm } from '#core/resolution.ts';
+import fc from '#testing/fast-check.ts';
 import { fileNameOf } from './content-disposition.ts';
 import { CookieJar, domainMatches, parseSetCookie } from './cookie-jar.ts';
 import { parseContentRange, parseOldDigest, parseReprDigest, parseRetryAfterMs, parseUnsatisfiedRange } from './http-fields.ts';

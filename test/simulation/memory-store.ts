@@ -359,6 +359,7 @@ function taskRows({ tasks }: Tables): Partial<Transaction['tasks']> {
     get: async (id) => tasks.get(id),
     getMany: async (ids) => tasks.getMany(ids),
     ofDownloads: async (ids) => copies(tasks.all().filter((row) => ids.includes(row.downloadId))),
+    erasesOf: async (ids) => copies(tasks.all().filter((row) => row.kind === 'erase' && ids.includes(row.downloadId))),
     ofDownload: async (downloadId) => ofDownload(downloadId),
     eraseOf: async (downloadId) => one(tasks.all().find((row) => row.downloadId === downloadId && row.kind === 'erase')),
     readyQueues: async () => sortedNames(of('ready').map((row) => row.queue)),

@@ -27,6 +27,8 @@ export class People {
   readonly #process: Process;
   /** Downloads with their owners, as far as they were told. */
   readonly #known: { id: string; ownerId: string }[] = [];
+  /** What they are at, and may ask for again. */
+  readonly #acts = new Set<Promise<unknown>>();
   #linkCount = 0;
 
   constructor(world: World) {
@@ -40,7 +42,8 @@ export class People {
     const { timeline } = this.#world;
     const next = () => {
       if (timeline.nowMs >= untilMs) return;
-      void this.#act();
+      const act = this.#act().finally(() => this.#acts.delete(act));
+      this.#acts.add(act);
       timeline.after(this.#chance.between(0, 2 * everyMs), next);
     };
     next();
@@ -192,7 +195,8 @@ export class People {
     // A limit with room goes on being a limit, and a worker may stay away from what is new as long as others are there.
     const rule = { host: hosts[0] as string, bytesPerSecond: null, connections: null, downloads: 1 };
     const all = { parallelDownloads: 3, hostRules: this.#chance.is(0.5) ? [rule] : [], timetable: null, stages: [] };
-    // What was asked for late may still be on its way.
+    // Who had no answer asks again; and what was sent may still be on its way, or wait for a replica that stands still.
+    await Promise.all(this.#acts);
     await new Promise<void>((resolve) => this.#process.clock.setTimer(60_000, resolve));
     await this.#ask('calm', (control) => control.changeSettings(all), 50);
     for (const ownerId of owners) await this.#ask('calm', (control) => control.changeUserLimits(ownerId, { maxActive: 2 }), 50);

@@ -240,10 +240,11 @@ export class World {
     for (const one of all) this.#revive(one);
     this.#tell('calm');
     const { timeline } = this;
-    const untilMs = timeline.nowMs + calmMs;
+    let untilMs = timeline.nowMs + calmMs;
     let isAsked = false;
     void this.people.calm().then(() => {
       isAsked = true;
+      untilMs = timeline.nowMs + calmMs;
     });
     while (timeline.nowMs < untilMs) {
       await timeline.run(timeline.nowMs + lookEveryMs, isBroken);

@@ -13,13 +13,16 @@ export type Crowd = {
   remove(one: One): void;
   isHostFull(host: string | null): boolean;
   isOwnerFull(ownerId: string): boolean;
+  /** Infinity: as many as there are. */
+  mostOfOwner(ownerId: string): number;
 };
 
 export function createCrowd(fetching: Fetching[], users: UserRow[], { hostRules }: Settings): Crowd {
-  const mostOfOwner = new Map(users.map(({ id, maxActive }) => [id, maxActive]));
+  const limits = new Map(users.map(({ id, maxActive }) => [id, maxActive]));
   const byHost = new Map<string, number>();
   const byOwner = new Map<string, number>();
   let total = 0;
+  const mostOfOwner = (ownerId: string) => limits.get(ownerId) ?? Number.POSITIVE_INFINITY;
   const add = ({ ownerId, host }: One, count: number) => {
     total += count;
     byOwner.set(ownerId, (byOwner.get(ownerId) ?? 0) + count);
@@ -35,7 +38,8 @@ export function createCrowd(fetching: Fetching[], users: UserRow[], { hostRules 
       const most = host === null ? null : mostOf(host, hostRules);
       return most !== null && (byHost.get(host ?? '') ?? 0) >= most;
     },
-    isOwnerFull: (ownerId) => (byOwner.get(ownerId) ?? 0) >= (mostOfOwner.get(ownerId) ?? Number.POSITIVE_INFINITY),
+    isOwnerFull: (ownerId) => (byOwner.get(ownerId) ?? 0) >= mostOfOwner(ownerId),
+    mostOfOwner,
   };
 }
 

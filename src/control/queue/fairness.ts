@@ -10,6 +10,16 @@ export type Fairness = {
   /** The one of these whose turn it is; null when there are none. */
   next(ownerIds: Iterable<string>, runningOf: (ownerId: string) => number): string | null;
   charge(ownerId: string): void;
+  /**
+   * How many of the next `count` turns each of these has, when all want as many as `mostOf` lets them have: what is worth
+   * looking for. Nobody is charged.
+   */
+  turns(
+    ownerIds: Iterable<string>,
+    runningOf: (ownerId: string) => number,
+    mostOf: (ownerId: string) => number,
+    count: number,
+  ): Map<string, number>;
   /** What has to be remembered for the next time. */
   changed(): ShareRow[];
 };
@@ -44,6 +54,23 @@ export function createFairness(kind: TaskKind, shares: ShareRow[], users: UserRo
       times.set(accountOf(kind, ownerId), time + 1 / weightOf(ownerId));
       charged.add(accountOf(kind, ownerId));
       now = time;
+    },
+    turns(ownerIds, runningOf, mostOf, count) {
+      const turns = new Map<string, number>();
+      const open = [...ownerIds].flatMap((ownerId) => {
+        const [running, weight] = [runningOf(ownerId), weightOf(ownerId)];
+        const one = { ownerId, running, weight, most: mostOf(ownerId), load: running / weight, time: timeOf(ownerId) };
+        return one.running < one.most ? [one] : [];
+      });
+      for (let left = count; left > 0 && open.length > 0; left--) {
+        const best = open.reduce((first, one) => (isBefore(one, first) ? one : first));
+        turns.set(best.ownerId, (turns.get(best.ownerId) ?? 0) + 1);
+        best.running++;
+        best.load = best.running / best.weight;
+        best.time += 1 / best.weight;
+        if (best.running >= best.most) open.splice(open.indexOf(best), 1);
+      }
+      return turns;
     },
     changed() {
       if (charged.size === 0) return [];

@@ -121,29 +121,63 @@ async function handOut(round: Round, kind: TaskKind): Promise<void> {
 type Waiting = Map<string, TaskRow[]>;
 
 /** `isCut`: there are more than were looked at. */
-async function findWaiting(
-  { tx, askers, queues, crowd }: Round,
-  kind: TaskKind,
-  room: number,
-): Promise<{ waiting: Waiting; isCut: boolean }> {
+async function findWaiting(round: Round, kind: TaskKind, room: number): Promise<{ waiting: Waiting; isCut: boolean }> {
+  const { tx, askers, queues, crowd } = round;
   const open = askers.filter((asker) => asker.room[kind] > 0).map(({ worker }) => worker);
   const isOpen = (queue: Queue) => queue.kind === kind && open.some((worker) => mayTake(worker, queue));
   const isFull = (queue: Queue) => kind === 'fetch' && crowd.isOwnerFull(queue.ownerId);
   const mine = queues.filter((queue) => isOpen(queue) && !isFull(queue));
-  const limitEach = Math.max(1, Math.min(room, Math.ceil((4 * room) / Math.max(1, mine.length))));
-  const tasks = await tx.tasks.heads(
-    mine.map(({ name }) => name),
-    limitEach,
-  );
+  const most = mostOfQueues(round, kind, mine, room);
+  const found = [...Map.groupBy(mine, (queue) => most(queue))].filter(([limit]) => limit > 0);
+  const looks = found.map(([limit, group]) => {
+    return tx.tasks.heads(
+      group.map(({ name }) => name),
+      limit,
+    );
+  });
+  const tasks = (await Promise.all(looks)).flat();
+  const counts = new Map<string, number>();
+  for (const { queue } of tasks) counts.set(queue, (counts.get(queue) ?? 0) + 1);
+  let isCut = mine.some((queue) => most(queue) > 0 && counts.get(queue.name) === most(queue));
   if (kind === 'fetch') {
     const hosts = (await tx.tasks.heldHosts()).filter((host) => !crowd.isHostFull(host));
+    const limitEach = limitOf(room, mine.length);
     const held = await Promise.all(hosts.map((host) => tx.tasks.heldHeads(host, limitEach)));
+    isCut ||= held.some((some) => some.length >= limitEach);
     tasks.push(...held.flat().filter((task) => isOpen(readQueue(task.queue)) && !isFull(readQueue(task.queue))));
   }
   const waiting: Waiting = new Map();
-  for (const task of tasks) waiting.set(task.ownerId, [...(waiting.get(task.ownerId) ?? []), task]);
+  for (const task of tasks) {
+    const own = waiting.get(task.ownerId);
+    if (own === undefined) waiting.set(task.ownerId, [task]);
+    else own.push(task);
+  }
   for (const own of waiting.values()) own.sort(inOrder);
-  return { waiting, isCut: tasks.length >= limitEach };
+  return { waiting, isCut };
+}
+
+/**
+ * How many of each queue are worth reading. Whose turn it is will be is known before it is known what they wait for, so of
+ * a queue nobody reads more than what its user can get now.
+ */
+function mostOfQueues({ fairness, crowd }: Round, kind: TaskKind, queues: Queue[], room: number): (queue: Queue) => number {
+  const shared = fairness.get(kind);
+  const owners = new Set(queues.map(({ ownerId }) => ownerId));
+  // Looks that belong to nobody go first, and may be all there is room for.
+  if (shared === undefined || owners.has('')) return () => limitOf(room, queues.length);
+  const isFetch = kind === 'fetch';
+  const turns = shared.turns(
+    owners,
+    (ownerId) => (isFetch ? crowd.ofOwner(ownerId) : 0),
+    (ownerId) => (isFetch ? crowd.mostOfOwner(ownerId) : Number.POSITIVE_INFINITY),
+    room,
+  );
+  return ({ ownerId }) => turns.get(ownerId) ?? 0;
+}
+
+/** What one of so many queues gives at most: more than its part, because others may have less. */
+function limitOf(room: number, queueCount: number): number {
+  return Math.max(1, Math.min(room, Math.ceil((4 * room) / Math.max(1, queueCount))));
 }
 
 function inOrder(a: TaskRow, b: TaskRow): number {

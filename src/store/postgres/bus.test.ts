@@ -2,18 +2,20 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BusMessage, SharedProgress } from '#core/bus.ts';
+import type { LineBus } from '#core/line-bus.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
 import { releaseAfter, type Scope } from '#testing/temp.ts';
-import { openPostgresBus, type PostgresBus } from './bus.ts';
+import { systemClock } from '#wire/system.ts';
+import { openPostgresBus } from './bus.ts';
 import { proxyPostgres } from './testing/postgres-proxy.ts';
 
 const server = await servePostgres({ after });
 
-type Member = { bus: PostgresBus; heard: BusMessage[]; until(kind: BusMessage['kind'], count?: number): Promise<void> };
+type Member = { bus: LineBus; heard: BusMessage[]; until(kind: BusMessage['kind'], count?: number): Promise<void> };
 
 /** On the bus, and connected. */
 async function join(t: Scope, url: string): Promise<Member> {
-  const bus = openPostgresBus(url);
+  const bus = openPostgresBus(url, systemClock);
   releaseAfter(t, () => bus.close());
   const heard: BusMessage[] = [];
   bus.listen((message) => heard.push(message));
@@ -111,7 +113,7 @@ test('a connection that an administrator ends, and a server that restarts, are f
 });
 
 test('a bus without a database takes everything and says nothing, in little memory', async (t) => {
-  const bus = openPostgresBus('postgres://nobody@127.0.0.1:1/nothing');
+  const bus = openPostgresBus('postgres://nobody@127.0.0.1:1/nothing', systemClock);
   releaseAfter(t, () => bus.close());
   bus.listen(() => assert.fail('nobody speaks'));
   const before = process.memoryUsage().heapUsed;

@@ -3,99 +3,25 @@
  * Whatever is lost with a broken connection is found by the regular round, so nothing here waits or fails.
  */
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { Bus, BusMessage } from '#core/bus.ts';
-import { createBusQueue, isFigure } from '#core/bus-queue.ts';
+import type { BusMessage } from '#core/bus.ts';
 import { readMessages, writeMessages } from '#core/bus-text.ts';
+import type { Clock } from '#core/clock.ts';
+import { createLineBus, type Line, type LineBus } from '#core/line-bus.ts';
 import { clientOptions, patience } from './clients.ts';
 
-/** What is said within this time goes together. */
-const gatherMs = 25;
 /** A payload is shorter than 8000 bytes. Ours are ASCII, so that characters are bytes. */
 const pieceLength = 7900;
-/** How long a closing replica tries to say what it has to say. */
-const lastWordsMs = 500;
-const firstWaitMs = 100;
-const mostWaitMs = 5000;
 /** A connection that only listens notices by this that the other end is gone. */
 const askEveryMs = 15_000;
 
-export type PostgresBus = Bus & { close(): Promise<void> };
-
 /** Connects by itself, now and whenever the connection breaks. */
-export function openPostgresBus(url: string): PostgresBus {
-  const listeners = new Set<(message: BusMessage) => void>();
-  const queue = createBusQueue();
-  const stop = new AbortController();
-  let line: Line | null = null;
-  let sending: Promise<void> | null = null;
-
-  function tell(message: BusMessage): void {
-    for (const listener of listeners) listener(message);
-  }
-
-  async function sendSoon(): Promise<void> {
-    while (line !== null && !queue.isEmpty) {
-      await sleep(gatherMs);
-      await line?.send(writeMessages(queue.take()));
-    }
-  }
-
-  function send(): void {
-    sending ??= sendSoon().finally(() => {
-      sending = null;
-      // Something may have been added between the last look and now.
-      if (line !== null && !queue.isEmpty) send();
-    });
-  }
-
-  async function stayConnected(): Promise<void> {
-    for (let waitMs = firstWaitMs; !stop.signal.aborted; waitMs = Math.min(2 * waitMs, mostWaitMs)) {
-      const opened = await openLine(url, tell);
-      if (opened !== null) {
-        waitMs = firstWaitMs / 2;
-        line = opened;
-        if (stop.signal.aborted) opened.close();
-        // What was said while nobody listened here.
-        tell({ kind: 'events' });
-        tell({ kind: 'work' });
-        send();
-        await opened.closed;
-        line = null;
-      }
-      await sleep(waitMs, undefined, { signal: stop.signal }).catch(() => {});
-    }
-  }
-
-  const connected = stayConnected();
-  return {
-    publish(message) {
-      // Figures that nobody can hear are old when somebody can.
-      if (line === null && isFigure(message)) return;
-      queue.add(message);
-      if (line !== null) send();
-    },
-    listen(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    async close() {
-      listeners.clear();
-      // What was said last is told, but nobody waits for long.
-      await Promise.race([sending, sleep(lastWordsMs)]);
-      stop.abort();
-      line?.close();
-      await connected;
-    },
-  };
+export function openPostgresBus(url: string, clock: Clock): LineBus {
+  return createLineBus({ clock, open: (hear) => openLine(url, hear) });
 }
 
-/** One connection. `closed` resolves when it is over, whoever ended it. */
-type Line = { send(text: string): Promise<void>; close(): void; closed: Promise<void> };
-
-/** null: it cannot be had now. */
-async function openLine(url: string, tell: (message: BusMessage) => void): Promise<Line | null> {
+/** Throws when it cannot be had now. */
+async function openLine(url: string, hear: (message: BusMessage) => void): Promise<Line> {
   const client = new pg.Client({
     ...clientOptions(url),
     connectionTimeoutMillis: patience.connectMs,
@@ -120,7 +46,7 @@ async function openLine(url: string, tell: (message: BusMessage) => void): Promi
       if (processId === pid || from !== channel) return;
       const text = join(processId, payload);
       const messages = text === null ? null : readMessages(text);
-      for (const message of messages ?? []) tell(message);
+      for (const message of messages ?? []) hear(message);
     });
     // A message need not be on the disk before anybody hears it.
     await client.query(`set synchronous_commit = off; listen ${client.escapeIdentifier(channel)}`);
@@ -128,13 +54,13 @@ async function openLine(url: string, tell: (message: BusMessage) => void): Promi
       client.query('select pg_notify($1, piece) from unnest($2::text[]) piece', [channel, cut(text)]);
     const asking = setInterval(() => client.query('select 1').catch(giveUp), askEveryMs);
     return {
-      send: (text) => notify(text).then(() => {}, giveUp),
+      send: (messages) => notify(writeMessages(messages)).then(() => {}, giveUp),
       close: giveUp,
       closed: closed.finally(() => clearInterval(asking)),
     };
-  } catch {
+  } catch (error) {
     giveUp();
-    return null;
+    throw error;
   }
 }
 

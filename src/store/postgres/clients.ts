@@ -46,6 +46,7 @@ export function openClients(url: string, most: number, { connectMs, answerMs, re
     query_timeout: answerMs,
     idleTimeoutMillis: 60_000,
   });
+  const names = new Map<string, string>();
   // The next one that asks gets another connection. Without a listener a lost connection would end the process.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
@@ -55,7 +56,7 @@ export function openClients(url: string, most: number, { connectMs, answerMs, re
     try {
       client = await pool.connect();
       const connected = client;
-      const session = openSession(connected);
+      const session = openSession(connected, names);
       await session.run(statements);
       return {
         ...session,

@@ -14,6 +14,7 @@ import {
 } from 'kysely';
 import pg from 'pg';
 import type { Schema } from '../schema.ts';
+import { clean } from './arrays.ts';
 import { toStoreError } from './faults.ts';
 
 /** Kysely over one connection, as long as its transaction runs: whoever kept it and uses it late is told so. */
@@ -26,14 +27,26 @@ export type RunQuery = <Row extends pg.QueryResultRow>(
   isKept?: boolean,
 ) => Promise<pg.QueryResult<Row>>;
 
-/** Faults of the way to the server come out as `store_unavailable`. Statements run in the order they were asked for. */
-export function openSession(client: pg.ClientBase): Session {
+/** There are some hundred texts; if not, a name is made anew rather than kept. */
+const mostNames = 1000;
+
+/** `names`: those of statements that are kept, so that they are made once. Faults of the way to the server come out as `store_unavailable`. Statements run in the order they were asked for. */
+export function openSession(client: pg.ClientBase, names = new Map<string, string>()): Session {
   let isClosed = false;
+  const nameOf = (text: string) => {
+    const name = names.get(text) ?? hashOf(text);
+    if (names.size < mostNames) names.set(text, name);
+    return name;
+  };
 
   const run: RunQuery = async (text, values, isKept = false) => {
     if (isClosed) throw new Error('a transaction was used after it ended');
     try {
-      return await client.query({ text, values: values?.map(clean), ...(isKept && { name: nameOf(text) }) });
+      return await client.query({
+        text,
+        values: values?.map((value) => (typeof value === 'string' ? clean(value) : value)),
+        ...(isKept && { name: nameOf(text) }),
+      });
     } catch (error) {
       throw toStoreError(error);
     }
@@ -77,7 +90,7 @@ function neverUsed(): never {
   throw new Error('transactions are begun by the store, and nothing is streamed');
 }
 
-function nameOf(text: string): string {
+function hashOf(text: string): string {
   return createHash('sha1').update(text).digest('base64url');
 }
 
@@ -88,12 +101,6 @@ class ByteOrderCompiler extends PostgresQueryCompiler {
     const isColumn = (this.parentNode as ColumnDefinitionNode | undefined)?.kind === 'ColumnDefinitionNode';
     if (isColumn && node.dataType === 'text') this.append(' collate "C"');
   }
-}
-
-/** PostgreSQL has no text with a zero byte (https://www.postgresql.org/docs/current/datatype-character.html). */
-function clean(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(clean);
-  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\u{FFFD}') : value;
 }
 
 /** `bigint` and the sums and counts of it are numbers here: none of ours is beyond 2^53. */

@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import type { NewEvent, Store } from '#core/store.ts';
 import { conformStore, sampleDownload, sampleTask } from '#testing/conform-store.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
+import { createFakeRandom } from '#testing/fake-random.ts';
 import { startProcess } from '#testing/process.ts';
+import { firstSeed } from '#testing/seed.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
 import { freePort, releaseAfter, type Scope } from '#testing/temp.ts';
 import { openPostgresStore, type PostgresOptions } from './postgres.ts';
@@ -93,9 +95,10 @@ test('writes of several replicas run one after the other, and events are numbere
 test('every acknowledged row is there after kill -9 of the writer (Q1)', async (t) => {
   const url = await server.newDatabase();
   const acknowledged = new Set<string>();
+  const random = createFakeRandom(firstSeed);
   for (let round = 0; round < 5; round++) {
     const writer = await startProcess(t, process.execPath, [child, url, `add${round}-`], { ready: /add\d/ });
-    await sleep(Math.random() * 60);
+    await sleep(random.u32() % 60);
     await writer.kill('SIGKILL');
     for (const key of writer.stdout.split('\n').slice(0, -1)) acknowledged.add(key);
   }
@@ -220,7 +223,8 @@ test('a job takes as many statements for fifty rows as for five', async (t) => {
 
   const forFive = await statementsFor(5);
   assert.equal(await statementsFor(50), forFive);
-  assert.ok(forFive <= 11, `${forFive} statements, with begin and commit`);
+  // Sums of owners that had none take two.
+  assert.ok(forFive <= 12, `${forFive} statements, with begin and commit`);
 });
 
 test('a server that falls silent is given up after a while', async (t) => {

@@ -1,5 +1,5 @@
-import { type RawBuilder, type Selectable, sql } from 'kysely';
-import type { TaskRow, TaskRows } from '#core/store.ts';
+import type { Selectable } from 'kysely';
+import type { Fetching, TaskRow, TaskRows } from '#core/store.ts';
 import type { Values } from '../engine.ts';
 import type { Schema } from '../schema.ts';
 import type { Unit } from '../unit.ts';
@@ -7,8 +7,8 @@ import type { Unit } from '../unit.ts';
 type Row = Selectable<Schema['tasks']>;
 
 export function taskRows(unit: Unit): TaskRows {
-  /** Ids of all tasks of the downloads that somebody asked for. */
-  const idsOfDownload = new Map<string, string[]>();
+  const all = relatives(unit);
+  const erases = relatives(unit, `t.kind = 'erase'`);
   const tasks = async () => (await unit.tables('tasks')).selectFrom('tasks').selectAll();
 
   function known(rows: Row[]): TaskRow[] {
@@ -21,20 +21,6 @@ export function taskRows(unit: Unit): TaskRows {
     return known((await unit.heads({ table: 'tasks', where, columns, groups, order, limit })) as Row[]);
   }
 
-  async function ofDownloads(downloadIds: string[]): Promise<TaskRow[]> {
-    const wanted = new Set(downloadIds);
-    const unknown = [...wanted].filter((id) => !idsOfDownload.has(id));
-    const keys = unknown.map((id) => [id]);
-    const found = await unit.tasks.getAlike(['downloadId'], keys);
-    for (const id of unknown) idsOfDownload.set(id, []);
-    for (const { id, downloadId } of found) idsOfDownload.get(downloadId)?.push(id);
-    // One that went and came again is named twice …
-    const ids = new Set(downloadIds.flatMap((id) => idsOfDownload.get(id) ?? []));
-    const rows = await unit.tasks.getMany([...ids].map((id) => [id]));
-    // … or came again for another download.
-    return rows.filter(({ downloadId }) => wanted.has(downloadId)).map(toTask);
-  }
-
   return {
     async get(id) {
       const row = await unit.tasks.get([id]);
@@ -43,15 +29,16 @@ export function taskRows(unit: Unit): TaskRows {
     async getMany(ids) {
       return (await unit.tasks.getMany(ids.map((id) => [id]))).map(toTask);
     },
-    ofDownloads,
+    ofDownloads: all.of,
+    erasesOf: erases.of,
     async ofDownload(downloadId) {
-      return (await ofDownloads([downloadId])).find(({ kind }) => kind !== 'erase') ?? null;
+      return (await all.of([downloadId])).find(({ kind }) => kind !== 'erase') ?? null;
     },
     async eraseOf(downloadId) {
-      return (await ofDownloads([downloadId])).find(({ kind }) => kind === 'erase') ?? null;
+      return (await erases.of([downloadId]))[0] ?? null;
     },
     async readyQueues() {
-      return skipThrough(unit, 'queue', sql`status = 'ready'`);
+      return skipThrough(unit, 'queue', "status = 'ready'");
     },
     heads: (queues, limitEach) =>
       heads(
@@ -61,23 +48,16 @@ export function taskRows(unit: Unit): TaskRows {
         limitEach,
       ),
     async fetching() {
-      const rows = await (await tasks())
-        .clearSelect()
-        .select((e) => ['workerId', 'ownerId', 'host', e.fn.countAll<number>().as('count')])
-        .where('status', '=', 'leased')
-        .where('kind', '=', 'fetch')
-        .groupBy(['workerId', 'ownerId', 'host'])
-        .execute();
-      return rows.map(({ workerId, count, ...row }) => ({ ...row, workerId: workerId ?? '', count: Number(count) }));
+      const rows = await unit.select(
+        ['tasks'],
+        `select "workerId", "ownerId", host, count(*) as count from tasks where status = 'leased' and kind = 'fetch'
+         group by "workerId", "ownerId", host`,
+      );
+      return rows as Fetching[];
     },
     async leasedCounts() {
-      const rows = await (await tasks())
-        .clearSelect()
-        .select((e) => ['workerId', e.fn.countAll<number>().as('count')])
-        .where('status', '=', 'leased')
-        .groupBy('workerId')
-        .execute();
-      return rows.map(({ workerId, count }) => ({ workerId: workerId ?? '', count: Number(count) }));
+      const text = `select "workerId", count(*) as count from tasks where status = 'leased' group by "workerId"`;
+      return (await unit.select(['tasks'], text)) as { workerId: string; count: number }[];
     },
     async countAll() {
       const counted = (await tasks()).clearSelect().select((e) => ['kind', 'status', e.fn.countAll<number>().as('count')]);
@@ -87,10 +67,10 @@ export function taskRows(unit: Unit): TaskRows {
       });
     },
     async heldHosts() {
-      return skipThrough(unit, 'host', sql`status = 'held'`);
+      return skipThrough(unit, 'host', "status = 'held'");
     },
     async heldHeads(host, limitEach) {
-      const queues = await skipThrough(unit, 'queue', sql`status = 'held' and host = ${host}`);
+      const queues = await skipThrough(unit, 'queue', "status = 'held' and host = ?", host);
       return heads(
         "status = 'held'",
         ['host', 'queue'],
@@ -99,10 +79,11 @@ export function taskRows(unit: Unit): TaskRows {
       );
     },
     async leased() {
-      return known(await (await tasks()).where('status', '=', 'leased').execute());
+      return known((await unit.select(['tasks'], `select * from tasks where status = 'leased'`)) as Row[]);
     },
     async leasedBy(workerId) {
-      return known(await (await tasks()).where('status', '=', 'leased').where('workerId', '=', workerId).execute());
+      const text = `select * from tasks where status = 'leased' and "workerId" = ?`;
+      return known((await unit.select(['tasks'], text, [workerId])) as Row[]);
     },
     async due(nowMs, limit) {
       const due = (await tasks()).where('runnableAtMs', '<=', nowMs).orderBy('runnableAtMs').limit(limit);
@@ -117,13 +98,14 @@ export function taskRows(unit: Unit): TaskRows {
     },
     async pinned() {
       // Only deliveries are pinned, and their queues lie side by side.
-      const ready = (await tasks()).where('status', '=', 'ready');
-      return known(await ready.where('queue', '>=', 'deliver @').where('queue', '<', 'deliver A').execute());
+      const text = `select * from tasks where status = 'ready' and queue >= 'deliver @' and queue < 'deliver A'`;
+      return known((await unit.select(['tasks'], text)) as Row[]);
     },
     async insertMany(rows) {
       for (const row of rows) {
         unit.tasks.insert(toRow(row));
-        idsOfDownload.get(row.downloadId)?.push(row.id);
+        all.add(row);
+        if (row.kind === 'erase') erases.add(row);
       }
     },
     async update(id, change) {
@@ -135,19 +117,44 @@ export function taskRows(unit: Unit): TaskRows {
   };
 }
 
+/** The tasks of downloads, asked for once in a job: all of them, or those that fulfil `where`. */
+function relatives(unit: Unit, where?: string) {
+  const idsOf = new Map<string, string[]>();
+  return {
+    async of(downloadIds: string[]): Promise<TaskRow[]> {
+      const wanted = new Set(downloadIds);
+      const unknown = [...wanted].filter((id) => !idsOf.has(id));
+      const keys = unknown.map((id) => [id]);
+      const found = await unit.tasks.getAlike(['downloadId'], keys, where);
+      for (const id of unknown) idsOf.set(id, []);
+      for (const { id, downloadId } of found) idsOf.get(downloadId)?.push(id);
+      // One that went and came again is named twice …
+      const ids = new Set(downloadIds.flatMap((id) => idsOf.get(id) ?? []));
+      const rows = await unit.tasks.getMany([...ids].map((id) => [id]));
+      // … or came again for another download.
+      return rows.filter(({ downloadId }) => wanted.has(downloadId)).map(toTask);
+    },
+    add({ id, downloadId }: TaskRow) {
+      idsOf.get(downloadId)?.push(id);
+    },
+  };
+}
+
 /** The first in a queue. */
 const order = '"priority" desc, "position", "downloadId"';
 
 /** The different values of a column in order, with one look into an index for each, however many rows have it. */
-async function skipThrough(unit: Unit, column: 'queue' | 'host', which: RawBuilder<unknown>): Promise<string[]> {
-  const db = await unit.tables('tasks');
-  const name = sql.ref(column);
-  const { rows } = await sql<{ value: string }>`with recursive found(value) as (
-      select min(${name}) from tasks where ${which}
+async function skipThrough(unit: Unit, column: 'queue' | 'host', where: string, value?: string): Promise<string[]> {
+  const rows = await unit.select(
+    ['tasks'],
+    `with recursive found(value) as (
+      select min(${column}) from tasks where ${where}
       union all
-      select (select min(${name}) from tasks where ${which} and ${name} > found.value) from found where found.value is not null
-    ) select value from found where value is not null`.execute(db);
-  return rows.map(({ value }) => value);
+      select (select min(${column}) from tasks where ${where} and ${column} > found.value) from found where found.value is not null
+    ) select value from found where value is not null`,
+    value === undefined ? [] : [value, value],
+  );
+  return rows.map(({ value }) => value as string);
 }
 
 function toRow(task: TaskRow): Row {

@@ -1,7 +1,7 @@
 import type { SqliteStatement } from 'kysely';
 import { type Bulk, conflictClause, quoted, type Values } from '../engine.ts';
 
-/** One kept statement, run for each row: SQLite has no way to it that costs anything. */
+/** One kept statement, run for each row: writing has no way to it that costs anything. */
 export function sqliteBulk(prepare: (sql: string) => SqliteStatement): Bulk {
   const where = (key: readonly string[]) => key.map((column) => `${quoted(column)} = ?`).join(' and ');
   const runEach = (sql: string, rows: Values[]) => {
@@ -9,9 +9,13 @@ export function sqliteBulk(prepare: (sql: string) => SqliteStatement): Bulk {
     for (const row of rows) statement.run(row);
   };
   return {
-    async find(table, key, keys) {
-      const statement = prepare(`select * from ${quoted(table)} where ${where(key)}`);
-      return keys.flatMap((values) => statement.all(values) as Record<string, unknown>[]);
+    async find(table, key, keys, which = 'true') {
+      // A call costs more than the look for a row, so all keys go over as one.
+      const isSingle = key.length === 1;
+      const value = (index: number) => (isSingle ? 'k.value' : `k.value ->> ${index}`);
+      const on = key.map((column, index) => `t.${quoted(column)} = ${value(index)}`).join(' and ');
+      const statement = prepare(`select t.* from json_each(?) k cross join ${quoted(table)} t where ${on} and ${which}`);
+      return statement.all([JSON.stringify(isSingle ? keys.flat() : keys)]) as Record<string, unknown>[];
     },
     async insert(table, key, columns, rows, then) {
       const values = columns.map(() => '?');
@@ -25,6 +29,9 @@ export function sqliteBulk(prepare: (sql: string) => SqliteStatement): Bulk {
     },
     async remove(table, key, keys) {
       runEach(`delete from ${quoted(table)} where ${where(key)}`, keys);
+    },
+    async select(text, values = []) {
+      return prepare(text).all(values) as Record<string, unknown>[];
     },
     async heads({ table, where: which, columns, groups, order, limit }) {
       const some = `select * from ${quoted(table)} where ${which} and ${where(columns)} order by ${order} limit ?`;

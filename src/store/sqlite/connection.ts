@@ -41,10 +41,20 @@ export function connectEngine(sqlite: DatabaseSync): Engine & { allow(access: Ac
 /** node:sqlite takes the parameters one by one, Kysely hands over a list. */
 function adapt(statement: StatementSync): SqliteStatement {
   const spread = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+  const columns = statement.columns().map(({ name }) => name);
+  // Its objects are dictionaries, which everything that is done with them later pays for. Values are made into rows faster here.
+  statement.setReturnArrays(true);
+  const toRow = (values: unknown[]) => {
+    const row: Record<string, unknown> = {};
+    for (let index = 0; index < columns.length; index++) row[columns[index] as string] = values[index];
+    return row;
+  };
   return {
-    reader: statement.columns().length > 0,
-    all: (parameters) => statement.all(...spread(parameters)),
+    reader: columns.length > 0,
+    all: (parameters) => (statement.all(...spread(parameters)) as unknown as unknown[][]).map(toRow),
     run: (parameters) => statement.run(...spread(parameters)),
-    iterate: (parameters) => statement.iterate(...spread(parameters)),
+    iterate: () => {
+      throw new Error('nothing is streamed');
+    },
   };
 }

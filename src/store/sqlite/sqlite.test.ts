@@ -9,9 +9,11 @@ import { conformStore } from '#testing/conform-store.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
 import { createFakeRandom } from '#testing/fake-random.ts';
 import { startProcess } from '#testing/process.ts';
+import { firstSeed } from '#testing/seed.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createSealer } from '#wire/sealer.ts';
 import { openSqliteStore } from './sqlite.ts';
+import { writeSqliteTables } from './tables.ts';
 
 const clock = createFakeClock();
 const child = fileURLToPath(import.meta.resolve('../testing/second-process.ts'));
@@ -77,9 +79,10 @@ test('a second store in the same process is refused too', async (t) => {
 test('every acknowledged row is there after kill -9 (Q1)', async (t) => {
   const path = join(tempFolder(t), 'flotilla.db');
   const acknowledged = new Set<string>();
+  const random = createFakeRandom(firstSeed);
   for (let round = 0; round < 10; round++) {
     const writer = await startProcess(t, process.execPath, [child, path, `add${round}-`], { ready: /add\d/ });
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+    await new Promise((resolve) => setTimeout(resolve, random.u32() % 60));
     await writer.kill('SIGKILL');
     // The last line may be cut; what was not printed whole was not acknowledged to anybody.
     for (const key of writer.stdout.split('\n').slice(0, -1)) acknowledged.add(key);
@@ -154,4 +157,42 @@ test('secrets in a database of the first version move out of the downloads, and 
   );
   const body = JSON.stringify({ link: secret, request: { bearer: 'hidden' } });
   assert.deepEqual(await store.read((tx) => tx.attachments.listOf('unsealed')), [{ downloadId: 'a', kind: 'unsealed', body }]);
+});
+
+test('a database from before its tables were made narrower is brought up to date with all that is in it', async (t) => {
+  const path = join(tempFolder(t), 'flotilla.db');
+  const before = ['0001-first', '0002-limits', '0003-attachments', '0004-queues', '0005-worker-keys', '0006-ladder'];
+  const old = await writeSqliteTables(path, clock, [...before, '0007-logs', '0008-daily']);
+  const attempt = { taskId: 't1', epoch: 2, downloadId: 'd1', kind: 'fetch', workerId: 'w1', outcome: 'fetched' };
+  await old.insert('attempts', [{ ...attempt, startedAtMs: 1, finishedAtMs: 2, stage: null, message: null }]);
+  const events = [7, 8].map((sequence) => ({ sequence, name: 'download.started', atMs: 1, downloadId: 'd1', ownerId: 'anna' }));
+  await old.insert(
+    'events',
+    events.map((event) => ({ ...event, message: 'Begun.', data: '{}' })),
+  );
+  await old.insert('shares', [{ account: 'fetch anna', virtualTime: 1.5 }]);
+  const sums = { completed: 1, failed: 2, retries: 3, fetchedBytes: 4, deliveredBytes: 5 };
+  await old.insert('daily', [{ ownerId: 'anna', kind: 'all', day: '2026-11-21', name: '', ...sums }]);
+  await old.commit();
+  await old.close();
+
+  const store = await open(t, path);
+  await store.write(async (tx) => {
+    assert.deepEqual(
+      (await tx.events.ofDownload('d1')).map(({ sequence, message }) => [sequence, message]),
+      [
+        [7, 'Begun.'],
+        [8, 'Begun.'],
+      ],
+    );
+    assert.equal((await tx.attempts.get('t1', 2))?.outcome, 'fetched');
+    assert.equal((await tx.attempts.listOf('d1')).length, 1);
+    assert.deepEqual(await tx.shares.getMany(['fetch anna']), [{ account: 'fetch anna', virtualTime: 1.5 }]);
+    await tx.daily.add({ ownerId: 'anna', kind: 'all', day: '2026-11-21', name: '' }, { completed: 1 });
+    assert.deepEqual((await tx.daily.byDay('anna', ''))[0], {
+      ...{ ownerId: 'anna', kind: 'all', day: '2026-11-21', name: '' },
+      ...sums,
+      completed: 2,
+    });
+  });
 });

@@ -48,7 +48,7 @@ export function openDatabase(file: string): DatabaseSync {
     // secure_delete: what was deleted, such as a sealed password, is overwritten, not only forgotten.
     // FULL: a commit is on disk before it is acknowledged. fullfsync: macOS keeps a plain fsync in the drive's cache.
     sqlite.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON',
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000',
     );
     return sqlite;
   } catch (cause) {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '#testing/fast-check.ts';
 import { tempFolder } from '#testing/temp.ts';
 import { argumentsOf, type Option, optionNames, writeOptions } from './options.ts';
 
