@@ -301,6 +301,17 @@ describe('media', { concurrency: 2 }, () => {
     assert.ok(readFileSync(result.files[0]?.diskPath ?? '').equals(readFileSync(join(served.folder, 'clip.mp4'))));
   });
 
+  test('an authority of your own is trusted, and no other', patient, async (t) => {
+    const { tlsOrigin, caPath } = await serveMedia(t, { tls: true });
+    const link = `${tlsOrigin}/page.html`;
+    await assert.rejects(probe(t, link), { code: 'tls_failed' });
+    const { files } = await probe(t, link, { request: { ca: readFileSync(caPath ?? '', 'utf8') } });
+    assert.deepEqual(
+      files.map(({ path }) => path),
+      ['A page with a clip (1).mp4'],
+    );
+  });
+
   test('more than is allowed is refused', patient, async (t) => {
     await assert.rejects(run(t, `${served.origin}/clip.mp4`, { resolution: asOne('A.mp4'), mostBytes: 50_000 }), {
       code: 'too_large',
