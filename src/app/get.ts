@@ -148,8 +148,9 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       screen.failed(item, failure, false);
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
+    // Of a long list pages are pages: looking for video behind each would take hours.
     isList: ({ mediaType, suggestedName }) =>
-      metalink.isOne(mediaType, suggestedName) || isForOther(run, mediaType, suggestedName),
+      metalink.isOne(mediaType, suggestedName) || recognise(seenOf(mediaType, suggestedName)) !== null,
   };
   await getSmall(plain, small, signal);
   release();
