@@ -152,13 +152,16 @@ describe('media', { concurrency: 2 }, () => {
 
   test('of a list only what was chosen comes, with subtitles beside it', patient, async (t) => {
     const link = `${served.origin}/list.html`;
-    const parameters = { subtitles: 'en' };
+    const parameters = { subtitles: 'en', thumbnail: 'file' };
     const resolution = await probe(t, link, { parameters });
     const { result, names } = await run(t, link, { resolution, parameters, selected: [1] });
-    assert.deepEqual(names, ['Three clips/Three clips (2).mp4', 'Three clips/Three clips (2).en.vtt']);
+    assert.deepEqual(
+      names,
+      ['mp4', 'en.vtt', 'jpg'].map((extension) => `Three clips/Three clips (2).${extension}`),
+    );
     assert.deepEqual(
       result.files.map(({ index }) => index),
-      [1, 3],
+      [1, 3, 4],
     );
     for (const { index, path } of result.files) assert.equal(result.resolution.files[index]?.path, path);
     assert.match(readFileSync(result.files[1]?.diskPath ?? '', 'utf8'), /Hello en/);

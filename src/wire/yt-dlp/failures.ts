@@ -77,7 +77,13 @@ const known: readonly Known[] = [
     'connection_lost',
     'The connection to the site broke before everything was there.',
   ],
-  [/Postprocessing:|Conversion failed|ffmpeg exited/i, 'protocol_error', 'ffmpeg could not put together what arrived.'],
+  [
+    /Postprocessing:|Conversion failed|ffmpeg exited/i,
+    'unsupported',
+    'ffmpeg could not make this kind of file of what arrived. Choose another container; mkv takes everything.',
+    // A stage may choose another.
+    { retry: 'elsewhere' },
+  ],
 ];
 
 /** Of the lines in which it complains; `ours` is the failure of our own proxy that lay behind it, if there was one. */
@@ -103,7 +109,7 @@ function withReason(sentence: string, errors: readonly string[]): string {
 
 /** Without the extractor and the name of the page, which a stranger chose. */
 function withoutOrigin(line: string): string {
-  return line.replace(/^ERROR:\s*(?:\[[^\]]*\]\s*)?(?:\S{1,200}:\s)?/, '');
+  return line.replace(/^ERROR:\s*(?:\[[^\]]*\]\s*(?:\S{1,200}:\s)?)?/, '');
 }
 
 const longestReason = 300;
