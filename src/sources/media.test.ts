@@ -304,6 +304,18 @@ describe('media', { concurrency: 2 }, () => {
     assert.ok(readFileSync(result.files[0]?.diskPath ?? '').equals(readFileSync(join(served.folder, 'clip.mp4'))));
   });
 
+  test('a stream with a piece that is missing is no file', patient, async (t) => {
+    const piece = (name: string) => `#EXTINF:1,\n${name}\n`;
+    const pieces = ['index0.ts', 'none.ts', 'index2.ts'].map(piece).join('');
+    writeFileSync(join(served.folder, 'hls/hole.m3u8'), `#EXTM3U\n#EXT-X-TARGETDURATION:2\n${pieces}#EXT-X-ENDLIST\n`);
+    const folder = tempFolder(t);
+    await assert.rejects(run(t, `${served.origin}/hls/hole.m3u8`, { folder, resolution: asOne('A.mp4') }), {
+      name: 'FlotillaError',
+      message: /fragment|404/,
+    });
+    assert.ok(!existsSync(join(folder, 'files/1.mp4')));
+  });
+
   test('an authority of your own is trusted, and no other', patient, async (t) => {
     const { tlsOrigin, caPath } = await serveMedia(t, { tls: true });
     const link = `${tlsOrigin}/page.html`;
