@@ -21,6 +21,7 @@ const programs: readonly Program[] = [
   { command: 'promtool', packages: ['prometheus'], use: 'tests' },
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
+  { command: 'proftpd', packages: ['proftpd-mod-crypto'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
   { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
   { command: 'python3', packages: ['python3'], use: 'tests' },
