@@ -93,7 +93,10 @@ export class Peers {
     if (wire.type !== 'webSeed') {
       const { remoteAddress = '' } = wire;
       // It connected to us. Its port is its own affair.
-      if (this.#banned.has(remoteAddress) || !this.#guard.isOpen(remoteAddress, 0)) return wire.destroy();
+      if (this.#banned.has(remoteAddress) || !this.#guard.isOpen(remoteAddress, 0)) {
+        wire.destroy();
+        return;
+      }
       hurry(wire);
     }
     const { _onMessage: read, _onMessageLength: readLength } = wire;

@@ -149,7 +149,7 @@ export class Swarm {
     metadata.metadata = info;
     metadata._metadataComplete = true;
     metadata._metadataSize = info.length;
-    wire.extendedHandshake['metadata_size'] = info.length;
+    wire.extendedHandshake.metadata_size = info.length;
     // We give as much as we get, and no more.
     wire.unchoke = () => {
       if (!this.#hasGivenEnough(torrent)) unchoke.call(wire);
