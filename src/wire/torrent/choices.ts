@@ -30,7 +30,7 @@ export const torrentSettings = z.strictObject({
     .describe('Encrypted connections to peers; allow: with those that refuse plain ones.'),
   mostPeers: z.int().min(1).max(500).default(60).describe('Connections to peers of one torrent.'),
   uploadBytesPerSecond: z.int().min(1).nullable().default(null).describe('What all torrents together give others.'),
-  magnetSeconds: z.number().min(0).default(15).describe('A magnet that is looked at is asked about for so long.'),
+  magnetSeconds: z.number().min(0).default(10).describe('A magnet that is looked at is asked about for so long.'),
   client: z
     .string()
     .refine(isClientLink, 'it looks like transmission+http://user:password@host:9091, or qbittorrent+, deluge+, aria2+')

@@ -17,11 +17,13 @@ import { placeOfDocument } from './places.ts';
 /** The descriptions of so many magnets are kept: whoever looked at one mostly fetches it next. */
 const mostKept = 32;
 const lonelyMs = 30_000;
+/** A block (BEP 3). */
+const leastBytes = 16 * 1024;
 
 export async function runTorrent(context: SourceContext, job: EngineJob, signal: AbortSignal): Promise<EngineResult> {
   refuseProxy(job.request.proxy);
   const parameters = readParameters(job.parameters);
-  const { patienceSeconds } = readSettings(context.settings['torrent']);
+  const { patienceSeconds } = readSettings(context.settings.torrent);
   const magnet = job.link.protocol === 'magnet:' ? readMagnet(job.link) : null;
   const document = await documentFor(context, job, parameters, magnet, patienceSeconds, signal);
   const metainfo = await sandboxOf(context.shared).read('torrent', document);
@@ -62,7 +64,7 @@ export async function probeMagnet(
 ): Promise<Resolution> {
   const magnet = readMagnet(link);
   const parameters = readParameters(given);
-  const { magnetSeconds } = readSettings(context.settings['torrent']);
+  const { magnetSeconds } = readSettings(context.settings.torrent);
   if (magnet.infoHash === null || magnetSeconds === 0) return resolutionOfMagnet(magnet, link);
   try {
     const document = await documentOfMagnet(context, magnet, parameters, magnetSeconds, signal);
@@ -126,7 +128,7 @@ class KeptDocuments {
 
 function engineOf({ shared, settings, netAllow, searchPath }: SourceContext): TorrentEngine {
   return shared.get('torrent engine', () => {
-    const { port, dht, pex, encryption, mostPeers, uploadBytesPerSecond } = readSettings(settings['torrent']);
+    const { port, dht, pex, encryption, mostPeers, uploadBytesPerSecond } = readSettings(settings.torrent);
     return new EmbeddedEngine({ port, dht, pex, encryption, mostPeers, uploadBytesPerSecond, netAllow }, searchPath);
   });
 }
@@ -180,6 +182,7 @@ class Watch {
   readonly #stalled = new AbortController();
   #movedAtMs: number;
   #earlierBytes = 0;
+  #markBytes = 0;
   #isLonely = false;
   #timer: { cancel(): void } | null = null;
   last: TorrentState | null = null;
@@ -190,7 +193,6 @@ class Watch {
     this.#job = job;
     this.#patienceSeconds = patienceSeconds;
     this.#movedAtMs = context.clock.mono();
-    this.#look();
   }
 
   get signal(): AbortSignal {
@@ -206,10 +208,15 @@ class Watch {
     const before = this.last;
     // Another process begins to count anew.
     if (before !== null && state.receivedBytes < before.receivedBytes) this.#earlierBytes += before.receivedBytes;
-    const isMoving = before === null || state.phase !== 'fetching' || state.receivedBytes !== before.receivedBytes;
+    // Peers that only talk bring a torrent no further.
+    const isMoving =
+      state.phase !== 'fetching' || before === null || Math.abs(state.receivedBytes - this.#markBytes) >= leastBytes;
+    // An engine that is only about to begin has nothing to answer for.
+    if (before === null) this.#look();
     this.last = state;
     this.mostConnections = Math.max(this.mostConnections, state.connections.length);
     if (!isMoving) return;
+    this.#markBytes = state.receivedBytes;
     this.#movedAtMs = this.#context.clock.mono();
     this.#isLonely = false;
   }
@@ -237,7 +244,7 @@ class Watch {
   #sentence(): string {
     const { connections = [], bannedCount = 0 } = this.last ?? {};
     if (bannedCount > 0 && connections.length === 0) {
-      return `The ${bannedCount} peers that sent anything sent wrong bytes and were sent away, and nobody else is there.`;
+      return `All peers that sent anything (${bannedCount}) sent wrong bytes and were sent away, and nobody else is there.`;
     }
     if (connections.length === 0) return 'No peer of this torrent can be reached.';
     return `None of the ${connections.length} peers that are connected sends anything that is missing.`;

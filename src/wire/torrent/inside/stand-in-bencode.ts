@@ -12,13 +12,11 @@ export function encode(value: unknown): Buffer {
   return Buffer.from(write(encodable(value)));
 }
 
-export function encodingLength(value: unknown): number {
+function encodingLength(value: unknown): number {
   return encode(value).length;
 }
 
-export const byteLength = encodingLength;
-
-export default { decode, encode, encodingLength, byteLength };
+export default { decode, encode, encodingLength, byteLength: encodingLength };
 
 function plain(value: Bencoded): unknown {
   if (value.kind === 'integer') return value.integer ?? Number.NaN;
