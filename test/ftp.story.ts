@@ -85,8 +85,7 @@ describe('FTP from the outside', { concurrency: 2, timeout: 180_000 }, () => {
       stopSeconds: 25,
     });
     const client = createClient({ baseUrl: /^ready (\S+)$/m.exec(started.stdout)?.[1] ?? '', token });
-    const look = await client.probeLink({ body: { url: link } });
-    assert.equal(look.files.length, files.length);
+    // In the order of their names, those of a folder before what is below it: empty, one, three, two.
     const { id } = await client.addDownload({ body: { url: link, files: '0,2-3' } });
     for (;;) {
       const { state, failure } = await client.getDownload({ params: { id } });
@@ -94,10 +93,7 @@ describe('FTP from the outside', { concurrency: 2, timeout: 180_000 }, () => {
       assert.notEqual(state, 'failed', JSON.stringify(failure));
       await sleep(50);
     }
-    const wanted = [0, 2, 3].map((index) => look.files[index]?.path.replace(/^top\//, ''));
-    check(
-      join(data, 'downloads'),
-      files.filter((path) => wanted.includes(path)),
-    );
+    const others = files.filter((path) => path !== 'one.bin');
+    check(join(data, 'downloads'), others);
   });
 });
