@@ -10,7 +10,7 @@ import { noServices } from '#testing/no-services.ts';
 import { putFilesIn } from '#testing/put-files.ts';
 import { serveFtp } from '#testing/serve-ftp.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
-import { type OddFtpOptions, serveOddFtp } from '#testing/serve-odd-ftp.ts';
+import { type OddFtpOptions, serveOddFtp, stop } from '#testing/serve-odd-ftp.ts';
 import { serveHttpProxy, serveSocks5 } from '#testing/serve-tunnels.ts';
 import { freePort, releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
@@ -25,12 +25,15 @@ function fetchFrom(t: Scope, link: string, options: FetchIntoOptions = {}) {
   return fetchInto(ftp, tempFolder(t), link, { connectTimeoutMs, ...options });
 }
 
-async function probe(t: Scope, link: string, request: RequestOptions = {}, parameters: Record<string, unknown> = {}) {
+function contextFor(t: Scope, timeoutMs = connectTimeoutMs): SourceContext {
   const connections = createKeptConnections();
   releaseAfter(t, () => connections.close());
   const egress = createEgress({ allow: ['127.0.0.0/8', '::1'] });
-  const context: SourceContext = { ...noServices, clock: systemClock, egress, connections, connectTimeoutMs };
-  return ftp.probe(context, new URL(link), request, AbortSignal.timeout(60_000), { parameters });
+  return { ...noServices, clock: systemClock, egress, connections, connectTimeoutMs: timeoutMs };
+}
+
+function probe(t: Scope, link: string, request: RequestOptions = {}, parameters: Record<string, unknown> = {}) {
+  return ftp.probe(contextFor(t), new URL(link), request, AbortSignal.timeout(60_000), { parameters });
 }
 
 const unixLine = (name: string, mode = '-rw-r--r--') => `${mode}   1 anna  users        4 Jan  2  2020 ${name}\r\n`;
@@ -206,6 +209,28 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
       const server = await serveOddFtp(t, { features: ['MLST type*;size*;'], listing });
       await assert.rejects(probe(t, `${server.origin}/top/`), { code: 'unsupported' });
     }
+  });
+
+  test('a folder whose list stops coming is given up', async (t) => {
+    const server = await serveOddFtp(t, {
+      features: ['MLST type*;size*;'],
+      listing: () => ['type=file;size=1; one\r\n', stop],
+    });
+    const probed = ftp.probe(contextFor(t, 1000), new URL(`${server.origin}/top/`), {}, t.signal, {});
+    await assert.rejects(probed, { code: 'stalled', retry: 'later' });
+  });
+
+  test('a version that is known is told from another', async (t) => {
+    const { folder, origin, user } = await serveFtp(t);
+    const { put } = putFilesIn(folder);
+    put('file.bin', body);
+    const ask = (lastModified: string | null) =>
+      ftp.changedSince(contextFor(t), new URL(`${origin}/file.bin`), { user }, { etag: null, lastModified }, t.signal);
+    const first = await ask(null);
+    assert.equal(first?.sizeBytes, body.length);
+    assert.equal(await ask(first?.validator.lastModified ?? ''), null);
+    put('file.bin', Buffer.from('another'));
+    assert.equal((await ask(first?.validator.lastModified ?? ''))?.sizeBytes, 7);
   });
 
   test('a folder that nobody knew is found by its name alone', async (t) => {

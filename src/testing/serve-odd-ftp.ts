@@ -1,6 +1,11 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { releaseAfter, type Scope } from './temp.ts';
 
+/** In a listing: nothing more comes, and the connection stays open. */
+export const stop = Symbol('stop');
+
+type Chunk = Buffer | string | typeof stop;
+
 export type OddFtpOptions = {
   /** By path, without a slash before it; one character is one byte (Latin-1). */
   files?: Record<string, Buffer>;
@@ -15,7 +20,7 @@ export type OddFtpOptions = {
   /** The address that PASV names, such as `10,0,0,1`, and the port; its own when absent. */
   pasv?: { address: string; port?: number };
   /** What MLSD or LIST sends; a generator may go on for ever. */
-  listing?: (command: string, argument: string) => Iterable<Buffer | string>;
+  listing?: (command: string, argument: string) => Iterable<Chunk>;
   /** Logins at once; one more is answered with `tooMany`. */
   mostLogins?: number;
   tooMany?: string;
@@ -89,10 +94,11 @@ function talk(
   let unread = '';
 
   /** Sends over the data connection, and says how it went. */
-  const send = async (chunks: Iterable<Buffer | string>) => {
+  const send = async (chunks: Iterable<Chunk>) => {
     say('150 Here it comes');
     const socket = await data;
     for (const chunk of chunks) {
+      if (chunk === stop) return;
       if (socket.destroyed) break;
       if (!socket.write(chunk)) await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve));
     }
