@@ -8,7 +8,7 @@ import { sourceOf } from '#sources/index.ts';
 import { createShared } from '#wire/shared.ts';
 import { environment, netAllow, searchPath } from './config.ts';
 import { openDocument } from './document.ts';
-import { rangesOfTypedHosts } from './outlet.ts';
+import { rangesOfTypedHosts, withServices } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
 import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
@@ -21,16 +21,19 @@ export async function runProbe(text: string, options: { json?: boolean } & AskFl
   const given = await readRequestFlags(options);
   const rules = readProxyRules(options);
   const request = proxied(given, link, rules);
-  const opened = await rangesOfTypedHosts([link], (typed) => typedProxy(typed, given, rules));
+  const settings = settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment));
+  const parameters = Object.fromEntries((options.set ?? []).map(parseAssignment));
+  const typed = withServices([link], parameters, settings);
+  const opened = await rangesOfTypedHosts(typed, (one) => typedProxy(one, given, rules));
   const { context, close } = createSourceContext({
     netAllow: [...netAllow(environment), ...opened],
-    settings: settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment)),
+    settings,
     searchPath: searchPath(environment),
     shared,
   });
   const question = {
     ...{ link, request, as: options.as, document: document?.bytes },
-    parameters: Object.fromEntries((options.set ?? []).map(parseAssignment)),
+    parameters,
   };
   const resolution = await detect({ ...context, tell }, question, new AbortController().signal).finally(close);
   if (options.json) {
