@@ -28,9 +28,10 @@ const programs: readonly Program[] = [
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
   { command: 'proftpd', packages: ['proftpd-mod-crypto'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
+  { command: 'aria2c', packages: ['aria2'], use: 'tests' },
+  { command: 'transmission-daemon', packages: ['transmission-daemon'], use: 'tests' },
   { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
   { command: 'python3', packages: ['python3'], use: 'tests' },
-  { command: 'aria2c', packages: ['aria2'], use: 'bench' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
 ];
 

@@ -8,7 +8,7 @@ import { sftp } from './sftp.ts';
 import { torrent } from './torrent.ts';
 
 /** Every source. Add one here. */
-export const sources: readonly Source[] = [http, ftp, media, s3, sftp, torrent];
+export const sources: readonly Source[] = [http, ftp, sftp, s3, torrent, media];
 
 /** The source of that kind. Throws `unsupported` with what there is. */
 export function sourceOfKind(kind: string): Source {
