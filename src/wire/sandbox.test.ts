@@ -36,6 +36,17 @@ test('torrents and Metalink documents are read by a process of their own, one af
   }
 });
 
+test('who closes it learns nothing bad of the document', { timeout: 120_000 }, async () => {
+  const sandbox = new Sandbox();
+  const reading = sandbox.read('torrent', large());
+  const begun = sandbox.read('torrent', torrent());
+  const both = Promise.allSettled([reading, begun]);
+  await sandbox.close();
+  for (const { status, reason } of (await both) as PromiseRejectedResult[]) {
+    assert.deepEqual([status, reason.code, reason.retry], ['rejected', 'task_lost', 'later']);
+  }
+});
+
 for (const [what, limits] of [
   ['time', { mostWorkMs: 100 }],
   ['memory', { mostHeapMib: 16 }],
