@@ -11,7 +11,7 @@ import { openDocument } from './document.ts';
 import { rangesOfTypedHosts } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
-import { parseAssignment, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
 
 export async function runProbe(text: string, options: { json?: boolean } & AskFlags & RequestFlags): Promise<number> {
   const shared = createShared();
@@ -24,7 +24,7 @@ export async function runProbe(text: string, options: { json?: boolean } & AskFl
   const opened = await rangesOfTypedHosts([link], (typed) => typedProxy(typed, given, rules));
   const { context, close } = createSourceContext({
     netAllow: [...netAllow(environment), ...opened],
-    settings: settingsOfSources(sourceSettings.parse(options.source), environment),
+    settings: settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment)),
     searchPath: searchPath(environment),
     shared,
   });
@@ -32,7 +32,7 @@ export async function runProbe(text: string, options: { json?: boolean } & AskFl
     ...{ link, request, as: options.as, document: document?.bytes },
     parameters: Object.fromEntries((options.set ?? []).map(parseAssignment)),
   };
-  const resolution = await detect(context, question, new AbortController().signal).finally(close);
+  const resolution = await detect({ ...context, tell }, question, new AbortController().signal).finally(close);
   if (options.json) {
     process.stdout.write(`${JSON.stringify(resolution)}\n`);
     return 0;
@@ -51,6 +51,10 @@ export async function runProbe(text: string, options: { json?: boolean } & AskFl
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
+}
+
+function tell(message: string): void {
+  process.stderr.write(`${message}\n`);
 }
 
 const mostShown = 1000;

@@ -12,7 +12,7 @@ import { findWorker } from '../workers.ts';
 import { type Crowd, createCrowd } from './crowd.ts';
 import { accountOf, createFairness, type Fairness } from './fairness.ts';
 import { hold } from './holding.ts';
-import { mayTake, type Queue, readQueue } from './queues.ts';
+import { mayTake, type NameRange, type Queue, rangesOf, readQueue } from './queues.ts';
 import { prepareStart, startTask } from './start.ts';
 
 /** Short things first: a person waits for a look at a link, and a delivery frees scratch. */
@@ -77,7 +77,7 @@ type Round = {
 async function startRound(parts: Parts, tx: Transaction, askers: Asker[], settings: Settings): Promise<Round> {
   // Asked for together, for a database on another machine is far away.
   const [names, users, fetching] = await Promise.all([
-    askers.length === 0 ? [] : tx.tasks.readyQueues(),
+    tx.tasks.readyQueues(rangesFor(askers)),
     tx.users.list(),
     tx.tasks.fetching(),
   ]);
@@ -90,6 +90,19 @@ async function startRound(parts: Parts, tx: Transaction, askers: Asker[], settin
   const shares = await tx.shares.getMany([...accounts]);
   const fairness = new Map(sharedKinds.map((kind) => [kind, createFairness(kind, shares, users)]));
   return { parts, tx, settings, users, askers, queues, crowd: createCrowd(fetching, users, settings), fairness, fetching };
+}
+
+/** Where the queues are that some asker with room may take from. */
+function rangesFor(askers: Asker[]): NameRange[] {
+  return kindOrder.flatMap((kind) => {
+    const open = askers.filter(({ room }) => room[kind] > 0);
+    return open.length === 0
+      ? []
+      : rangesOf(
+          kind,
+          open.map(({ worker }) => worker.id),
+        );
+  });
 }
 
 /** An admin may want fewer downloads of a worker than it has room for. */
