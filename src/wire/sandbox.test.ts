@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { encode } from '#lib/bencode.ts';
 import { makeTorrent } from '#testing/make-torrent.ts';
@@ -63,6 +64,17 @@ for (const [what, limits] of [
     }
   });
 }
+
+test('a program that forgets to close it ends all the same', { timeout: 120_000 }, async () => {
+  const program = `
+    import { Sandbox } from ${JSON.stringify(new URL('sandbox.ts', import.meta.url).href)};
+    console.log((await new Sandbox().read('metalink', Buffer.from(${JSON.stringify(metalink.toString())}))).length);`;
+  const child = await startChild({ command: process.execPath, args: ['--input-type=module', '-e', program], folder: '/' });
+  const said = text(child.stdout);
+  child.stderr.resume();
+  assert.deepEqual(await child.done, { code: 0, signal: null });
+  assert.equal(await said, '1\n');
+});
 
 test('the process that reads can do nothing but that', { timeout: 120_000 }, async () => {
   const could = async (args: string[]) => {
