@@ -20,6 +20,7 @@ const programs: readonly Program[] = [
   { command: 'openssl', packages: ['openssl'], use: 'tests' },
   { command: 'promtool', packages: ['prometheus'], use: 'tests' },
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
+  { command: 'sshd', packages: ['openssh-server'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
   { command: 'proftpd', packages: ['proftpd-mod-crypto'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },

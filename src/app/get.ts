@@ -1,6 +1,6 @@
 /** `flotilla get`: downloads links in the foreground, without a server. */
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { exitCodeOf, exitCodeOfAll, exitCodes } from '#cli/exit-codes.ts';
 import { blockScreen, type GetItem, type GetScreen, jsonScreen, plainScreen, type Terminal } from '#cli/get-screen.ts';
@@ -12,7 +12,7 @@ import { checkListedWishes, type ListedFile, type Listing, type Listings, listin
 import { insideRoot, nameFromLink, safeName } from '#core/names.ts';
 import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
-import { type Digest, modifiedAt, type Resolution } from '#core/resolution.ts';
+import { type Digest, linkOfFile, modifiedAt, onlyLinkedFile, type Resolution } from '#core/resolution.ts';
 import { parseSelection, select } from '#core/selection.ts';
 import { type ByteSession, type Shared, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
 import { formatSeconds } from '#lib/format.ts';
@@ -43,7 +43,7 @@ import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from '
 import { rangesOfTypedHosts } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
-import { parseAssignment, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
 
 export type GetOptions = {
   dir: string;
@@ -245,7 +245,7 @@ async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
   const opened = await rangesOfTypedHosts([...links, ...mirrors], (link) => typedProxy(link, request, proxies));
   const { context, close } = createSourceContext({
     netAllow: [...netAllow(environment), ...opened],
-    settings: settingsOfSources(sourceSettings.parse(options.source), environment),
+    settings: settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment)),
     searchPath: searchPath(environment),
     shared,
   });
@@ -524,7 +524,8 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
     item.state = 'active';
     const request = proxied(requestFor(run.request, typed, link), link, run.proxies);
     const { as } = options;
-    const resolution = await detect(run.context, { link, request, as, parameters, document: document ?? undefined }, signal);
+    const context = { ...run.context, tell: (message: string) => screen.note(item, message) };
+    const resolution = await detect(context, { link, request, as, parameters, document: document ?? undefined }, signal);
     const source = sourceOfKind(resolution.kind);
     if (source.run !== undefined) {
       wish = engineWish(run, wanted, source, resolution);
@@ -534,6 +535,8 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
       screen.done(item, { ...home, sha256, verifiedAgainst: home.verifiedAgainst.map(({ algorithm }) => algorithm) });
       return exitCodes.ok;
     }
+    const only = onlyLinkedFile(resolution);
+    if (only !== null) return getPlain(run, { ...wanted, link: linkOfFile(only, link) }, signal);
     if (resolution.files.some((file) => file.link !== undefined)) {
       await wantFolder(run, wanted, resolution);
       return exitCodes.ok;
@@ -595,20 +598,11 @@ async function wantFolder(run: Run, wanted: Wanted, { files: all }: Resolution):
     const folder = path.length > 0 ? insideRoot(run.folder, path.map((part) => safeName(part)).join('/')) : run.folder;
     await files.makeFolder(folder);
     await findIn(run, folder);
-    const link = withLogin(parseLink(file.link ?? wanted.link.href), wanted.link);
+    const link = linkOfFile(file, wanted.link);
     const promised = { sizeBytes: file.sizeBytes, digests: [] };
     want(run, { link, folder, name, mirrors: [], promised, typed: wanted.typed, document: null, listing: null });
   }
   run.items.splice(run.items.indexOf(wanted.item), 1);
-}
-
-/** The links of the files hold no login: it is in the link that was typed. */
-function withLogin(link: URL, typed: URL): URL {
-  if (link.host === typed.host && link.username === '') {
-    link.username = typed.username;
-    link.password = typed.password;
-  }
-  return link;
 }
 
 type Home = {
@@ -664,7 +658,7 @@ async function fetchOnce(
   const beganMs = clock.mono();
   const limits = run.limits.begin(item.link, '', (message) => screen.note(item, message));
   const each = new Limiter(clock, options.limitEach ?? null);
-  const context = { ...run.context, hosts: limits.hosts };
+  const context = { ...run.context, hosts: limits.hosts, tell: (message: string) => screen.note(item, message) };
   const fetch: Fetch = new Fetch({
     clock,
     random,
@@ -742,7 +736,7 @@ function beginUnfinished(run: Run, { link, folder, name }: Wanted): Unfinished {
 
 function currentWish({ link, folder, name, promised }: Wanted): CurrentWish {
   const sizeBytes = promised?.sizeBytes ?? null;
-  return { link, shownLink: showLink(link), folder, name, sizeBytes, stateFolder: stateFolder(environment) };
+  return { link, shownLink: showLink(link), folder, name, sizeBytes, stateFolder: join(stateFolder(environment), 'versions') };
 }
 
 /** A link that fails is asked once more by the fetch, which knows how to wait and where else to go. */

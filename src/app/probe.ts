@@ -18,7 +18,7 @@ import { openDocument, readSmall } from './document.ts';
 import { rangesOfTypedHosts } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
-import { parseAssignment, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
 
 export async function runProbe(text: string, options: { json?: boolean } & AskFlags & RequestFlags): Promise<number> {
   const shared = createShared();
@@ -61,14 +61,14 @@ const lookAtLink: Look = async (text, options, shared) => {
   const opened = await rangesOfTypedHosts([link], (typed) => typedProxy(typed, given, rules));
   const { context, close } = createSourceContext({
     netAllow: [...netAllow(environment), ...opened],
-    settings: settingsOfSources(sourceSettings.parse(options.source), environment),
+    settings: settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment)),
     searchPath: searchPath(environment),
     shared,
   });
   const asked = isList ? {} : { as: options.as, parameters: parametersOf(options) };
   const { signal } = new AbortController();
   try {
-    const resolution = await detect(context, { link, request, document: document?.bytes, ...asked }, signal);
+    const resolution = await detect({ ...context, tell }, { link, request, document: document?.bytes, ...asked }, signal);
     const listing = document === null ? listingFor(listings, { as: options.as, ...resolution }) : null;
     if (listing === null) return resolution;
     const wish = { address: parseLink(resolution.finalUrl), parameters: isList ? parametersOf(options) : {} };
@@ -95,6 +95,10 @@ function told({ kind, name, files, resumable, finalUrl, mediaType, digests, info
     ...(files.length > 1 ? files.slice(0, mostShown).map(shownFile) : []),
     ...(files.length > mostShown ? [`… and ${files.length - mostShown} more`] : []),
   ];
+}
+
+function tell(message: string): void {
+  process.stderr.write(`${message}\n`);
 }
 
 const mostShown = 1000;

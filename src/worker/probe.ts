@@ -15,7 +15,7 @@ export const runProbe: RunTask<'probe'> = async (claim, { parts, signal, note })
   const { taskId, link, options, mayList, proxies, document } = claim;
   const { sourceOf, listings } = parts;
   const limits = parts.limits.begin(taskId, '', (message) => note('waiting', message));
-  const sources = { ...parts.sources, hosts: limits.hosts };
+  const sources = { ...parts.sources, hosts: limits.hosts, tell: (message: string) => note('fetching', message) };
   const { as, parameters } = options;
   const isList = listings.some(({ kind }) => kind === as);
   const asked: Wanted = { link, options, proxies, ...(document && { document: Buffer.from(document, 'base64') }) };
