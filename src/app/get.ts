@@ -148,8 +148,10 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       screen.failed(item, failure, false);
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
+    // Of a long list pages are pages: looking for video behind each would take hours.
     isList: ({ mediaType, suggestedName }) =>
-      listingFor(run.listings, { mediaType, name: suggestedName }) !== null || isForOther(run, mediaType, suggestedName),
+      listingFor(run.listings, { mediaType, name: suggestedName }) !== null ||
+      recognise(seenOf(mediaType, suggestedName)) !== null,
   };
   await getSmall(plain, small, signal);
   release();

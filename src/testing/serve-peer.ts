@@ -88,7 +88,7 @@ export async function servePeer(t: Scope, torrent: TestTorrent, options: PeerOpt
     const names = new Map<string, number>();
     let unread = Buffer.alloc(0);
     let isGreeted = false;
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       unread = Buffer.concat([unread, chunk]);
       if (!isGreeted) {
         if (unread.length < handshakeBytes) return;

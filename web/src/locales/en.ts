@@ -539,9 +539,12 @@ export const messages = {
   'stages.intro':
     'A download that fails is tried with these, one after the other, if its host fits. What worked for a host is tried first the next time.',
   'stages.kind': 'Kind of source',
-  'stages.kindHelp': 'Such as http; empty is any.',
+  'stages.kindHelp': 'Such as http or media; empty is any.',
   'stages.labels': 'Labels of workers',
   'stages.labelsHelp': 'Only machines that have all of them do it.',
+  'stages.parameters': 'Parameters',
+  'stages.parametersHelp': 'One name=value a line, for sources of that kind: quality=1080p.',
+  'stages.parametersWrong': 'A line is not name=value.',
   'stages.localAddress': 'Own address',
   'stages.name': 'Name',
   'stages.nameHelp': 'A stage called {name} changes nothing, and says when the link is asked for as it was given.',

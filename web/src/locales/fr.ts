@@ -551,9 +551,12 @@ export const messages: Record<keyof typeof english, string> = {
   'stages.intro':
     'Un téléchargement qui échoue est essayé avec celles-ci, l’une après l’autre, si l’hôte convient. Ce qui a réussi pour un hôte est essayé d’abord la fois suivante.',
   'stages.kind': 'Genre de source',
-  'stages.kindHelp': 'Par exemple http ; vide pour tous.',
+  'stages.kindHelp': 'Par exemple http ou media ; vide pour tous.',
   'stages.labels': 'Étiquettes des machines',
   'stages.labelsHelp': 'Seules les machines qui les ont toutes le font.',
+  'stages.parameters': 'Paramètres',
+  'stages.parametersHelp': 'Un nom=valeur par ligne, pour les sources de ce genre : quality=1080p.',
+  'stages.parametersWrong': 'Une ligne n’est pas nom=valeur.',
   'stages.localAddress': 'Adresse locale',
   'stages.name': 'Nom',
   'stages.nameHelp': 'Une étape nommée {name} ne change rien, et dit quand le lien est demandé tel quel.',

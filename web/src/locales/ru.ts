@@ -551,9 +551,12 @@ export const messages: Record<keyof typeof english, string> = {
   'stages.intro':
     'Неудавшаяся загрузка пробуется с ними по очереди, если хост подходит. Что сработало для хоста, в следующий раз пробуется первым.',
   'stages.kind': 'Вид источника',
-  'stages.kindHelp': 'Например http; пусто — любой.',
+  'stages.kindHelp': 'Например http или media; пусто — любой.',
   'stages.labels': 'Метки машин',
   'stages.labelsHelp': 'Только машины, у которых есть все.',
+  'stages.parameters': 'Параметры',
+  'stages.parametersHelp': 'По одному имя=значение в строке, для источников этого вида: quality=1080p.',
+  'stages.parametersWrong': 'Строка — не имя=значение.',
   'stages.localAddress': 'Свой адрес',
   'stages.name': 'Имя',
   'stages.nameHelp': 'Ступень с именем {name} ничего не меняет и говорит, когда ссылка пробуется как есть.',
