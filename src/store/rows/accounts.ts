@@ -111,8 +111,19 @@ function fold(name: string): string {
   return name.normalize('NFKC').toLowerCase();
 }
 
-function toUser({ foldedName: _, role, ...rest }: Selectable<Schema['users']>): UserRow {
-  return { ...rest, role: role as UserRole };
+function toUser(row: Selectable<Schema['users']>): UserRow {
+  return {
+    id: row.id,
+    name: row.name,
+    role: row.role as UserRole,
+    passwordHash: row.passwordHash,
+    createdAtMs: row.createdAtMs,
+    limitBytesPerSecond: row.limitBytesPerSecond,
+    maxActive: row.maxActive,
+    maxQueued: row.maxQueued,
+    maxBytesPerDownload: row.maxBytesPerDownload,
+    weight: row.weight,
+  };
 }
 
 function toToken(row: Selectable<Schema['tokens']>): TokenRow {
