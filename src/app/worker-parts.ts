@@ -9,7 +9,7 @@ import { Room } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
 import { allocate } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
-import { metalink } from '#wire/metalink.ts';
+import { createListings } from '#wire/listings.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { createVitals } from '#wire/vitals.ts';
 import type { WorkerParts } from '#worker/parts.ts';
@@ -44,7 +44,7 @@ export function createWorkerParts({ dataFolder, scratchFolder, keepFreeBytes, pr
     sourceOfKind,
     detect,
     destinationOf,
-    listings: metalink,
+    listings: createListings(context.shared),
     limits: new SharedLimits(clock),
     hostMemory: new Map<string, number>(),
     scratch: new Scratch(files, scratchFolder, join(dataFolder, 'scratch-of.json')),

@@ -41,6 +41,8 @@ export type SourceContext = {
   connections: KeptConnections;
   /** When absent, a host gets as many connections as are wanted. */
   hosts?: HostGate;
+  /** Hears what the person who wants the download should know. */
+  tell?(message: string): void;
   /** Give up on a server that has not begun to answer after this long. */
   connectTimeoutMs: number;
   /** What this machine was told about a source, by its kind; not checked yet: see `settingsOf`. */

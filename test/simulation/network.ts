@@ -72,6 +72,7 @@ export function send<Result>(
       isOver = true;
       timer.cancel();
       replica.pending.delete(breakOff);
+      world.unanswered.delete(end);
       signal?.removeEventListener('abort', onAbort);
       how();
     };
@@ -87,6 +88,7 @@ export function send<Result>(
       timeline.after(latency(world), () => hangUp.abort(new FlotillaError('connection_lost', 'It hung up.')), replica.process);
     };
     signal?.addEventListener('abort', onAbort, { once: true });
+    world.unanswered.add(end);
 
     const deliver = (isSecond: boolean) => {
       const { process, control } = replica;

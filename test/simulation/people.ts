@@ -190,14 +190,14 @@ export class People {
     await this.#ask('look', (control, signal) => control.probe({ link: link }, signal));
   }
 
-  /** Everything that stands in the way of somebody is taken out of it. */
-  async calm(): Promise<void> {
+  /** Everything that stands in the way of somebody is taken out of it. `lateMs`: until nothing is on its way any more. */
+  async calm(lateMs: number): Promise<void> {
     // A limit with room goes on being a limit, and a worker may stay away from what is new as long as others are there.
     const rule = { host: hosts[0] as string, bytesPerSecond: null, connections: null, downloads: 1 };
     const all = { parallelDownloads: 3, hostRules: this.#chance.is(0.5) ? [rule] : [], timetable: null, stages: [] };
     // Who had no answer asks again; and what was sent may still be on its way, or wait for a replica that stands still.
     await Promise.all(this.#acts);
-    await new Promise<void>((resolve) => this.#process.clock.setTimer(60_000, resolve));
+    await new Promise<void>((resolve) => this.#process.clock.setTimer(lateMs, resolve));
     await this.#ask('calm', (control) => control.changeSettings(all), 50);
     for (const ownerId of owners) await this.#ask('calm', (control) => control.changeUserLimits(ownerId, { maxActive: 2 }), 50);
     for (const { ownerId, id } of await this.#world.unfinished()) {

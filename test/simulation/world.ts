@@ -30,6 +30,8 @@ export async function runWorld(seed: number, { isTraced = false, isSqlite = fals
     world.checks.problem ??= error;
   });
   await world.store.close();
+  // A listener at a signal made of several keeps that signal alive, and with it this world.
+  for (const end of world.unanswered) end(() => {});
   const { trace, checks, timeline } = world;
   const { problem, counts } = checks;
   return { trace: trace.digest(), lines: trace.lines, problem, events: timeline.eventCount, counts };
@@ -50,6 +52,8 @@ export class World {
   readonly machines: Machine[] = [];
   /** What lies at the destination. */
   readonly delivered = new Map<string, { downloadId: string; sha256: string }>();
+  /** How to end each call that waits for its answer. */
+  readonly unanswered = new Set<(how: () => void) => void>();
   store!: Store;
   checks!: Checks;
   people!: People;
@@ -116,9 +120,10 @@ export class World {
     for (const { control } of this.replicas) {
       for (const ownerId of owners) void control?.countsOf(ownerId).then((counts) => counted.push({ ownerId, counts }));
     }
+    const { lastSequence } = this.checks;
     await timeline.run(timeline.nowMs + 5000, isBroken);
     assert.equal(counted.length, owners.length * this.replicas.length);
-    this.checks.atEnd(counted);
+    this.checks.atEnd(counted, lastSequence);
   }
 
   /** Each kind of trouble comes by itself, again and again. */
@@ -232,7 +237,10 @@ export class World {
   /** Nothing goes wrong any more; then everything that is wanted comes to its end (Q5). */
   async #calmDown(isBroken: () => boolean): Promise<void> {
     this.#isCalm = true;
-    Object.assign(this.faults, noFaults);
+    const { faults } = this;
+    const lateMs = (faults.doubledShare > 0 ? 25_000 : 0) + (faults.slowShare > 0 ? 12_000 : 0);
+    // Nothing depends on the bus.
+    Object.assign(faults, { ...noFaults, busLostShare: faults.busLostShare });
     this.way.awayUntilMs = 0;
     for (const machine of this.machines) Object.assign(machine, { cutUntilMs: 0, isDiskFull: false });
     let gone = await this.#goneForGood();
@@ -240,9 +248,10 @@ export class World {
     for (const one of all) this.#revive(one);
     this.#tell('calm');
     const { timeline } = this;
+    const frozenMs = Math.max(...all.map(({ process }) => process.frozenUntilMs - timeline.nowMs), 0);
     let untilMs = timeline.nowMs + calmMs;
     let isAsked = false;
-    void this.people.calm().then(() => {
+    void this.people.calm(lateMs + frozenMs + 5000).then(() => {
       isAsked = true;
       untilMs = timeline.nowMs + calmMs;
     });
