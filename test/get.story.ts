@@ -329,7 +329,7 @@ describe('flotilla get', { concurrency: 3 }, () => {
       assert.deepEqual([ran.code, ran.stdout, namesIn(folder)], [code, '', []], ran.stderr);
     }
     const missing = await get(t, folder, join(folder, 'none.meta4'));
-    assert.match(missing.stderr, /Metalink document .* cannot be read/);
+    assert.match(missing.stderr, /document .* cannot be read/);
     assert.equal(missing.code, 2);
   });
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { AxeBuilder } from '@axe-core/playwright';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import * as hands from '#testing/page-hands.ts';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '..');
 const password = 'correct horse battery';
 const body = sampleBytes(6_000_000, 3);
 
-describe('the page', { timeout: 240_000 }, () => {
+describe('the page', { timeout: 600_000 }, () => {
   const releases: (() => unknown)[] = [];
   const scope = { after: (release: () => unknown) => releases.push(release) };
   let folder: string;
@@ -25,6 +25,9 @@ describe('the page', { timeout: 240_000 }, () => {
   let page: Page;
   let origin: string;
   const complaints: string[] = [];
+  const checkAxe = (screen: string) => hands.checkAxe(page, screen);
+  const tabTo = (name: string) => hands.tabTo(page, name);
+  const paste = (text: string) => hands.paste(page, text);
 
   before(async () => {
     folder = tempFolder(scope);
@@ -193,15 +196,9 @@ describe('the page', { timeout: 240_000 }, () => {
     const file = (name: string) => `<file name="${name}"><url>${files.url('plain', {}, name)}</url></file>`;
     const document = (...names: string[]) =>
       `<metalink xmlns="urn:ietf:params:xml:ns:metalink">${names.map(file).join('')}</metalink>`;
-    await page.evaluate(`{
-      const data = new DataTransfer();
-      data.items.add(new File([${JSON.stringify(document('one.bin', 'two.bin'))}], 'list.meta4'));
-      for (const name of ['dragenter', 'dragover', 'drop']) {
-        document.body.dispatchEvent(new DragEvent(name, { dataTransfer: data, bubbles: true, cancelable: true }));
-      }
-    }`);
+    await hands.dropFiles(page, [{ name: 'list.meta4', bytes: Buffer.from(document('one.bin', 'two.bin')) }]);
     const dialog = page.getByRole('dialog');
-    await dialog.getByText('list.meta4: a list of files (Metalink)').waitFor();
+    await dialog.getByText('Metalink · 2 files').waitFor();
     await checkAxe('add dialog with a document');
     await page.keyboard.press('Control+Enter');
     for (const name of ['one.bin', 'two.bin']) {
@@ -209,8 +206,8 @@ describe('the page', { timeout: 240_000 }, () => {
       await row.getByText('Finished').waitFor({ timeout: 30_000 });
     }
     await paste(document('three.bin'));
-    await dialog.getByText('Pasted text: a list of files (Metalink)').waitFor();
-    await dialog.getByRole('button', { name: 'Leave the list out' }).click();
+    await dialog.getByText('Metalink').waitFor();
+    await dialog.getByRole('button', { name: 'Leave Pasted text out' }).click();
     await dialog.getByText('Pasted text').waitFor({ state: 'hidden' });
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'hidden' });
@@ -552,42 +549,10 @@ describe('the page', { timeout: 240_000 }, () => {
     return hours.flatMap(({ speed, text }) => (speed === 'stopped' ? [text] : [])).join(', ');
   }
 
-  async function checkAxe(screen: string): Promise<void> {
-    // Parts of the page are loaded when needed: what is judged is the page, not the moment before it.
-    await page.locator('h1').first().waitFor({ state: 'attached' });
-    // The hours of the timetable are alike, and there are many of them.
-    const { violations } = await new AxeBuilder({ page }).exclude('.timetable tbody tr:nth-child(n + 3)').analyze();
-    const told = violations.map(
-      ({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(' ')).join(', ')})`,
-    );
-    assert.deepEqual(told, [], screen);
-  }
-
   /** A page that did not do what was awaited is easier to understand with what it shows. */
   async function tellWhatIsSeen(error: Error): Promise<never> {
     const [seen, listed] = [await page.locator('body').ariaSnapshot(), await context.request.get(`${origin}/api/v1/downloads`)];
     throw new Error(`${error.message}\nThe page shows:\n${seen}\nThe server lists:\n${await listed.text()}`, { cause: error });
-  }
-
-  /** Presses Tab until the field or button with that name has the focus. */
-  async function tabTo(name: string): Promise<void> {
-    for (let press = 0; press < 30; press++) {
-      const focused = await page.evaluate(
-        'document.activeElement?.labels?.[0]?.textContent || document.activeElement?.ariaLabel || document.activeElement?.textContent',
-      );
-      if (focused === name) return;
-      await page.keyboard.press('Tab');
-    }
-    assert.fail(`Tab does not lead to ${name}`);
-  }
-
-  /** As Ctrl+V anywhere on the page does, without the clipboard of the machine. */
-  async function paste(text: string): Promise<void> {
-    await page.evaluate(`{
-      const data = new DataTransfer();
-      data.setData('text/plain', ${JSON.stringify(text)});
-      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
-    }`);
   }
 
   async function sampleShares(cell: ReturnType<Page['getByText']>): Promise<number[]> {

@@ -94,8 +94,8 @@ test('what a worker does for one replica is seen and steered at the other', { ti
   assert.ok(pieces.ranges.length > 0, 'ranges are known where nobody reports them');
   assert.ok(pieces.connections.length > 0);
 
-  const looked = await b.client.probeLink({ body: { url: files.url('plain') } });
-  assert.equal(looked.files[0]?.sizeBytes, body.length);
+  const looked = await b.client.probeLink({ body: { url: files.url('plain'), waitSeconds: 30 } });
+  assert.equal('files' in looked && looked.files[0]?.sizeBytes, body.length);
 
   await b.client.pauseDownload({ params: { id } });
   await sleep(2000);

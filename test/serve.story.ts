@@ -101,8 +101,8 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     const serving = await serve(t, data);
     const url = server.url('digest-login', { user: 'otto', password: 'hidden-word', algorithm: 'SHA-256' });
     const request = { user: { name: 'otto', password: 'hidden-word' }, headers: [{ name: 'X-Key', value: 'hidden-key' }] };
-    const look = await serving.client.probeLink({ body: { url, request } });
-    assert.equal(look.files[0]?.sizeBytes, body.length);
+    const look = await serving.client.probeLink({ body: { url, request, waitSeconds: 30 } });
+    assert.equal('files' in look && look.files[0]?.sizeBytes, body.length);
     const { id } = await add(serving, url, { request });
     for (const name of namesIn(data).filter((one) => one.startsWith('flotilla.db'))) {
       // The password is in the query too, as a wish to the server of this story.
@@ -129,7 +129,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     const straight = new URL(server.url('plain', {}, 'straight.bin'));
     straight.hostname = 'localhost';
     const through = server.url('plain', {}, 'through.bin');
-    await serving.client.probeLink({ body: { url: through } });
+    await serving.client.probeLink({ body: { url: through, waitSeconds: 30 } });
     for (const url of [straight.href, through]) await untilState(serving, (await add(serving, url)).id, 'completed');
     assert.deepEqual(delivered(data), ['straight.bin', 'through.bin']);
     assert.ok(proxy.asked.length >= 3 && proxy.asked.every((asked) => asked === `GET ${through}`), proxy.asked.join());
@@ -170,7 +170,8 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     const files = file('sub/a.bin', [server.url('404'), good()]) + file('b.bin', [wrong, good()]);
     const document = `<metalink xmlns="urn:ietf:params:xml:ns:metalink">${files}</metalink>`;
     const site = await serveHostile(t, { body: Buffer.from(document), contentType: 'application/metalink4+xml' });
-    const look = await serving.client.probeLink({ body: { url: site.url('plain', {}, 'all') } });
+    const look = await serving.client.probeLink({ body: { url: site.url('plain', {}, 'all'), waitSeconds: 30 } });
+    assert.ok('files' in look);
     assert.deepEqual([look.kind, look.files.map(({ path }) => path)], ['metalink', ['sub/a.bin', 'b.bin']]);
 
     const listing = site.url('plain', {}, 'all');

@@ -12,8 +12,11 @@ import { type Scope, tempFolder } from '#testing/temp.ts';
 const patience = { timeout: 180_000 };
 const files = [{ path: ['a.iso'], bytes: new Uint8Array(40_000).fill(3) }];
 
+/** Without a peer to ask, and nobody who might know one. */
+const alone = { FLOTILLA_TORRENT_DHT: 'false', FLOTILLA_TORRENT_MAGNET_SECONDS: '1' };
+
 async function probe(t: Scope, ...args: string[]): Promise<Ran> {
-  return untilEnd(await startPlainly(t, ['probe', ...args]));
+  return untilEnd(await startPlainly(t, ['probe', ...args], undefined, alone));
 }
 
 function write(t: Scope, name: string, bytes: Uint8Array): string {
@@ -46,9 +49,15 @@ test('a .torrent that is broken ends with 6 and one sentence', patience, async (
   }
 });
 
-test('a magnet is told as it stands, and a broken one ends with 6', patience, async (t) => {
+test('a magnet that nobody is asked about is told as it stands, and a broken one ends with 6', patience, async (t) => {
   const hash = '0123456789abcdef0123456789abcdef01234567';
-  const { code, stdout, stderr } = await probe(t, `magnet:?xt=urn:btih:${hash}&dn=../a.iso`, '--json');
+  const { code, stdout, stderr } = await probe(
+    t,
+    `magnet:?xt=urn:btih:${hash}&dn=../a.iso`,
+    '--json',
+    '--source',
+    'torrent.magnetSeconds=0',
+  );
   assert.equal(code, 0, stderr);
   assert.deepEqual([JSON.parse(stdout).infoHash, JSON.parse(stdout).name], [hash, 'a.iso']);
   const broken = await probe(t, 'magnet:?xt=urn:btih:0123', '--json');

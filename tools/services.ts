@@ -20,11 +20,21 @@ const programs: readonly Program[] = [
   { command: 'openssl', packages: ['openssl'], use: 'tests' },
   { command: 'promtool', packages: ['prometheus'], use: 'tests' },
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
+  // Ceph, which speaks S3.
+  { command: 'radosgw', packages: ['radosgw'], use: 'tests' },
+  { command: 'ceph-mon', packages: ['ceph-mon'], use: 'tests' },
+  { command: 'ceph-osd', packages: ['ceph-osd'], use: 'tests' },
+  { command: 'sshd', packages: ['openssh-server'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
+  { command: 'proftpd', packages: ['proftpd-mod-crypto'], use: 'tests' },
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
+  { command: 'aria2c', packages: ['aria2'], use: 'tests' },
+  { command: 'transmission-daemon', packages: ['transmission-daemon'], use: 'tests' },
+  { command: 'qbittorrent-nox', packages: ['qbittorrent-nox'], use: 'tests' },
+  { command: 'deluged', packages: ['deluged'], use: 'tests' },
+  { command: 'deluge-web', packages: ['deluge-web'], use: 'tests' },
   { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
   { command: 'python3', packages: ['python3'], use: 'tests' },
-  { command: 'aria2c', packages: ['aria2'], use: 'bench' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
 ];
 

@@ -38,6 +38,7 @@ export type ApiOptions = {
   openContent: Desk['openContent'];
   destinations: DestinationDesk;
   listings: Listings;
+  kinds: Desk['kinds'];
   /** The link that names what a document in base64 is about. */
   linkOf(document: string): Promise<string>;
   profiler: Profiler;
@@ -119,6 +120,7 @@ export async function createApi({
     destinations: options.destinations,
     linkOf: options.linkOf,
     listings: options.listings,
+    kinds: options.kinds,
     profiler: options.profiler,
     log,
     openContent: options.openContent,

@@ -23,6 +23,16 @@ export type DestinationDesk = {
   freeBytes(destination: StoredDestination): Promise<number | null>;
 };
 
+/** A kind of link as far as people choose it. */
+export type SourceKind = {
+  kind: string;
+  schemes: readonly string[];
+  /** Schemes of which a worker that can do it tells one; null: every worker can. */
+  told: readonly string[] | null;
+  /** JSON Schema; null: there is nothing to choose. */
+  parameters: Record<string, unknown> | null;
+};
+
 /** What handlers work with. */
 export type Desk = {
   control: Control;
@@ -36,6 +46,8 @@ export type Desk = {
   linkOf(document: string): Promise<string>;
   /** Reads documents that list files. */
   listings: Listings;
+  /** Every kind of link. */
+  kinds: readonly SourceKind[];
   /** Opens a delivered file; null when it is gone or lies where only a worker can read it. */
   openContent(downloadId: string, index: number, file: DeliveredFile): Promise<OpenContent | null>;
   /** Answers `GET /events`. */
@@ -58,7 +70,8 @@ export type Call = {
 
 type RouteOf<N extends RouteName> = (typeof routes)[N];
 type Parsed<R, K extends 'params' | 'query' | 'body' | 'headers'> = R extends Record<K, z.ZodType> ? z.output<R[K]> : undefined;
-type Answer<R extends Route> = R['answer'] extends z.ZodType ? Promise<z.input<R['answer']>> : Promise<void>;
+type Later<R> = R extends { later: z.ZodType } ? z.input<R['later']> : never;
+type Answer<R extends Route> = R['answer'] extends z.ZodType ? Promise<z.input<R['answer']> | Later<R>> : Promise<void>;
 
 type Input<N extends RouteName> = {
   params: Parsed<RouteOf<N>, 'params'>;

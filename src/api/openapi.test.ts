@@ -118,6 +118,9 @@ const examples: Record<RouteName, Example | 'elsewhere'> = {
   listHistory: { query: '?limit=5' },
   clearHistory: {},
   probeLink: { body: { url: 'https://anna:secret@example.org/file.iso' } },
+  getProbe: 'elsewhere',
+  stopProbe: { id: async () => 'unknown' },
+  listSources: {},
   listDestinations: {},
   addDestination: { body: { kind: 'local', name: 'more', options: { folder: '/more' } } },
   changeDestination: {

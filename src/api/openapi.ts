@@ -68,7 +68,7 @@ const rangeParameters = ['range', 'if-range', 'if-none-match'].map((name) => {
   return { name, in: 'header', required: false, schema: { type: 'string' } };
 });
 
-function answers({ status, answer, text }: Route): Json {
+function answers({ status, answer, later, text }: Route): Json {
   if (answer === null) return { [status]: { description: 'Done' } };
   if (answer === 'file') {
     const content = { 'application/octet-stream': {} };
@@ -90,7 +90,8 @@ function answers({ status, answer, text }: Route): Json {
     'application/json': { schema: schemaOf(answer) },
     ...(text && { 'text/plain': { schema: { type: 'string' } } }),
   };
-  return { [status]: { description: 'Done', content } };
+  const wait = later && { 202: { description: 'Not yet', content: { 'application/json': { schema: schemaOf(later) } } } };
+  return { [status]: { description: 'Done', content }, ...wait };
 }
 
 function parameters(place: 'path' | 'query' | 'header', schema: z.ZodObject | undefined): Json[] {

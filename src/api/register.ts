@@ -79,9 +79,10 @@ function readInput(route: Route, request: FastifyRequest) {
 
 /** Only what the contract promises leaves: a field that is not in the shape is cut off, one that is wrong is a bug. */
 function sendAnswer(route: Route, request: FastifyRequest, reply: FastifyReply, answer: unknown): FastifyReply {
-  reply.code(route.status);
+  const later = route.later?.safeParse(answer);
+  reply.code(later?.success ? 202 : route.status);
   if (route.answer === null) return reply.send();
-  const body = (route.answer as z.ZodType).parse(answer);
+  const body = later?.success ? later.data : (route.answer as z.ZodType).parse(answer);
   if (route.text !== undefined) {
     reply.header('vary', 'accept');
     if (prefersText(request)) {

@@ -6,6 +6,7 @@ import type { Download } from '#core/download.ts';
 import { showLink } from '#core/link.ts';
 import type { FetchedFile, TaskProgress } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
+import { parseSelection } from '#core/selection.ts';
 import type { download, downloadFile, pieces, progressFrame, receipt } from './contract/shapes.ts';
 
 export type DownloadView = z.input<typeof download>;
@@ -72,15 +73,43 @@ export function viewPieces(stored: Download, live: TaskProgress | null): z.input
   return { sizeBytes, ranges, connections: [], stretches: [] };
 }
 
-/** Files as far as known: promised by the probe, then proven by the receipt. */
-export function viewFiles(stored: Download, proof: Receipt | null): z.input<typeof downloadFile>[] {
+/** Files as far as known: promised by the probe, with what is on disk of each, then proven by the receipt. */
+export function viewFiles(stored: Download, proof: Receipt | null, live: TaskProgress | null): FileView[] {
   if (proof !== null) {
     return proof.files.map(({ index, path, sizeBytes, digests, location }) => {
-      return { index, path, sizeBytes, digests, location, available: false };
+      return { index, path, sizeBytes, digests, location, available: false, wanted: true, doneBytes: sizeBytes };
     });
   }
   const known = stored.resolution?.files ?? [];
-  return known.map(({ path, sizeBytes }, index) => ({ index, path, sizeBytes, digests: [], location: null, available: false }));
+  const selected = parseSelection(stored.options.files);
+  const files = known.map(({ path, sizeBytes }, index): FileView => {
+    const wanted = selected?.has(index) ?? true;
+    return { index, path, sizeBytes, digests: [], location: null, available: false, wanted, doneBytes: null };
+  });
+  if (live !== null) fillDone(files, live.ranges);
+  return files;
+}
+
+type FileView = z.input<typeof downloadFile>;
+
+/** The wanted files lie one after the other; from the first one of unknown size on, nobody knows where. */
+function fillDone(files: FileView[], ranges: TaskProgress['ranges']): void {
+  let startByte = 0;
+  let at = 0;
+  for (const file of files) {
+    if (!file.wanted) continue;
+    if (file.sizeBytes === null) return;
+    const endByte = startByte + file.sizeBytes;
+    while (at < ranges.length && (ranges[at]?.[1] ?? 0) <= startByte) at++;
+    let doneBytes = 0;
+    for (let next = at; next < ranges.length; next++) {
+      const [from, to] = ranges[next] as [number, number];
+      if (from >= endByte) break;
+      doneBytes += Math.min(to, endByte) - Math.max(from, startByte);
+    }
+    file.doneBytes = doneBytes;
+    startByte = endByte;
+  }
 }
 
 export function viewProgress(live: LiveFigures): z.input<typeof progressFrame>['downloads'][number] {

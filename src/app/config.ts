@@ -32,11 +32,11 @@ export function defaultDataFolder(env: Environment): string {
   return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'flotilla');
 }
 
-/** Where `get` remembers what it has put where: nothing is lost with it but a question less to the server. */
+/** Where `get` remembers things: what it has put where (`versions`), and the keys of SSH servers (`known_hosts`). */
 export function stateFolder(env: Environment): string {
-  if (process.platform === 'win32' && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, 'Flotilla', 'versions');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Flotilla', 'versions');
-  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'flotilla', 'versions');
+  if (process.platform === 'win32' && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, 'Flotilla');
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Flotilla');
+  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'flotilla');
 }
 
 /** May text be coloured and redrawn on this stream? (no-color.org, and what terminals say of themselves) */

@@ -18,7 +18,7 @@ import { destinationOf } from '#destinations/index.ts';
 import { createMeter, type Meter } from '#lib/meter.ts';
 import { sources } from '#sources/index.ts';
 import { meterStore } from '#store/metered.ts';
-import { metalink } from '#wire/metalink.ts';
+import { createListings } from '#wire/listings.ts';
 import { meterProcess } from '#wire/process-figures.ts';
 import { profiler } from '#wire/profile.ts';
 import { openSealer } from '#wire/sealer.ts';
@@ -28,6 +28,7 @@ import { systemClock as clock, systemFiles as files, systemRandom as random } fr
 import { documentOf } from './document.ts';
 import { openBus, openStore } from './open-store.ts';
 import type { ServeOptions } from './serve-config.ts';
+import { sourceKinds } from './source-kinds.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 
 const sweepMs = 1000;
@@ -105,7 +106,8 @@ async function runOver(
       openContent,
       destinations: desk,
       linkOf: async (document) => (await documentOf(Buffer.from(document, 'base64'), null, shared)).link.href,
-      listings: metalink,
+      listings: createListings(shared),
+      kinds: sourceKinds(),
       profiler,
       metricsPublic: options.metricsPublic,
     },

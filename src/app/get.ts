@@ -1,6 +1,6 @@
 /** `flotilla get`: downloads links in the foreground, without a server. */
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { exitCodeOf, exitCodeOfAll, exitCodes } from '#cli/exit-codes.ts';
 import { blockScreen, type GetItem, type GetScreen, jsonScreen, plainScreen, type Terminal } from '#cli/get-screen.ts';
@@ -8,11 +8,11 @@ import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
-import { checkListedWishes, type ListedFile, promisedOf } from '#core/listing.ts';
+import { checkListedWishes, type ListedFile, type Listing, type Listings, listingFor, promisedOf } from '#core/listing.ts';
 import { insideRoot, nameFromLink, safeName } from '#core/names.ts';
 import { type ProxyRule, proxied } from '#core/proxies.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
-import { type Digest, modifiedAt, type Resolution } from '#core/resolution.ts';
+import { type Digest, linkOfFile, modifiedAt, onlyLinkedFile, type Resolution } from '#core/resolution.ts';
 import { parseSelection, select } from '#core/selection.ts';
 import { type ByteSession, type Shared, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
 import { formatSeconds } from '#lib/format.ts';
@@ -32,7 +32,7 @@ import { SharedLimits } from '#transfer/shared-limits.ts';
 import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
-import { isMetalinkName, metalink } from '#wire/metalink.ts';
+import { createListings } from '#wire/listings.ts';
 import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, searchPath, stateFolder, wantsColour } from './config.ts';
@@ -40,10 +40,10 @@ import { openDocument } from './document.ts';
 import { type EngineWish, forget, getByEngine } from './get-by-engine.ts';
 import { getSmall, type SmallOptions } from './get-small.ts';
 import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from './keep-current.ts';
-import { rangesOfTypedHosts } from './outlet.ts';
+import { rangesOfTypedHosts, withServices } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
-import { parseAssignment, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
 
 export type GetOptions = {
   dir: string;
@@ -86,7 +86,7 @@ export async function runGet(urls: string[], options: GetOptions): Promise<numbe
   try {
     const work = async () => {
       for (let next = await run.waiting.next(); next !== null && !stop.signal.aborted; next = await run.waiting.next()) {
-        // A Metalink document brings new work.
+        // A document that lists files brings new work.
         const release = run.waiting.hold();
         run.exitCodesSeen.push(await getOne(run, next, stop.signal));
         release();
@@ -148,8 +148,10 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       screen.failed(item, failure, false);
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
+    // Of a long list pages are pages: looking for video behind each would take hours.
     isList: ({ mediaType, suggestedName }) =>
-      metalink.isOne(mediaType, suggestedName) || isForOther(run, mediaType, suggestedName),
+      listingFor(run.listings, { mediaType, name: suggestedName }) !== null ||
+      recognise(seenOf(mediaType, suggestedName)) !== null,
   };
   await getSmall(plain, small, signal);
   release();
@@ -169,6 +171,10 @@ type Run = {
   proxies: ProxyRule[];
   /** For sources that let people choose. */
   parameters: Record<string, unknown>;
+  /** Of a document that lists files; null: all of them. */
+  selected: ReadonlySet<number> | null;
+  /** Readers of documents that list files. */
+  listings: Listings;
   digester: DigestThread;
   limits: SharedLimits;
   hostMemory: HostMemory;
@@ -190,23 +196,31 @@ type Wanted = {
   link: URL;
   item: GetItem;
   folder: string;
-  /** Given by the user or a Metalink document; null: the server suggests one. */
+  /** Given by the user or a document that lists the file; null: the server suggests one. */
   name: string | null;
   mirrors: URL[];
-  /** What the Metalink document that lists the file says about it; null when none does. */
+  /** What the document that lists the file says about it; null when none does. */
   promised: Promised | null;
   /** The link that the user typed, whose origin alone is told secrets; null: it was a document on the disk. */
   typed: URL | null;
   /** A file that was given instead of the link; null: none was. */
   document: Uint8Array | null;
+  /** How the user wants it to be read: not it is wanted, but what it lists. */
+  listing: Listing | null;
   /** No other source than that of its scheme is for it. */
   isLookedAt?: boolean;
 };
 
-async function prepare(texts: string[], options: GetOptions): Promise<Run> {
+async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
   const shared = createShared();
-  const documents = texts.filter(isMetalinkFile);
-  const given = await Promise.all(texts.filter((text) => !isMetalinkFile(text)).map((text) => openGiven(text, shared)));
+  const listings = createListings(shared);
+  const listing = asked.as === undefined ? null : listingFor(listings, { as: asked.as, mediaType: null, name: null });
+  // They say how the list is read, and nothing about what it lists.
+  const options: GetOptions = listing === null ? asked : { ...asked, as: undefined, files: undefined };
+  const parameters = Object.fromEntries((asked.set ?? []).map(parseAssignment));
+  const documents = texts.flatMap((text) => openable(text, listings, listing));
+  const others = texts.filter((text) => openable(text, listings, listing).length === 0);
+  const given = await Promise.all(others.map((text) => openGiven(text, shared)));
   const links = given.map(({ link }) => link);
   if (texts.length === 0)
     throw new FlotillaError('link_invalid', 'There is no link to get. Try: flotilla get https://example.org/file.iso');
@@ -222,7 +236,7 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   const mirrors = (options.mirror ?? []).map(parseLink);
   if (options.as === undefined) for (const link of [...links, ...mirrors]) sourceOf(link);
   else sourceOfKind(options.as);
-  parseSelection(options.files);
+  const selected = parseSelection(asked.files);
   const checksum = options.checksum === undefined ? null : parseChecksum(options.checksum);
   const request = await readRequestFlags(options);
   const proxies = readProxyRules(options);
@@ -230,10 +244,12 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   await files.makeFolder(folder);
   const scratch = options.scratch === undefined ? null : resolve(options.scratch);
   if (scratch !== null) await files.makeFolder(scratch);
-  const opened = await rangesOfTypedHosts([...links, ...mirrors], (link) => typedProxy(link, request, proxies));
+  const settings = settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment));
+  const typed = withServices([...links, ...mirrors], parameters, settings);
+  const opened = await rangesOfTypedHosts(typed, (link) => typedProxy(link, request, proxies));
   const { context, close } = createSourceContext({
     netAllow: [...netAllow(environment), ...opened],
-    settings: settingsOfSources(sourceSettings.parse(options.source), environment),
+    settings,
     searchPath: searchPath(environment),
     shared,
   });
@@ -247,7 +263,9 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
     close,
     request,
     proxies,
-    parameters: Object.fromEntries((options.set ?? []).map(parseAssignment)),
+    parameters,
+    selected,
+    listings,
     digester: new DigestThread(),
     limits: limitsOf(options),
     hostMemory: new Map(),
@@ -261,9 +279,12 @@ async function prepare(texts: string[], options: GetOptions): Promise<Run> {
   };
   await findIn(run, folder);
   for (const { link, document } of given) {
-    want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link, document });
+    want(run, { link, folder, name: options.output ?? null, mirrors, promised: null, typed: link, document, listing });
   }
-  for (const path of documents) await wantListed(run, metalink.read(await readDocumentFile(path)), null);
+  for (const { path, reader } of documents) {
+    const wish = { address: null, parameters: listing === null ? {} : parameters };
+    await wantListed(run, await reader.read(await readDocumentFile(path), wish), null);
+  }
   return run;
 }
 
@@ -294,18 +315,24 @@ function want(run: Run, wanted: Omit<Wanted, 'item'>): void {
   run.waiting.add({ ...wanted, item });
 }
 
-/** Every file that a Metalink document lists, from all its mirrors, in the folders it names below the chosen one. */
-async function wantListed(run: Run, listed: ListedFile[], typed: URL | null): Promise<void> {
+/** Every file that a document lists, from all its mirrors, in the folders it names below the chosen one. */
+async function wantListed(run: Run, all: ListedFile[], typed: URL | null): Promise<void> {
   const { output, checksum } = run.options;
+  const listed = select(all, run.selected).map(({ file }) => file);
   checkListedWishes(listed, { isNamed: output !== undefined || checksum !== undefined, hasMirrors: false });
+  const common = { typed, document: null, listing: null };
   for (const file of listed) {
+    const [link, ...mirrors] = file.links.map(parseLink) as [URL, ...URL[]];
+    if (file.path === null) {
+      want(run, { ...common, link, folder: run.folder, name: output ?? null, mirrors, promised: null });
+      continue;
+    }
     const parts = file.path.split('/');
     const name = output ?? (parts.pop() as string);
     const folder = output === undefined && parts.length > 0 ? insideRoot(run.folder, parts.join('/')) : run.folder;
     await files.makeFolder(folder);
     await findIn(run, folder);
-    const [link, ...mirrors] = file.links.map(parseLink) as [URL, ...URL[]];
-    want(run, { link, folder, name, mirrors, promised: promisedOf(file), typed, document: null });
+    want(run, { ...common, link, folder, name, mirrors, promised: promisedOf(file) });
   }
 }
 
@@ -318,21 +345,33 @@ function openSession(
   return sessionOf(sourceOf(server), context, server, proxied(requestFor(request, typed, server), server, proxies));
 }
 
-/** Is this the path of a Metalink document rather than a link? */
-function isMetalinkFile(text: string): boolean {
-  return isMetalinkName(text) && URL.parse(text) === null;
+/** The document that lists files, when this is the path of one rather than a link. */
+function openable(text: string, listings: Listings, listing: Listing | null): { path: string; reader: Listing }[] {
+  const reader = listing ?? listingFor(listings, { mediaType: null, name: text });
+  return reader === null || URL.parse(text) !== null ? [] : [{ path: text, reader }];
+}
+
+function listingFound({ listings }: Run, { mediaType, suggestedName }: SourceFacts): Listing | null {
+  return listingFor(listings, { mediaType, name: suggestedName });
 }
 
 async function readDocumentFile(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new FlotillaError('link_invalid', `The Metalink document ${path} cannot be read. Check the path.`, { cause });
+    throw new FlotillaError('link_invalid', `The document ${path} cannot be read. Check the path.`, { cause });
   }
 }
 
-/** The link leads to a Metalink document: not it is wanted, but what it lists. */
-class MetalinkFound extends Error {}
+/** The link leads to a document that lists files: not it is wanted, but what it lists. */
+class ListFound extends Error {
+  readonly listing: Listing;
+
+  constructor(listing: Listing) {
+    super('The link leads to a list.');
+    this.listing = listing;
+  }
+}
 
 /** What is behind the link is for another source. */
 class OtherFound extends Error {}
@@ -418,6 +457,7 @@ function listenForInterrupt(stop: AbortController): () => void {
 
 /** Gets one link; resolves with its exit code and never rejects for an expected failure. */
 async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<number> {
+  if (wanted.listing !== null) return getListed(run, wanted, wanted.listing, signal);
   return isToLookAt(run, wanted) ? getDetected(run, wanted, signal) : getPlain(run, wanted, signal);
 }
 
@@ -445,7 +485,7 @@ async function getPlain(run: Run, wanted: Wanted, signal: AbortSignal): Promise<
     return exitCodes.ok;
   } catch (thrown) {
     if (thrown instanceof OtherFound) return getDetected(run, wanted, signal);
-    const error = thrown instanceof MetalinkFound ? await openMetalink(run, wanted, signal) : thrown;
+    const error = thrown instanceof ListFound ? await openListed(run, wanted, thrown.listing, signal) : thrown;
     if (error === null) return exitCodes.ok;
     if (signal.aborted) {
       item.state = 'interrupted';
@@ -488,7 +528,8 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
     item.state = 'active';
     const request = proxied(requestFor(run.request, typed, link), link, run.proxies);
     const { as } = options;
-    const resolution = await detect(run.context, { link, request, as, parameters, document: document ?? undefined }, signal);
+    const context = { ...run.context, tell: (message: string) => screen.note(item, message) };
+    const resolution = await detect(context, { link, request, as, parameters, document: document ?? undefined }, signal);
     const source = sourceOfKind(resolution.kind);
     if (source.run !== undefined) {
       wish = engineWish(run, wanted, source, resolution);
@@ -498,6 +539,8 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
       screen.done(item, { ...home, sha256, verifiedAgainst: home.verifiedAgainst.map(({ algorithm }) => algorithm) });
       return exitCodes.ok;
     }
+    const only = onlyLinkedFile(resolution);
+    if (only !== null) return getPlain(run, { ...wanted, link: linkOfFile(only, link) }, signal);
     if (resolution.files.some((file) => file.link !== undefined)) {
       await wantFolder(run, wanted, resolution);
       return exitCodes.ok;
@@ -559,20 +602,11 @@ async function wantFolder(run: Run, wanted: Wanted, { files: all }: Resolution):
     const folder = path.length > 0 ? insideRoot(run.folder, path.map((part) => safeName(part)).join('/')) : run.folder;
     await files.makeFolder(folder);
     await findIn(run, folder);
-    const link = withLogin(parseLink(file.link ?? wanted.link.href), wanted.link);
+    const link = linkOfFile(file, wanted.link);
     const promised = { sizeBytes: file.sizeBytes, digests: [] };
-    want(run, { link, folder, name, mirrors: [], promised, typed: wanted.typed, document: null });
+    want(run, { link, folder, name, mirrors: [], promised, typed: wanted.typed, document: null, listing: null });
   }
   run.items.splice(run.items.indexOf(wanted.item), 1);
-}
-
-/** The links of the files hold no login: it is in the link that was typed. */
-function withLogin(link: URL, typed: URL): URL {
-  if (link.host === typed.host && link.username === '') {
-    link.username = typed.username;
-    link.password = typed.password;
-  }
-  return link;
 }
 
 type Home = {
@@ -628,7 +662,7 @@ async function fetchOnce(
   const beganMs = clock.mono();
   const limits = run.limits.begin(item.link, '', (message) => screen.note(item, message));
   const each = new Limiter(clock, options.limitEach ?? null);
-  const context = { ...run.context, hosts: limits.hosts };
+  const context = { ...run.context, hosts: limits.hosts, tell: (message: string) => screen.note(item, message) };
   const fetch: Fetch = new Fetch({
     clock,
     random,
@@ -651,7 +685,8 @@ async function fetchOnce(
     note: ({ message }) => screen.note(item, message),
     ...(environment.FLOTILLA_DEBUG ? { debug: (line) => sayDebug(item, line, clock.mono() - beganMs) } : {}),
     async place(facts) {
-      if (promised === null && metalink.isOne(facts.mediaType, facts.suggestedName)) throw new MetalinkFound();
+      const listing = promised === null ? listingFound(run, facts) : null;
+      if (listing !== null) throw new ListFound(listing);
       if (mayBeOther(run, wanted) && isForOther(run, facts.mediaType, facts.suggestedName ?? nameFromLink(link)))
         throw new OtherFound();
       const allocate: Opening['allocate'] = (...room) =>
@@ -705,7 +740,7 @@ function beginUnfinished(run: Run, { link, folder, name }: Wanted): Unfinished {
 
 function currentWish({ link, folder, name, promised }: Wanted): CurrentWish {
   const sizeBytes = promised?.sizeBytes ?? null;
-  return { link, shownLink: showLink(link), folder, name, sizeBytes, stateFolder: stateFolder(environment) };
+  return { link, shownLink: showLink(link), folder, name, sizeBytes, stateFolder: join(stateFolder(environment), 'versions') };
 }
 
 /** A link that fails is asked once more by the fetch, which knows how to wait and where else to go. */
@@ -717,7 +752,7 @@ function askServer(run: Run, { link, typed, promised }: Wanted, signal: AbortSig
       const validator = known ?? { etag: null, lastModified: null };
       const facts = await sourceOf(link).changedSince?.(context, link, asked, validator, signal);
       if (facts === null) return 'unchanged';
-      const isList = facts !== undefined && promised === null && metalink.isOne(facts.mediaType, facts.suggestedName);
+      const isList = facts !== undefined && promised === null && listingFound(run, facts) !== null;
       return facts === undefined || isList ? 'unknown' : facts;
     } catch (error) {
       signal.throwIfAborted();
@@ -732,10 +767,27 @@ function sayDebug({ name }: GetItem, line: string, passedMs: number): void {
   process.stderr.write(`debug ${(passedMs / 1000).toFixed(3)} ${name}: ${line}\n`);
 }
 
-/** Replaces a link by the files that its Metalink document lists; null, or what went wrong. */
-async function openMetalink(run: Run, { link, item, mirrors }: Wanted, signal: AbortSignal): Promise<unknown> {
+/** The user says that it is a list: it is read at once. */
+async function getListed(run: Run, wanted: Wanted, listing: Listing, signal: AbortSignal): Promise<number> {
+  const error = await openListed(run, wanted, listing, signal);
+  if (error === null) return exitCodes.ok;
+  wanted.item.state = signal.aborted ? 'interrupted' : 'failed';
+  if (signal.aborted) return exitCodes.interrupted;
+  const failure = toFailure(error);
+  run.screen.failed(wanted.item, failure, false);
+  return exitCodeOf(failure.code);
+}
+
+/** Replaces a link by what its document lists; null, or what went wrong. */
+async function openListed(
+  run: Run,
+  { link, item, mirrors, listing: asked }: Wanted,
+  listing: Listing,
+  signal: AbortSignal,
+): Promise<unknown> {
   try {
-    const listed = await readListing(openSession(run, link, link), metalink, signal);
+    const wish = { address: link, parameters: asked === null ? {} : run.parameters };
+    const listed = await readListing(openSession(run, link, link), listing, wish, signal);
     checkListedWishes(listed, { isNamed: false, hasMirrors: mirrors.length > 0 });
     await wantListed(run, listed, link);
     run.items.splice(run.items.indexOf(item), 1);

@@ -5,7 +5,7 @@ import { startEmbeddedWorker } from './embedded-worker.ts';
 import { levelOf, openProcessLog } from './log.ts';
 import { openGate } from './outlet.ts';
 import { serveConfig } from './serve-config.ts';
-import { settingsOfSources } from './source-settings.ts';
+import { settingsOfMachine, settingsOfSources } from './source-settings.ts';
 
 export async function runServe(flags: Record<string, unknown>): Promise<number> {
   const options = serveConfig(flags, environment);
@@ -15,7 +15,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
   const log = openProcessLog(options);
   const settings = {
     ...{ dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, logLevel: levelOf(options) },
-    settings: settingsOfSources(options.source, environment),
+    settings: settingsOfSources(options.source, environment, settingsOfMachine(dataFolder)),
     searchPath: searchPath(environment),
   };
   return runControlPlane(options, log, (control) => startEmbeddedWorker(control, settings, log));

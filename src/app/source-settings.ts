@@ -1,8 +1,10 @@
 /** What a machine is told about its sources: `sources` in `flotilla.yaml`, `FLOTILLA_KIND_NAME`, or `--source KIND.NAME=VALUE`. */
+import { homedir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { sources } from '#sources/index.ts';
-import type { Environment } from './config.ts';
+import { type Environment, stateFolder } from './config.ts';
 
 export const sourceSettings = z
   .preprocess(
@@ -14,19 +16,35 @@ export const sourceSettings = z
 
 export type SourceSettings = z.output<typeof sourceSettings>;
 
-/** With what the environment says of them. Throws `link_invalid` with a sentence that names the setting. */
-export function settingsOfSources(given: SourceSettings, env: Environment): SourceSettings {
+/** With what the environment says of them, and what is `usual` where nobody says anything. Throws `link_invalid` with a sentence that names the setting. */
+export function settingsOfSources(given: SourceSettings, env: Environment, usual: SourceSettings): SourceSettings {
   const unknown = Object.keys(given).find((kind) => sources.every((source) => source.kind !== kind || !source.settings));
   if (unknown !== undefined) throw wrong(`No source of the kind ${unknown} has settings.`);
   const known = sources.flatMap(({ kind, settings }) => {
     if (!(settings instanceof z.ZodObject)) return [];
-    const own = { ...fromEnvironment(kind, Object.keys(settings.shape), env), ...given[kind] };
+    const own = { ...usual[kind], ...fromEnvironment(kind, Object.keys(settings.shape), env), ...given[kind] };
     const checked = settings.safeParse(own);
     if (checked.success) return [[kind, own] as const];
     const [issue] = checked.error.issues;
     throw wrong(`The setting ${[kind, ...(issue?.path ?? [])].join('.')} makes no sense: ${issue?.message}.`);
   });
   return Object.fromEntries(known);
+}
+
+/** What sources are told where a person is at the terminal: who that is, and which servers are known. */
+export function settingsOfPerson(env: Environment): SourceSettings {
+  const sftp = {
+    knownHosts: join(stateFolder(env), 'known_hosts'),
+    otherKnownHosts: join(homedir(), '.ssh', 'known_hosts'),
+    user: userInfo().username,
+    ...(env.SSH_AUTH_SOCK && { agent: env.SSH_AUTH_SOCK }),
+  };
+  return { sftp };
+}
+
+/** What sources are told where nobody is: a worker knows only what it met itself. */
+export function settingsOfMachine(dataFolder: string): SourceSettings {
+  return { sftp: { knownHosts: join(dataFolder, 'known_hosts') } };
 }
 
 /** `NAME=VALUE` as it is typed: numbers, true and false, lists and objects as JSON, everything else as text. */

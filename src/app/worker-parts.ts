@@ -1,6 +1,7 @@
 /** What every worker is made of, whether it lives in a thread of a server or in a process of its own. */
 import { join } from 'node:path';
 import { type TaskKind, taskKinds, type WorkerHello } from '#core/protocol.ts';
+import type { SourceContext } from '#core/source.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { detect } from '#sources/detect.ts';
@@ -9,12 +10,13 @@ import { Room } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
 import { allocate } from '#wire/allocate.ts';
 import { DigestThread } from '#wire/digests.ts';
-import { metalink } from '#wire/metalink.ts';
+import { createListings } from '#wire/listings.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { createVitals } from '#wire/vitals.ts';
 import type { WorkerParts } from '#worker/parts.ts';
 import { Scratch } from '#worker/scratch.ts';
 import { createSourceContext, type SourceWishes } from './source-context.ts';
+import { schemesTold } from './source-kinds.ts';
 
 export type WorkerSettings = SourceWishes & {
   /** Holds what the worker knows of itself. */
@@ -44,7 +46,7 @@ export function createWorkerParts({ dataFolder, scratchFolder, keepFreeBytes, pr
     sourceOfKind,
     detect,
     destinationOf,
-    listings: metalink,
+    listings: createListings(context.shared),
     limits: new SharedLimits(clock),
     hostMemory: new Map<string, number>(),
     scratch: new Scratch(files, scratchFolder, join(dataFolder, 'scratch-of.json')),
@@ -60,8 +62,9 @@ export function createWorkerParts({ dataFolder, scratchFolder, keepFreeBytes, pr
 }
 
 /** How it introduces itself. */
-export function helloOf(about: Pick<WorkerHello, 'workerId' | 'name' | 'labels'>): WorkerHello {
-  return { ...about, version, kinds: [...taskKinds], schemes: sources.flatMap(({ schemes }) => schemes) };
+export function helloOf(context: SourceContext, about: Pick<WorkerHello, 'workerId' | 'name' | 'labels'>): WorkerHello {
+  const ready = sources.filter(({ isReady }) => isReady?.(context) ?? true);
+  return { ...about, version, kinds: [...taskKinds], schemes: ready.flatMap(schemesTold) };
 }
 
 /** Most tasks of each kind at once, when it fetches so many downloads. */

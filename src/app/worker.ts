@@ -13,7 +13,7 @@ import { Worker } from '#worker/worker.ts';
 import { environment, searchPath } from './config.ts';
 import { openProcessLog } from './log.ts';
 import { openGate } from './outlet.ts';
-import { settingsOfSources } from './source-settings.ts';
+import { settingsOfMachine, settingsOfSources } from './source-settings.ts';
 import { untilAskedToStop } from './stop-signals.ts';
 import { workerConfig } from './worker-config.ts';
 import { openIdentity } from './worker-identity.ts';
@@ -37,11 +37,11 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
 
   const { parts, close } = createWorkerParts({
     ...{ dataFolder: data, scratchFolder, netAllow, keepFreeBytes, preallocate },
-    settings: settingsOfSources(options.source, environment),
+    settings: settingsOfSources(options.source, environment, settingsOfMachine(data)),
     searchPath: searchPath(environment),
   });
   const worker = new Worker(createWorkerPlane(identity), parts, {
-    hello: helloOf({ workerId: identity.workerId, name, labels }),
+    hello: helloOf(parts.sources, { workerId: identity.workerId, name, labels }),
     room: roomFor(jobs),
     log,
   });

@@ -22,8 +22,9 @@ type Request<N extends RouteName> = Part<RouteOf<N>, 'params'> &
 
 /** Bytes and streams come as the response itself; its body is the caller's to read or cancel. */
 type Answer<N extends RouteName> = AnswerOf<RouteOf<N>>;
+type Later<R> = R extends { later: z.ZodType } ? z.output<R['later']> : never;
 type AnswerOf<R extends Route> = R['answer'] extends z.ZodType
-  ? z.output<R['answer']>
+  ? z.output<R['answer']> | Later<R>
   : R['answer'] extends null
     ? undefined
     : Response;

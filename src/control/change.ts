@@ -42,8 +42,11 @@ function finishedAt(parts: Parts, state: DownloadState): number | null {
 }
 
 function differences(download: StoredDownload, wanted: Partial<StoredDownload>): Partial<StoredDownload> {
-  const entries = Object.entries(wanted) as [keyof StoredDownload, unknown][];
-  return Object.fromEntries(entries.filter(([key, value]) => download[key] !== value));
+  const different: Partial<Record<keyof StoredDownload, unknown>> = {};
+  for (const key of Object.keys(wanted) as (keyof StoredDownload)[]) {
+    if (download[key] !== wanted[key]) different[key] = wanted[key];
+  }
+  return different as Partial<StoredDownload>;
 }
 
 function refusal(state: DownloadState, change: Change): FlotillaError {

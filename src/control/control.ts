@@ -10,6 +10,7 @@ import type { Resolution } from '#core/resolution.ts';
 import type { Rung, Stage } from '#core/stage.ts';
 import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
+import type { Probes } from './probes.ts';
 import type { LiveFigures } from './progress.ts';
 import type { Period, PeriodStats } from './stats.ts';
 
@@ -116,6 +117,8 @@ export type WorkerRow = {
   name: string;
   version: string;
   state: 'online' | 'lost';
+  /** That its sources take, with the colon. */
+  schemes: string[];
   labels: string[];
   wanted: 'work' | 'pause' | 'drain';
   maxFetches: number | null;
@@ -193,6 +196,13 @@ export interface Control extends ControlPlane {
   lookClosely(downloadId: string): Promise<TaskProgress | null>;
   countsOf(ownerId: string): Promise<Counts>;
 
+  /**
+   * Begins to look at a link for somebody who asks again until it is found, or joins the look at the same; nothing is added.
+   * Throws `link_invalid` or `scheme_unknown`. What it finds is told by `waitForLook`.
+   */
+  beginLook(ownerId: string, asked: Asked): string;
+  waitForLook: Probes['wait'];
+  stopLook: Probes['cancel'];
   /** Asks a worker to look at a link; nothing is added. Throws the failure the worker met, or `timed_out`. */
   probe(asked: Asked, signal: AbortSignal): Promise<Resolution>;
 

@@ -23,6 +23,7 @@ import { attemptsOf, countFor, findDownload, listDownloads, receiptOf, requireDo
 import { submissionsOf } from './listed.ts';
 import { createLooks } from './looks.ts';
 import type { Parts } from './parts.ts';
+import { createProbes } from './probes.ts';
 import { createProgress } from './progress.ts';
 import { createClaims } from './queue/claims.ts';
 import { shownReason } from './queue/stop-hours.ts';
@@ -83,6 +84,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   const lastSequence = await store.read((tx) => tx.events.lastSequence());
   const sessions = createSessions(clock, saveEveryMs);
   const claims = createClaims(() => parts);
+  const probes = createProbes(clock, newId);
   const steadyTime = createSteadyTime(clock);
   steadyTime.reach(await store.read(readSteadyTime));
   const parts: Parts = {
@@ -174,6 +176,12 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     lookClosely: (downloadId) => parts.progress.closely(downloadId),
     countsOf: (ownerId) => store.read((tx) => countFor(tx, ownerId)),
     probe: async ({ link, ...asked }, signal) => parts.looks.ask(readLink(parts, link), asked, signal),
+    beginLook(ownerId, { link: text, ...asked }) {
+      const link = readLink(parts, text);
+      return probes.begin(ownerId, JSON.stringify([link.href, asked]), (signal) => parts.looks.ask(link, asked, signal));
+    },
+    waitForLook: probes.wait,
+    stopLook: probes.cancel,
 
     eventsAfter: (ownerId, sequence, limit) => eventsAfter(parts, ownerId, sequence, limit),
     lastSequence: () => store.read((tx) => tx.events.lastSequence()),
@@ -211,6 +219,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     async close() {
       parts.isDraining = true;
       claims.wake();
+      probes.close();
       parts.looks.close();
       stopListening();
       parts.progress.close();

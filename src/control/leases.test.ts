@@ -106,7 +106,7 @@ test('epochs are not used again after a backup was restored (L1)', async (t) => 
   });
   under.clock.advance(60_000);
   await under.restart();
-  const [task] = await under.store.read(async (tx) => tx.tasks.heads(await tx.tasks.readyQueues(), 1));
+  const [task] = await under.store.read(async (tx) => tx.tasks.heads(await tx.tasks.readyQueues([{ from: '', to: '~' }]), 1));
   assert.equal(task?.epoch, 0);
   await under.store.write(async (tx) => {
     const download = await tx.downloads.get(task?.downloadId ?? '');

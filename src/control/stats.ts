@@ -1,4 +1,7 @@
-/** Figures by day: written beside what they count, in the same transaction, so that reading them never walks the history. */
+/**
+ * Figures by day: noted beside what they count, in the same transaction, and added up soon after, so that reading them never
+ * walks the history and completing a download changes no sums that many share.
+ */
 import type { Receipt } from '#core/receipt.ts';
 import type { DailyKind, DailySums, StoredDownload, Transaction } from '#core/store.ts';
 import type { Parts } from './parts.ts';
@@ -33,6 +36,9 @@ const mostNames = 100;
 /** A day with more hosts than the first keeps the second, so that the sums stay small whatever people fetch. */
 const crowdedHosts = 80;
 const keptHosts = 40;
+/** Transactions whose notes are worth adding up before somebody asks, and those that are added up at once: 100 results each at most. */
+export const enoughNotes = 20;
+const settledAtOnce = 20;
 /** Speeds are told apart by a fourth of a doubling. */
 const stepsOfDoubling = 4;
 const mostSpeeds = 500;
@@ -73,7 +79,13 @@ export async function countRetry(parts: Parts, tx: Transaction, { ownerId }: Sto
 
 function adder(parts: Parts, tx: Transaction, ownerId: string) {
   const day = parts.dayOf(parts.clock.now());
-  return (kind: DailyKind, name: string, change: Partial<DailySums>) => tx.daily.add({ ownerId, kind, day, name }, change);
+  return (kind: DailyKind, name: string, change: Partial<DailySums>) => tx.daily.note({ ownerId, kind, day, name }, change);
+}
+
+/** The regular round: when there are `enough` notes they are added up, some in each transaction. */
+export async function settleStats(parts: Parts, enough = 1): Promise<void> {
+  if (!(await parts.store.read((tx) => tx.daily.hasNotes(enough)))) return;
+  while (await parts.store.write((tx) => tx.daily.settle(settledAtOnce)));
 }
 
 /** All but the greatest hosts of crowded days become one. Idempotent. */
@@ -85,6 +97,7 @@ export async function foldHosts(parts: Parts, tx: Transaction): Promise<void> {
 }
 
 export async function statsOf(parts: Parts, ownerId: string, period: Period): Promise<PeriodStats> {
+  await settleStats(parts);
   const toDay = parts.dayOf(parts.clock.now());
   const fromDay = period === 'all' ? null : dayBefore(toDay, daysOf[period] - 1);
   return parts.store.read(async (tx) => {
@@ -141,7 +154,13 @@ function hostOf({ link }: StoredDownload): string {
 export function createCalendar(timeZone: string): (timeMs: number) => string {
   // In Canada a date is written as ISO 8601 writes it. Making a format costs a hundred times as much as using it.
   const format = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
-  return (timeMs) => format.format(timeMs);
+  let latest = { minute: Number.NaN, day: '' };
+  return (timeMs) => {
+    // Days begin with a whole minute in every time zone of today: https://www.iana.org/time-zones
+    const minute = Math.floor(timeMs / 60_000);
+    if (minute !== latest.minute) latest = { minute, day: format.format(timeMs) };
+    return latest.day;
+  };
 }
 
 function dayBefore(day: string, count: number): string {

@@ -17,7 +17,7 @@ import { undoMs } from './report.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
 import type { Held } from './sessions.ts';
 import { createSilence, type Silence } from './silence.ts';
-import { foldHosts } from './stats.ts';
+import { enoughNotes, foldHosts, settleStats } from './stats.ts';
 import { keepUp, readSteadyTime } from './steady-time.ts';
 import { submissionLifetimeHours } from './submit.ts';
 import { emptyDueTrash } from './trash.ts';
@@ -55,6 +55,7 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
     { everyMs: 0, run: () => letGo(parts) },
     { everyMs: 0, run: () => requeueSome(parts) },
     { everyMs: 0, run: () => lookAround(parts) },
+    { everyMs: 0, run: () => settleStats(parts, enoughNotes) },
     { everyMs: tidyEveryMs, run: hourglass },
     { everyMs: 0, run: () => saveProgress(parts, false) },
     { everyMs: tidyEveryMs, run: () => fetchAgainWhatIsOutOfReach(parts) },

@@ -62,7 +62,7 @@ export async function listWorkers(parts: Parts): Promise<WorkerRow[]> {
     leased: await tx.tasks.leasedCounts(),
     keyed: new Set(await tx.workerKeys.workerIds()),
   }));
-  return records.map(({ id, seenAtMs, kinds: _, schemes: __, beat: ___, ...worker }) => {
+  return records.map(({ id, seenAtMs, kinds: _, beat: __, ...worker }) => {
     return {
       id,
       ...worker,

@@ -43,7 +43,7 @@ export function requestFor(request: RequestOptions, link: URL | null, server: UR
 }
 
 /** An origin, for schemes too that have none in the URL Standard: `sftp://one` and `sftp://two` share the origin `null`. */
-function serverOf({ protocol, host, origin }: URL): string {
+export function serverOf({ protocol, host, origin }: URL): string {
   return origin === 'null' ? `${protocol}//${host.toLowerCase()}` : origin;
 }
 

@@ -17,6 +17,22 @@ export type ResolvedFile = {
   link?: string;
 };
 
+/** The link of a file of what `given` leads to. Such links hold no login: it is in the link that a person gave. */
+export function linkOfFile({ link }: ResolvedFile, given: URL): URL {
+  const own = new URL(link ?? given);
+  if (own.protocol === given.protocol && own.host === given.host && own.username === '') {
+    own.username = given.username;
+    own.password = given.password;
+  }
+  return own;
+}
+
+/** The one file that there is, if it stands for the whole of what was found; null: it is a folder, or at the link itself. */
+export function onlyLinkedFile({ files }: Resolution): ResolvedFile | null {
+  const [only, ...others] = files;
+  return only?.link !== undefined && others.length === 0 && !only.path.includes('/') ? only : null;
+}
+
 /** More files than this in one download are refused. */
 export const mostFiles = 100_000;
 

@@ -41,6 +41,8 @@ export type SourceContext = {
   connections: KeptConnections;
   /** When absent, a host gets as many connections as are wanted. */
   hosts?: HostGate;
+  /** Hears what the person who wants the download should know. */
+  tell?(message: string): void;
   /** Give up on a server that has not begun to answer after this long. */
   connectTimeoutMs: number;
   /** What this machine was told about a source, by its kind; not checked yet: see `settingsOf`. */
@@ -181,6 +183,8 @@ export interface Source {
   readonly parameters?: ZodType;
   /** What a machine may be told once, likewise. */
   readonly settings?: ZodType;
+  /** Has this machine what the source needs, such as a program? Absent: always. Looks, and executes nothing. */
+  isReady?(context: SourceContext): boolean;
   /** Is what was found behind a link of another source for this one? Looks, and executes nothing. */
   recognises?(seen: Seen): boolean;
   /**

@@ -351,8 +351,8 @@ export interface TaskRows {
   eraseOf(downloadId: string): Promise<TaskRow | null>;
   /** Those that are `erase`; asking for the one of one of them costs nothing any more in this transaction. */
   erasesOf(downloadIds: string[]): Promise<TaskRow[]>;
-  /** The queues in which something is ready, in the order of their names. */
-  readyQueues(): Promise<string[]>;
+  /** The queues in which something is ready, of those whose names are in these ranges, `to` left out. Ranges do not overlap. */
+  readyQueues(ranges: readonly { from: string; to: string }[]): Promise<string[]>;
   /** Of each of these queues the first ready ones: higher priority first, then by position, then the oldest download. */
   heads(queues: string[], limitEach: number): Promise<TaskRow[]>;
   /** Downloads that are fetched now, counted. */
@@ -511,6 +511,12 @@ export type DailyKey = { ownerId: string; kind: DailyKind; day: string; name: st
 export type DailyRow = DailyKey & DailySums;
 
 export interface DailyRows {
+  /** Like `add`, but it is in the sums only after `settle`: what a transaction notes costs one row, whatever it is about. */
+  note(key: DailyKey, change: Partial<DailySums>): Promise<void>;
+  /** There are notes of so many transactions, or of more. */
+  hasNotes(count: number): Promise<boolean>;
+  /** Adds up what the oldest so many transactions noted. false: that was all. */
+  settle(most: number): Promise<boolean>;
   add(key: DailyKey, change: Partial<DailySums>): Promise<void>;
   /** The days as a whole from that one on, in order. */
   byDay(ownerId: string, fromDay: string): Promise<DailyRow[]>;

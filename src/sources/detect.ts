@@ -1,7 +1,7 @@
 /** Finds out what is behind a link, and which source it is for. */
 import { type ErrorCode, FlotillaError } from '#core/errors.ts';
 import type { RequestOptions } from '#core/request.ts';
-import type { Resolution } from '#core/resolution.ts';
+import { linkOfFile, type Resolution } from '#core/resolution.ts';
 import { type Asked, type Seen, type Source, type SourceContext, sessionOf } from '#core/source.ts';
 import { sourceOf, sourceOfKind, sources } from './index.ts';
 
@@ -63,11 +63,12 @@ async function recogniseFound(
   { mediaType, name, files }: Resolution,
   signal: AbortSignal,
 ): Promise<Source | null> {
-  if (source.openSession === undefined || files.length !== 1) return null;
+  const [file] = files;
+  if (source.openSession === undefined || file === undefined || files.length !== 1) return null;
   const seen = { mediaType, name, firstBytes: new Uint8Array() };
   const byName = recognise(seen);
-  if (byName !== null || !isVague(mediaType) || (files[0]?.sizeBytes ?? 0) > mostDocumentBytes) return byName;
-  return recognise({ ...seen, firstBytes: await peek(context, source, link, request, signal) });
+  if (byName !== null || !isVague(mediaType) || (file.sizeBytes ?? 0) > mostDocumentBytes) return byName;
+  return recognise({ ...seen, firstBytes: await peek(context, source, linkOfFile(file, link), request, signal) });
 }
 
 /** Does the media type say nothing about the bytes? */

@@ -1,13 +1,16 @@
 import { defineSource } from '#core/source.ts';
 import { isTorrentFile } from '#core/torrent-file.ts';
-import { readMagnet } from '#wire/magnet.ts';
 import { sandboxOf } from '#wire/sandbox.ts';
+import { torrentParameters, torrentSettings } from '#wire/torrent/choices.ts';
+import { probeMagnet, runTorrent } from '#wire/torrent/run.ts';
 import { fetchTorrent } from '#wire/torrent-fetch.ts';
-import { magnetOf, resolutionOfMagnet, resolutionOfTorrent } from '#wire/torrent-resolution.ts';
+import { magnetOf, resolutionOfTorrent } from '#wire/torrent-resolution.ts';
 
 export const torrent = defineSource({
   kind: 'torrent',
   schemes: ['magnet:'],
+  parameters: torrentParameters,
+  settings: torrentSettings,
   recognises: isTorrentFile,
 
   async linkOf(document, shared) {
@@ -15,9 +18,11 @@ export const torrent = defineSource({
   },
 
   /** Of a .torrent that was given, of one behind a link, or of a magnet. */
-  async probe(context, link, request, signal, { document } = {}) {
-    if (document === undefined && link.protocol === 'magnet:') return resolutionOfMagnet(readMagnet(link), link);
+  async probe(context, link, request, signal, { document, parameters } = {}) {
+    if (document === undefined && link.protocol === 'magnet:') return probeMagnet(context, link, parameters, signal);
     const bytes = document ?? (await fetchTorrent(context, link, request, signal));
     return resolutionOfTorrent(await sandboxOf(context.shared).read('torrent', bytes), link);
   },
+
+  run: runTorrent,
 });

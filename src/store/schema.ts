@@ -104,6 +104,7 @@ export type Schema = {
     fetchedBytes: number;
     deliveredBytes: number;
   };
+  dailyNotes: { sequence: number; body: string };
   logs: {
     id: string;
     downloadId: string;

@@ -18,6 +18,7 @@ const keysOfHotTables = {
   counters: ['name'],
   totals: ['ownerId'],
   daily: ['ownerId', 'kind', 'day', 'name'],
+  dailyNotes: ['sequence'],
   stageMemory: ['ownerId', 'kind', 'host'],
 } as const satisfies { [Table in keyof Schema]?: readonly (keyof Schema[Table])[] };
 
@@ -37,6 +38,8 @@ export type Unit = Buffers & {
   heads: Bulk['heads'];
   /** As `tables`, for a statement that is made often: it reads these tables. */
   select(tables: HotTable[], text: string, values?: Values): Promise<Record<string, unknown>[]>;
+  /** Runs when the job is done, before what it gathered is written. */
+  atEnd(run: () => Promise<void>): void;
   /** At the end of the job. */
   flush(): Promise<void>;
   /** Whoever kept the unit and uses it late is told so. */
@@ -45,6 +48,7 @@ export type Unit = Buffers & {
 
 export function createUnit({ db, bulk }: Engine): Unit {
   let isOver = false;
+  const ends: (() => Promise<void>)[] = [];
   const buffers = new Map<string, RowBuffer<never>>();
   const refuseLate = () => {
     if (isOver) throw new Error('a transaction was used after it ended');
@@ -62,7 +66,11 @@ export function createUnit({ db, bulk }: Engine): Unit {
       for (const table of tables) await buffers.get(table)?.flush();
       return bulk.select(text, values);
     },
+    atEnd(run: () => Promise<void>) {
+      ends.push(run);
+    },
     async flush() {
+      for (const run of ends.splice(0)) await run();
       await Promise.all([...buffers.values()].map((buffer) => buffer.flush()));
     },
     close() {

@@ -372,7 +372,14 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       ]),
     );
     await store.read(async (tx) => {
-      assert.deepEqual(await tx.tasks.readyQueues(), ['a', 'b']);
+      assert.deepEqual(await tx.tasks.readyQueues([{ from: '', to: '~' }]), ['a', 'b']);
+      const some = [
+        { from: '', to: 'b' },
+        { from: 'b0', to: 'c' },
+      ];
+      assert.deepEqual(await tx.tasks.readyQueues(some), ['a'], 'the end of a range is not in it');
+      assert.deepEqual(await tx.tasks.readyQueues([{ from: 'b', to: 'b0' }]), ['b']);
+      assert.deepEqual(await tx.tasks.readyQueues([]), []);
       const heads = async (queues: string[], limitEach: number) =>
         (await tx.tasks.heads(queues, limitEach)).map((row) => row.id).join();
       assert.equal(await heads(['b'], 10), 't3,t4,t2,t1');
@@ -386,7 +393,7 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     await store.write((tx) => tx.tasks.insertMany(names.map((queue, index) => task(`t${index}`, { queue }))));
     await store.read(async (tx) => {
       assert.deepEqual(
-        await tx.tasks.readyQueues(),
+        await tx.tasks.readyQueues([{ from: '', to: '~' }]),
         names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
       );
       assert.deepEqual(
@@ -712,6 +719,35 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       const [day, ...more] = await tx.daily.byDay('anna', '2026-01-01');
       assert.deepEqual([day?.day, day?.completed, day?.fetchedBytes, more.length], ['2026-01-02', 2, 7, 0]);
     });
+  });
+
+  check('what transactions note is in the sums by day once it is settled', async (store) => {
+    const key = (name: string) => ({ ownerId: 'anna', kind: 'host' as const, day: '2026-01-01', name });
+    const sums = async () =>
+      (await store.read((tx) => tx.daily.byName('anna', 'host', '', 9))).map((row) => [row.name, row.completed]);
+    for (let index = 0; index < 3; index++) {
+      await store.write(async (tx) => {
+        await tx.daily.note(key('a'), { completed: 1, deliveredBytes: 2 ** 40 });
+        await tx.daily.note(key('b'), { failed: 1 });
+        await tx.daily.note(key('a'), { completed: index });
+      });
+    }
+    const fails = store.write(async (tx) => {
+      await tx.daily.note(key('c'), { completed: 1 });
+      throw new Error('on purpose');
+    });
+    await assert.rejects(fails, /on purpose/);
+    assert.deepEqual(await sums(), []);
+    assert.deepEqual(await store.read((tx) => Promise.all([3, 4].map((count) => tx.daily.hasNotes(count)))), [true, false]);
+    assert.equal(await store.write((tx) => tx.daily.settle(2)), true);
+    assert.deepEqual(await sums(), [
+      ['a', 3],
+      ['b', 0],
+    ]);
+    assert.equal(await store.write((tx) => tx.daily.settle(2)), false);
+    assert.equal(await store.read((tx) => tx.daily.hasNotes(1)), false);
+    const [first] = await store.read((tx) => tx.daily.byName('anna', 'host', '', 9));
+    assert.deepEqual(first, { name: 'a', completed: 6, failed: 0, retries: 0, fetchedBytes: 0, deliveredBytes: 3 * 2 ** 40 });
   });
 
   check('a day with very many names keeps the greatest, and the sum of the others', async (store) => {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Egress } from '#core/egress.ts';
 import { type RequestOptions, requestFor } from '#core/request.ts';
 import type { Digest } from '#core/resolution.ts';
-import { type Source, sessionOf } from '#core/source.ts';
+import { type Source, type SourceContext, sessionOf } from '#core/source.ts';
 import { RangeSet } from '#lib/ranges.ts';
 import { noServices } from '#testing/no-services.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
@@ -19,6 +20,10 @@ import { systemClock, systemFiles, systemRandom } from '#wire/system.ts';
 export type FetchIntoOptions = Partial<FetchOptions> & {
   /** Ranges the gate opens besides loopback. */
   allow?: string[];
+  /** The way out; absent: one to loopback and `allow`. */
+  egress?: Egress;
+  /** What the machine offers to sources. */
+  context?: Partial<SourceContext>;
   signal?: AbortSignal;
   checksum?: Digest | null;
   connectTimeoutMs?: number;
@@ -36,7 +41,9 @@ export type Fetched = FetchResult & { bytes: Buffer; notes: FetchNote[] };
 export async function fetchInto(source: Source, folder: string, url: string, options: FetchIntoOptions = {}): Promise<Fetched> {
   const {
     allow = [],
+    egress = createEgress({ allow: ['127.0.0.0/8', ...allow] }),
     signal = new AbortController().signal,
+    context: services = {},
     connectTimeoutMs = 3000,
     mirrors = [],
     promised,
@@ -46,9 +53,8 @@ export async function fetchInto(source: Source, folder: string, url: string, opt
     ...fetchOptions
   } = options;
   const link = new URL(url);
-  const egress = createEgress({ allow: ['127.0.0.0/8', ...allow] });
   const connections = createKeptConnections();
-  const context = { clock: systemClock, egress, connections, connectTimeoutMs, ...noServices };
+  const context = { ...noServices, ...services, clock: systemClock, egress, connections, connectTimeoutMs };
   const digester = new DigestThread();
   const path = join(folder, '0.part');
   const notes: FetchNote[] = [];

@@ -1,9 +1,14 @@
 import { FlotillaError } from '#core/errors.ts';
-import { type ListedFile, type Listings, mostListingBytes } from '#core/listing.ts';
+import { type ListedFile, type Listing, type ListingWish, mostListingBytes } from '#core/listing.ts';
 import type { ByteSession } from '#core/source.ts';
 
 /** Reads the document that the session leads to, and closes the session. Throws `unsupported` when it is none. */
-export async function readListing(session: ByteSession, listings: Listings, signal: AbortSignal): Promise<ListedFile[]> {
+export async function readListing(
+  session: ByteSession,
+  listing: Listing,
+  wish: ListingWish,
+  signal: AbortSignal,
+): Promise<ListedFile[]> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   try {
@@ -20,5 +25,5 @@ export async function readListing(session: ByteSession, listings: Listings, sign
     const message = `The document that lists files is larger than ${mostListingBytes / 2 ** 20} MiB, which Flotilla does not read.`;
     throw new FlotillaError('unsupported', message);
   }
-  return listings.read(Buffer.concat(chunks));
+  return listing.read(Buffer.concat(chunks), wish);
 }

@@ -64,6 +64,22 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
       }
       return socket;
     },
+    async accept({ address, from, signal, timeoutMs }) {
+      signal.throwIfAborted();
+      check(from, canonicalHost(from));
+      const server = await listen(address);
+      const come = visitorOf(server, from, signal, timeoutMs);
+      // Nobody may be there yet to hear that nobody comes.
+      come.catch(() => {});
+      const { port } = server.address() as net.AddressInfo;
+      return {
+        port,
+        async connection(secure) {
+          const socket = await come;
+          return secure === null ? socket : startTls(socket, { ...secure, port, tls: true, alpn: [], signal, timeoutMs });
+        },
+      };
+    },
     checkUnresolved(text, port, service) {
       const host = canonicalHost(text);
       checkPort(host, port, service);
@@ -72,6 +88,45 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
       else if (/(^|\.)localhost\.?$/.test(host)) check(host, '127.0.0.1');
     },
   };
+}
+
+function listen(address: string): Promise<net.Server> {
+  const server = net.createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const message = `There is no port on ${address} to wait at: ${cause.message}. Try passive mode.`;
+      reject(new FlotillaError('connection_refused', message, { cause }));
+    });
+    server.listen({ port: 0, host: address }, () => resolve(server));
+  });
+}
+
+/** The first connection from that address; then, or when nobody is waited for any more, the server is closed. */
+async function visitorOf(server: net.Server, from: string, signal: AbortSignal, timeoutMs: number): Promise<net.Socket> {
+  const control = new AbortController();
+  const timer = setTimeout(() => {
+    const seconds = Math.round(timeoutMs / 1000);
+    const message = `${from} did not connect to us within ${seconds} s. A firewall or router may stand between: try passive mode.`;
+    control.abort(new FlotillaError('timed_out', message));
+  }, timeoutMs);
+  const either = AbortSignal.any([signal, control.signal]);
+  try {
+    return await new Promise<net.Socket>((resolve, reject) => {
+      either.addEventListener('abort', () => reject(either.reason), { once: true });
+      server.on('connection', (socket) => {
+        if (sameAddress(socket.remoteAddress, from)) resolve(socket.setNoDelay());
+        else socket.destroy();
+      });
+    });
+  } finally {
+    clearTimeout(timer);
+    server.close();
+  }
+}
+
+function sameAddress(a: string | undefined, b: string): boolean {
+  const plain = (address: string) => address.replace(/^::ffff:/i, '');
+  return a !== undefined && plain(a) === plain(b);
 }
 
 function checkPort(host: string, port: number, service: ConnectTarget['service']): void {
@@ -186,10 +241,13 @@ export function startTls(socket: Duplex, target: ConnectTarget): Promise<Duplex>
   return settled(target, host, () => tls.connect({ socket, ...tlsOptions(target, host) }));
 }
 
-function tlsOptions({ alpn = ['http/1.1'], ca, certificate }: ConnectTarget, host: string): tls.ConnectionOptions {
+function tlsOptions(target: ConnectTarget, connectedHost: string): tls.ConnectionOptions {
+  const { alpn = ['http/1.1'], ca, certificate, session, tlsHost } = target;
+  const host = tlsHost === undefined ? connectedHost : canonicalHost(tlsHost);
   return {
-    ALPNProtocols: alpn,
+    ...(alpn.length > 0 && { ALPNProtocols: alpn }),
     ...(isIP(host) ? { host } : { servername: host }),
+    ...(session !== undefined && { session }),
     ...(ca !== undefined && { ca: [...tls.getCACertificates('default'), ca] }),
     ...certificate,
   };

@@ -64,6 +64,7 @@ async function serve(t: Scope, answer: Answer, secure = false): Promise<Server> 
 function trusting(caPath: string): Egress {
   const ca = readFileSync(caPath);
   return {
+    accept: () => assert.fail('nobody is waited for'),
     checkUnresolved() {},
     connect: ({ host, port, onread }) =>
       new Promise((resolve, reject) => {

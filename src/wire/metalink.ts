@@ -1,7 +1,7 @@
 /** Metalink documents: files with their size, digests and mirrors. Version 4 (RFC 5854) and 3 (metalinker.org). */
 import { parseChecksum } from '#core/checksum.ts';
 import { FlotillaError } from '#core/errors.ts';
-import { type ListedFile, type Listings, mostListedFiles, mostMirrors } from '#core/listing.ts';
+import { type ListedFile, type Listing, mostMirrors } from '#core/listing.ts';
 import { safeName } from '#core/names.ts';
 import type { Digest, DigestAlgorithm, PieceDigests } from '#core/resolution.ts';
 import { readXml, type XmlElement } from './xml.ts';
@@ -10,11 +10,16 @@ const leastPriority = 999_999;
 const strength: DigestAlgorithm[] = ['sha-512', 'sha-256', 'sha-1', 'md5'];
 const namespaces = { 4: 'urn:ietf:params:xml:ns:metalink', 3: 'http://www.metalinker.org/' };
 
-export const metalink: Listings = {
+/** A longer document is refused: its digests of pieces are kept with each file. */
+const mostListedFiles = 1000;
+
+export const metalink: Listing = {
   kind: 'metalink',
   isOne: (mediaType, name) => isMetalink(mediaType) || isMetalinkName(name ?? ''),
-  read: readMetalink,
+  read: (bytes) => readMetalink(bytes),
 };
+
+type NamedFile = ListedFile & { path: string };
 
 function isMetalink(mediaType: string | null): boolean {
   return mediaType === 'application/metalink4+xml' || mediaType === 'application/metalink+xml';
@@ -26,7 +31,7 @@ export function isMetalinkName(name: string): boolean {
 }
 
 /** The files that a document lists. Throws `unsupported` with a sentence when it is not a document we can trust to mean one thing. */
-export function readMetalink(bytes: Uint8Array): ListedFile[] {
+export function readMetalink(bytes: Uint8Array): NamedFile[] {
   const root = readXml(bytes);
   const namespace = root.attributes.get('xmlns');
   const isOld = namespace === namespaces[3];
@@ -40,7 +45,7 @@ export function readMetalink(bytes: Uint8Array): ListedFile[] {
   return files;
 }
 
-function readFile(file: XmlElement, isOld: boolean): ListedFile {
+function readFile(file: XmlElement, isOld: boolean): NamedFile {
   const path = readPath(file.attributes.get('name') ?? '');
   const proofs = isOld ? all(file, 'verification') : [file];
   const places = isOld ? all(file, 'resources') : [file];

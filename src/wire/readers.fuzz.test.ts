@@ -268,7 +268,7 @@ describe('nothing that was made to be slow is', () => {
             assert.ok(error instanceof FlotillaError, `${JSON.stringify(prefix + piece)}: ${error}`);
           }
           const tookMs = performance.now() - beganMs;
-          assert.ok(tookMs < 1000, `${JSON.stringify(prefix)} and many ${JSON.stringify(piece)} took ${tookMs} ms`);
+          assert.ok(tookMs < 30_000, `${JSON.stringify(prefix)} and many ${JSON.stringify(piece)} took ${tookMs} ms`);
         }
       }
     });

@@ -39,7 +39,8 @@ export async function fetchFile(
   const path = await scratch.partPath(downloadId, index);
   const share = parts.room.share();
   let found: Found | null = await Journal.find(files, path + journalSuffix);
-  const context = { ...parts.sources, hosts: limits.hosts };
+  const tell = (message: string) => note('fetching', message);
+  const context = { ...parts.sources, hosts: limits.hosts, tell };
   const fetch = new Fetch({
     clock,
     random,
@@ -67,7 +68,6 @@ export async function fetchFile(
       const opening = { path, folder: scratch.root, link: linkInJournal(downloadId, index), facts, found: earlier, share };
       const { allocate } = parts;
       if (allocate === undefined) return openPlace(files, opening);
-      const tell = (message: string) => note('fetching', message);
       return openPlace(files, { ...opening, allocate: (...room) => allocate(...room, signal, tell) });
     },
     note: ({ kind, message }) => note(kind === 'connections' || kind === 'mirror' ? 'fetching' : kind, message),

@@ -2,7 +2,7 @@
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import type { FetchClaim, FetchedFile, Outcome } from '#core/protocol.ts';
-import { modifiedAt, type Resolution, type ResolvedFile } from '#core/resolution.ts';
+import { linkOfFile, modifiedAt, type Resolution, type ResolvedFile } from '#core/resolution.ts';
 import { parseSelection, select } from '#core/selection.ts';
 import type { FetchProgress } from '#transfer/fetch-task.ts';
 import { defaultConnections, fetchFile } from './fetch-file.ts';
@@ -64,10 +64,10 @@ async function fetchPart(
 ): Promise<Note> {
   const { downloadId, options } = claim;
   const { index, file } = part;
-  const link = linkOf(part, claim);
+  const link = linkOfFile(file, parseLink(claim.link));
   const promised = file.sizeBytes === null ? null : { sizeBytes: file.sizeBytes, digests: [] };
   const connections = Math.max(1, Math.floor((options.connections ?? defaultConnections) / filesAtOnce));
-  const wanted = { index, link: parseLink(link), mirrors: [], promised, connections };
+  const wanted = { index, link, mirrors: [], promised, connections };
   const own = { ...claim, options: { ...options, checksum: undefined } };
   try {
     const result = await fetchFile(wanted, own, limits, context, signal, (progress) => {
@@ -100,20 +100,9 @@ async function recall(part: Part, claim: FetchClaim, { parts }: TaskContext): Pr
   const text = await files.readText(scratch.fetchedPath(claim.downloadId, part.index));
   if (text === null) return null;
   const note = JSON.parse(text) as Note;
-  const isSame = note.link === showLink(linkOf(part, claim)) && note.fetched.path === part.file.path;
+  const isSame = note.link === showLink(linkOfFile(part.file, parseLink(claim.link))) && note.fetched.path === part.file.path;
   const sizeBytes = await files.sizeOf(await scratch.partPath(claim.downloadId, part.index));
   return isSame && sizeBytes === note.fetched.sizeBytes ? { ...note, fetchedBytes: 0 } : null;
-}
-
-/** The links of the files hold no login: it is in the link that a person gave. */
-function linkOf({ file }: Part, { link }: FetchClaim): string {
-  if (file.link === undefined) return link;
-  const [own, given] = [new URL(file.link), new URL(link)];
-  if (own.host === given.host && own.username === '') {
-    own.username = given.username;
-    own.password = given.password;
-  }
-  return own.href;
 }
 
 function layOut(wanted: { index: number; file: ResolvedFile }[]): Part[] {

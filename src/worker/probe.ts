@@ -1,6 +1,7 @@
 /** Looks at a link. */
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
+import { listingFor, resolvedFiles } from '#core/listing.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { sessionOf } from '#core/source.ts';
 import { readListing } from '#transfer/read-listing.ts';
@@ -14,15 +15,21 @@ export const runProbe: RunTask<'probe'> = async (claim, { parts, signal, note })
   const { taskId, link, options, mayList, proxies, document } = claim;
   const { sourceOf, listings } = parts;
   const limits = parts.limits.begin(taskId, '', (message) => note('waiting', message));
-  const sources = { ...parts.sources, hosts: limits.hosts };
+  const sources = { ...parts.sources, hosts: limits.hosts, tell: (message: string) => note('fetching', message) };
+  const { as, parameters } = options;
+  const isList = listings.some(({ kind }) => kind === as);
   const asked: Wanted = { link, options, proxies, ...(document && { document: Buffer.from(document, 'base64') }) };
+  // What lists others is found as what it is, and read afterwards.
+  const question = isList ? { ...asked, options: { ...options, as: undefined, parameters: undefined } } : asked;
   try {
     const links = [link, ...(options.mirrors ?? [])].map(parseLink);
-    const { url, resolution } = await probeAny(links, asked, { ...parts, sources }, signal);
-    if (!mayList || !listings.isOne(resolution.mediaType, resolution.name)) return { kind: 'resolved', resolution };
-    const listed = await readListing(sessionOf(sourceOf(url), sources, url, requestTo(url, asked)), listings, signal);
-    const files = listed.map(({ path, sizeBytes }) => ({ path, sizeBytes }));
-    return { kind: 'resolved', resolution: { ...resolution, kind: listings.kind, files }, listed };
+    const { url, resolution } = await probeAny(links, question, { ...parts, sources }, signal);
+    const listing = mayList ? listingFor(listings, { as, ...resolution }) : null;
+    if (listing === null) return { kind: 'resolved', resolution };
+    const session = sessionOf(sourceOf(url), sources, url, requestTo(url, asked));
+    const address = parseLink(resolution.finalUrl);
+    const listed = await readListing(session, listing, { address, parameters: isList ? parameters : {} }, signal);
+    return { kind: 'resolved', resolution: { ...resolution, kind: listing.kind, files: resolvedFiles(listed) }, listed };
   } finally {
     limits.end();
   }

@@ -15,7 +15,7 @@ import { namesIn } from '#testing/fetch-into.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { Room } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
-import { metalink } from '#wire/metalink.ts';
+import { listings } from '#wire/listings.ts';
 import { systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import type { Question, WorkerParts } from './parts.ts';
 import { Scratch } from './scratch.ts';
@@ -132,7 +132,7 @@ async function startWorker(t: Scope, claims: Claim[]) {
     sourceOf: () => source,
     detect: (context: never, { link, request }: Question, signal: AbortSignal) => source.probe(context, link, request, signal),
     destinationOf: () => destination,
-    listings: metalink,
+    listings,
     limits: new SharedLimits(clock),
     hostMemory: new Map(),
     scratch: new Scratch(files, root, join(tempFolder(t), 'scratch-of.json')),

@@ -164,7 +164,9 @@ function rowsOver(tables: Tables) {
     } satisfies Partial<Transaction['workerKeys']>,
     // What only people read, and nothing is decided by.
     logs: { appendMany: async () => {} } satisfies Partial<Transaction['logs']>,
-    daily: { add: async () => {}, crowded: async () => [] } satisfies Partial<Transaction['daily']>,
+    daily: { note: async () => {}, hasNotes: async () => false, crowded: async () => [] } satisfies Partial<
+      Transaction['daily']
+    >,
     downloads: downloadRows(tables),
     attachments: attachmentRows(tables),
     tasks: taskRows(tables),
@@ -362,7 +364,10 @@ function taskRows({ tasks }: Tables): Partial<Transaction['tasks']> {
     erasesOf: async (ids) => copies(tasks.all().filter((row) => row.kind === 'erase' && ids.includes(row.downloadId))),
     ofDownload: async (downloadId) => ofDownload(downloadId),
     eraseOf: async (downloadId) => one(tasks.all().find((row) => row.downloadId === downloadId && row.kind === 'erase')),
-    readyQueues: async () => sortedNames(of('ready').map((row) => row.queue)),
+    readyQueues: async (ranges) => {
+      const isIn = (name: string) => ranges.some(({ from, to }) => name >= from && name < to);
+      return sortedNames(of('ready').map((row) => row.queue)).filter(isIn);
+    },
     heads: async (queues, limitEach) => {
       const ready = of('ready');
       return queues.flatMap((queue) => heads(ready, queue, limitEach));

@@ -29,8 +29,10 @@ export const api = {
 
   add: (body: T.AddDownload, idempotencyKey?: string) => client.addDownload({ body, headers: key(idempotencyKey) }),
   addMany: (body: T.AddMany, idempotencyKey?: string) => client.addMany({ body, headers: key(idempotencyKey) }),
-  probe: (url: string, request: T.AddDownload['request'], signal: AbortSignal) =>
-    client.probeLink({ body: { url, ...(request && { request }) } }, { signal }),
+  probe: (body: T.AskProbe, signal: AbortSignal) => client.probeLink({ body }, { signal }),
+  probeAgain: (id: string, signal: AbortSignal) => client.getProbe({ params: { id } }, { signal }),
+  stopProbe: (id: string) => client.stopProbe({ params: { id } }),
+  sources: () => client.listSources(),
 
   list: (query: T.ListQuery, signal?: AbortSignal) => client.listDownloads({ query }, { signal }),
   get: (id: string) => client.getDownload({ params: { id } }),
@@ -41,7 +43,7 @@ export const api = {
   cancel: (id: string) => client.cancelDownload({ params: { id } }),
   restore: (id: string) => client.restoreDownload({ params: { id } }),
   act: (body: T.BulkAction) => client.actOnDownloads({ body }),
-  files: (id: string) => client.listFiles({ params: { id } }),
+  files: (id: string, query: { cursor: number; limit: number }) => client.listFiles({ params: { id }, query }),
   fileLink: (id: string, index: number) => `/api/v1/downloads/${encodeURIComponent(id)}/files/${index}/content`,
   log: (id: string) => client.getDownloadLog({ params: { id } }),
   timeline: (id: string) => client.listDownloadEvents({ params: { id } }),

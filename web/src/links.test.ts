@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { holdsLinks, isLink, isMetalinkText, readLines } from './links.ts';
+import { holdsLinks, isLink, isMetalinkText, linksOfFile, readLines } from './links.ts';
 
 const links = [
   'https://example.org/a.iso',
@@ -61,4 +61,18 @@ test('a Metalink document is known by its first element', () => {
     assert.ok(isMetalinkText(`${before}${root}</metalink>`), before);
   for (const text of ['', 'https://a/x.metalink', '<html><metalink>', '<metalinks>', 'see <metalink>'])
     assert.ok(!isMetalinkText(text), text);
+});
+
+test('shortcuts give the one link that they are for, saved pages the ones they write out, other texts themselves', () => {
+  const link = 'https://example.org/a?x=1&y=2';
+  const plist = `<?xml version="1.0"?><!DOCTYPE plist><plist><dict><key>URL</key><string>https://example.org/a?x=1&amp;y=2</string>`;
+  const files = [
+    `[DEFAULT]\r\nBASEURL=https://no.example/\r\n[InternetShortcut]\r\nURL=${link}\r\nIconFile=https://no.example/i.ico\r\n`,
+    `#!/usr/bin/env xdg-open\n[Desktop Entry]\nType=Link\nURL=${link}\n`,
+    plist,
+    `bplist00\u00d1\u0001\u0002SURL_\u0010\u001d${link}\u0008\u000b`,
+    '<!doctype html><p><a class=x href="https://example.org/a?x=1&amp;y=2">x</a><a href="/local.iso"><img src="https://no.example/x">',
+  ];
+  for (const text of files) assert.equal(linksOfFile(text), link, text);
+  assert.equal(linksOfFile('<https://a.example/>\nmore'), '<https://a.example/>\nmore');
 });

@@ -34,6 +34,32 @@ export function isMetalinkText(text: string): boolean {
   return /^\uFEFF?\s*(<\?xml[^>]*\?>\s*)?(<!--[\s\S]*?-->\s*)*<metalink[\s>]/i.test(text.slice(0, 10_000));
 }
 
+/**
+ * The links of a text file, one a line: of a shortcut (.url, .desktop, .webloc) the one that it is for, of a saved page those
+ * that it writes out, else the text as it is.
+ */
+export function linksOfFile(text: string): string {
+  // A binary property list: its texts stand between bytes that are none.
+  if (text.startsWith('bplist0')) return /[a-z][a-z0-9+.-]*:\/\/[!-~]+/i.exec(text.slice(8))?.[0] ?? '';
+  if (/^\s*(#.*\n\s*)*\[(InternetShortcut|Desktop Entry|DEFAULT)/i.test(text)) {
+    const section = /\[(?:InternetShortcut|Desktop Entry)\]([\s\S]*?)(?:\n\[|$)/i.exec(text)?.[1] ?? '';
+    return /^[ \t]*URL[ \t]*=(.*)$/im.exec(section)?.[1]?.trim() ?? '';
+  }
+  if (/<plist[\s>]/i.test(text.slice(0, 1000)))
+    return readable(/<key>URL<\/key>\s*<string>([^<]*)<\/string>/.exec(text)?.[1] ?? '');
+  if (/^\s*<[a-z!]/i.test(text) && !/^\s*<[a-z][a-z0-9+.-]*:/i.test(text)) {
+    const links = text.matchAll(
+      /<a\s[^>]{0,2000}?href\s*=\s*["']?((?:https?|ftps?|sftp|s3):\/\/[^"'\s>]{1,8000}|magnet:[^"'\s>]{1,8000})/gi,
+    );
+    return Array.from(links, ([, link]) => readable(link ?? '')).join('\n');
+  }
+  return text;
+}
+
+function readable(text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&amp;', '&').trim();
+}
+
 /** `<https://…>` as in mails, and quotes around it, are forgiven. */
 function bare(text: string): string {
   return text

@@ -1,24 +1,49 @@
-/** Files that list what to download: Metalink documents, and plain text with links. */
-import { holdsLinks, isMetalinkText } from './links.ts';
+/** Files that people drop or choose: torrents and Metalink documents, which the server reads, and lists of links. */
+import { holdsLinks, isMetalinkText, linksOfFile } from './links.ts';
 
-/** The text of a Metalink document, which the server reads. */
-export type ListDocument = { name: string; text: string };
+/** A file that stands for what it lists. */
+export type Given = { name: string } & ({ kind: 'metalink'; text: string } | { kind: 'document'; base64: string });
 
-/** What the server takes of a document. */
-const mostDocumentBytes = 1024 * 1024;
+/** What the server takes. */
+const mostMetalinkBytes = 1024 * 1024;
+const mostDocumentBytes = 10 * 1024 * 1024;
 const mostTextBytes = 4 * 1024 * 1024;
 
-/** What a file that was dropped or chosen holds for us. */
-export type Listed =
-  | { kind: 'document'; document: ListDocument }
-  | { kind: 'links'; text: string }
-  | { kind: 'nothing' }
-  | { kind: 'tooLarge' };
+/** What files hold for us together; `refused` names those that hold nothing. */
+export type Taken = { givens: Given[]; text: string; refused: string[] };
 
-export async function readListFile(file: File): Promise<Listed> {
+export async function takeFiles(files: Iterable<File>): Promise<Taken> {
+  const taken: Taken = { givens: [], text: '', refused: [] };
+  for (const file of files) {
+    const held = await readGiven(file);
+    if (held === null) taken.refused.push(file.name);
+    else if (typeof held === 'string') taken.text = `${taken.text}\n${held}`.trim();
+    else taken.givens.push(held);
+  }
+  return taken;
+}
+
+/** A document, the links of a list, or null. */
+async function readGiven(file: File): Promise<Given | string | null> {
   // Nobody wants to have a film read into memory to learn that it is no list.
-  if (file.size > mostTextBytes) return { kind: 'tooLarge' };
-  const text = await file.text();
-  if (!isMetalinkText(text)) return holdsLinks(text) ? { kind: 'links', text } : { kind: 'nothing' };
-  return file.size > mostDocumentBytes ? { kind: 'tooLarge' } : { kind: 'document', document: { name: file.name, text } };
+  if (file.size > mostDocumentBytes) return null;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (isTorrent(bytes)) return { kind: 'document', name: file.name, base64: toBase64(bytes) };
+  if (file.size > mostTextBytes) return null;
+  const text = new TextDecoder(bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8').decode(bytes);
+  if (isMetalinkText(text)) return file.size > mostMetalinkBytes ? null : { kind: 'metalink', name: file.name, text };
+  const links = linksOfFile(text);
+  return holdsLinks(links) ? links : null;
+}
+
+/** A dictionary of bencoding (BEP 3) begins with its first key; what else begins like this is no list of links either. */
+export function isTorrent(bytes: Uint8Array): boolean {
+  return /^d[1-9]\d{0,2}:[a-z]/i.test(String.fromCharCode(...bytes.subarray(0, 8)));
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  // A call takes only so many arguments.
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
 }

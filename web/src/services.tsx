@@ -3,7 +3,7 @@ import { createContext, type ReactNode, useContext, useEffect, useState, useSync
 import { type Actions, createActions } from './actions.ts';
 import { api } from './api.ts';
 import { createKeyBus, type KeyBus } from './key-bus.ts';
-import type { ListDocument } from './list-file.ts';
+import type { Given } from './list-file.ts';
 import { createLive, type Live } from './live/live.ts';
 import { createSelection, type Match, type Selection } from './live/selection.ts';
 import { createCell } from './live/signal.ts';
@@ -12,7 +12,7 @@ import { createToasts, type Toasts } from './toasts.ts';
 import type { Download } from './types.ts';
 
 export type OpenDialog =
-  | { kind: 'add'; text: string; document?: ListDocument }
+  | { kind: 'add'; text: string; givens?: Given[] }
   | { kind: 'removeFiles'; id: string; name: string }
   | { kind: 'retryChanged'; id: string }
   | { kind: 'removeMatching'; match: Match; files: boolean }

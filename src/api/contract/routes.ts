@@ -19,6 +19,8 @@ export type Route = {
   /** The good answer. `file` is bytes with ranges, `stream` is server-sent events, `dump` is a file for tools, null has no body. */
   status: 200 | 201 | 202 | 204;
   answer: z.ZodType | 'file' | 'stream' | 'dump' | null;
+  /** What is said with 202 while the good answer is not there yet. */
+  later?: z.ZodType;
   /** The same answer for people, for whoever accepts text/plain before JSON. */
   text?: (answer: never) => string;
 };
@@ -194,6 +196,7 @@ export const routes = {
     summary: 'Files of a download',
     access: 'downloads:read',
     ...withId,
+    query: shape.filesQuery,
     status: 200,
     answer: z.array(shape.downloadFile),
   },
@@ -278,12 +281,38 @@ export const routes = {
     path: '/probe',
     summary: 'Look at a link without adding it',
     access: 'downloads:write',
-    body: z
-      .strictObject({ ...shape.linkOrDocument, request: shape.request.optional() })
-      .refine(({ url, document }) => (url === undefined) !== (document === undefined), 'Give either a url or a document.'),
+    body: shape.askProbe,
     bodyLimitBytes: documentBodyBytes,
     status: 200,
     answer: shape.resolution,
+    later: shape.looking,
+  },
+  getProbe: {
+    method: 'GET',
+    path: '/probe/{id}',
+    summary: 'Ask again for a look at a link',
+    access: 'downloads:read',
+    ...withId,
+    status: 200,
+    answer: shape.resolution,
+    later: shape.looking,
+  },
+  stopProbe: {
+    method: 'DELETE',
+    path: '/probe/{id}',
+    summary: 'Give up a look at a link',
+    access: 'downloads:write',
+    ...withId,
+    status: 204,
+    answer: null,
+  },
+  listSources: {
+    method: 'GET',
+    path: '/sources',
+    summary: 'Kinds of links, and what may be chosen for each',
+    access: 'downloads:read',
+    status: 200,
+    answer: z.array(shape.source),
   },
 
   listDestinations: {

@@ -193,6 +193,42 @@ export const addDownload = z
   .refine(({ url, document: given }) => (url === undefined) !== (given === undefined), 'Give either a url or a document.')
   .meta({ id: 'AddDownload' });
 
+const metalink = z
+  .string()
+  .max(1024 * 1024)
+  .optional();
+
+export const askProbe = z
+  .strictObject({
+    ...linkOrDocument,
+    metalink: metalink.describe('Text of a Metalink document.'),
+    request: request.optional(),
+    waitSeconds: z
+      .number()
+      .min(0)
+      .max(30)
+      .optional()
+      .describe('How long to wait for the answer before it is said that it takes longer; 2.5 when absent.'),
+  })
+  .refine(
+    ({ url, document: given, metalink: text }) => [url, given, text].filter((one) => one !== undefined).length === 1,
+    'Give one of url, document and metalink.',
+  )
+  .meta({ id: 'AskProbe' });
+
+export const looking = z
+  .object({ looking: z.literal(true), id: z.string().describe('Ask again with it within ten seconds.') })
+  .meta({ id: 'Looking', description: 'It takes longer to find out what the link is.' });
+
+export const source = z
+  .object({
+    kind: z.string(),
+    schemes: z.array(z.string()).describe('With the colon. None: it is for what is found behind links of others.'),
+    parameters: z.record(z.string(), z.unknown()).nullable().describe('JSON Schema of what may be chosen for a download.'),
+    ready: z.boolean().describe('Is there a worker that can do it now?'),
+  })
+  .meta({ id: 'Source', description: 'A kind of link.' });
+
 const mostLinks = 10_000;
 
 export const addMany = z
@@ -203,6 +239,7 @@ export const addMany = z
           url: z.string().max(8192),
           name: z.string().min(1).max(255).optional(),
           mirrors,
+          ...asked,
           files,
           checksum: digest.optional(),
         }),
@@ -210,16 +247,14 @@ export const addMany = z
       .min(1)
       .max(mostLinks, `One request takes at most ${mostLinks} links. Send the others in another.`)
       .optional(),
-    metalink: z
-      .string()
-      .max(1024 * 1024)
-      .optional()
-      .describe(
-        'Text of a Metalink document (version 3 or 4): each file that it lists is added, with its mirrors and digests.',
-      ),
+    metalink: metalink.describe(
+      'Text of a Metalink document (version 3 or 4): each file that it lists is added, with its mirrors and digests.',
+    ),
+    files: files.describe('Which of the files that the Metalink document lists are wanted. All when absent.'),
     ...wishes,
   })
   .refine(({ links, metalink }) => (links === undefined) !== (metalink === undefined), 'Give either links or a metalink.')
+  .refine(({ files: given, links }) => given === undefined || links === undefined, 'Give each link its own files.')
   .meta({ id: 'AddMany' });
 
 export const changeDownload = z
@@ -381,8 +416,26 @@ export const downloadFile = z
     digests: z.array(digest),
     location: z.string().nullable(),
     available: z.boolean().describe('Can its content be opened through the API now?'),
+    wanted: z.boolean().describe('Was it chosen?'),
+    doneBytes: bytes.nullable().describe('On disk; null is not known just now.'),
   })
   .meta({ id: 'DownloadFile' });
+
+export const filesQuery = z.object({
+  cursor: z.coerce
+    .number<number | string>()
+    .int()
+    .min(0)
+    .optional()
+    .describe('The index to begin with: one more than that of the last file of the page before.'),
+  limit: z.coerce
+    .number<number | string>()
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Files a page; all when absent. A page that has fewer is the last one.'),
+});
 
 export const event = z
   .object({
@@ -532,6 +585,7 @@ export const stage = z
       .describe(
         'Takes the place of what was asked for, field by field. What may be secret is shown as ***, which leaves it as it is.',
       ),
+    parameters: asked.parameters.describe('What its kind of source is asked for, over what was asked for, name by name.'),
   })
   .meta({ id: 'Stage' });
 

@@ -182,7 +182,7 @@ const resolution = z.strictObject({
 });
 
 const listedFile = z.strictObject({
-  path,
+  path: path.nullable(),
   sizeBytes: bytes.nullable(),
   digests,
   pieces: z

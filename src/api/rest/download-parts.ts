@@ -17,11 +17,16 @@ export function downloadPartHandlers({
     return download;
   }
   return {
-    async listFiles({ params: { id } }, { ownerId }) {
+    async listFiles({ params: { id }, query: { cursor = 0, limit } }, { ownerId }) {
       const download = await find(ownerId, id);
       const receipt = await control.receipt(ownerId, id);
-      const files = viewFiles(download, receipt).map(async (file, position) => {
-        const delivered = receipt?.files[position];
+      const live = download.state === 'active' && receipt === null ? await control.lookClosely(id) : null;
+      const deliveredFiles = new Map(receipt?.files.map((file) => [file.index, file]));
+      const page = viewFiles(download, receipt, live)
+        .filter(({ index }) => index >= cursor)
+        .slice(0, limit);
+      const files = page.map(async (file) => {
+        const delivered = deliveredFiles.get(file.index);
         return { ...file, available: delivered !== undefined && (await openContent(id, file.index, delivered)) !== null };
       });
       return Promise.all(files);

@@ -5,6 +5,7 @@ import type { addDownload, addMany, bulkAction, removal } from '../contract/shap
 import type { Desk, Handlers } from '../handlers.ts';
 import { notFound } from '../problem.ts';
 import { viewDownload } from '../views.ts';
+import { readMetalink } from './metalink.ts';
 
 const pageSize = 100;
 const mostProblems = 100;
@@ -35,15 +36,15 @@ export function downloadHandlers(
       reply.header('location', `/api/v1/downloads/${download.id}`);
       return view(download);
     },
-    async addMany({ body: { links: given = [], metalink, ...wishes }, headers }, { ownerId }) {
+    async addMany({ body: { links: given = [], metalink, files, ...wishes }, headers }, { ownerId }) {
       const key = headers['idempotency-key'];
-      const listed = metalink === undefined ? null : desk.listings.read(Buffer.from(metalink));
+      const listed = metalink === undefined ? null : await readMetalink(desk, metalink, files);
       const links = listed === null ? given : listed.map((file) => ({ url: file.links[0] ?? '' }));
       const results =
         listed === null
           ? await control.submitMany(
               ownerId,
-              given.map((link) => toSubmission({ ...link, ...wishes })),
+              given.map((link) => toSubmission({ ...wishes, ...link })),
               key,
             )
           : await control.submitListed(ownerId, listed, toListedWishes(wishes), key);

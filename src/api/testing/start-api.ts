@@ -13,7 +13,7 @@ import { createMeter } from '#lib/meter.ts';
 import { meterStore } from '#store/metered.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { releaseAfter, type Scope as TestScope } from '#testing/temp.ts';
-import { metalink } from '#wire/metalink.ts';
+import { listings } from '#wire/listings.ts';
 import { createSealer } from '#wire/sealer.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemClock, systemRandom } from '#wire/system.ts';
@@ -98,7 +98,8 @@ export async function startApi(
         freeBytes: async () => 1000,
       },
       linkOf: async () => 'https://example.org/document',
-      listings: metalink,
+      listings,
+      kinds: [{ kind: 'http', schemes: ['http:', 'https:'], told: ['http:', 'https:'], parameters: null }],
       profiler: {
         cpu: async () => '{}',
         async *heap() {

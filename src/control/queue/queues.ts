@@ -16,6 +16,21 @@ export function readQueue(name: string): Queue {
   return { name, kind: kind as TaskKind, who, ownerId };
 }
 
+/** Names from `from` on, `to` left out. */
+export type NameRange = { from: string; to: string };
+/** So many workers are looked for by themselves; for more it is quicker to walk past the queues of all others. */
+const mostOwn = 16;
+
+/** Where in the order of names all queues of that kind are which some of these workers may take, and few others. */
+export function rangesOf(kind: TaskKind, workerIds: readonly string[]): NameRange[] {
+  // "@" is before all letters, and what begins with it belongs to one worker: there may be as many as workers times users.
+  const [first, last] = [`${kind} `, `${kind}!`];
+  if (workerIds.length > mostOwn) return [{ from: first, to: last }];
+  const own = workerIds.map((id) => `${first}${onlyWorker(id)}`);
+  const among = own.map((name) => ({ from: `${name} `, to: `${name}!` }));
+  return [{ from: first, to: `${first}@` }, ...among, { from: `${first}A`, to: last }];
+}
+
 export function onlyWorker(workerId: string): string {
   return `@${workerId}`;
 }

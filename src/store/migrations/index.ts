@@ -9,12 +9,16 @@ import * as ladder from './0006-ladder.ts';
 import * as logs from './0007-logs.ts';
 import * as daily from './0008-daily.ts';
 import * as hotIndexes from './0009-hot-indexes.ts';
+import * as dailyNotes from './0010-daily-notes.ts';
 
 type Migration = { name: string; up(db: Kysely<unknown>): Promise<void> };
 type MigrationsTable = { migrations: { name: string; atMs: number } };
 
 /** In order; a name that was released never changes, and neither does what its migration does. */
-const migrations: readonly Migration[] = [first, limits, attachments, queues, workerKeys, ladder, logs, daily, hotIndexes];
+const migrations: readonly Migration[] = [
+  ...[first, limits, attachments, queues, workerKeys, ladder, logs, daily],
+  ...[hotIndexes, dailyNotes],
+];
 
 /**
  * Brings the tables up to date, or as far as the migrations in `only` go; call it inside a transaction. Throws `unsupported`

@@ -3,8 +3,17 @@ import type { DestinationRow, DestinationRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
 import type { Unit } from '../unit.ts';
 
+type Row = Selectable<Schema['destinations']>;
+
 export function destinationRows(unit: Unit): DestinationRows {
   const destinations = async () => (await unit.tables('destinations')).selectFrom('destinations').selectAll();
+  const made = new WeakMap<Row, DestinationRow>();
+  function toDestination(row: Row): DestinationRow {
+    const known = made.get(row) ?? readRow(row);
+    made.set(row, known);
+    return known;
+  }
+
   return {
     async get(id) {
       const row = await unit.destinations.get([id]);
@@ -31,6 +40,6 @@ export function destinationRows(unit: Unit): DestinationRows {
   };
 }
 
-function toDestination(row: Selectable<Schema['destinations']>): DestinationRow {
+function readRow(row: Row): DestinationRow {
   return { ...row, options: JSON.parse(row.options), isDefault: row.isDefault === 1 };
 }

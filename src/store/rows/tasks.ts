@@ -37,9 +37,7 @@ export function taskRows(unit: Unit): TaskRows {
     async eraseOf(downloadId) {
       return (await erases.of([downloadId]))[0] ?? null;
     },
-    async readyQueues() {
-      return skipThrough(unit, 'queue', "status = 'ready'");
-    },
+    readyQueues: (ranges) => queuesIn(unit, ranges),
     heads: (queues, limitEach) =>
       heads(
         "status = 'ready'",
@@ -157,15 +155,32 @@ async function skipThrough(unit: Unit, column: 'queue' | 'host', where: string, 
   return rows.map(({ value }) => value as string);
 }
 
+/** As `skipThrough`, in each of these ranges. */
+async function queuesIn(unit: Unit, ranges: readonly { from: string; to: string }[]): Promise<string[]> {
+  if (ranges.length === 0) return [];
+  const next = (from: string) => `(select min(queue) from tasks where status = 'ready' and queue ${from} and queue < last)`;
+  const rows = await unit.select(
+    ['tasks'],
+    `with recursive ranges(first, last) as (values ${ranges.map(() => '(?, ?)')}),
+      found(value, last) as (
+        select ${next('>= first')}, last from ranges
+        union all
+        select ${next('> value')}, last from found where value is not null
+      ) select value from found where value is not null`,
+    ranges.flatMap(({ from, to }) => [from, to]),
+  );
+  return rows.map(({ value }) => value as string);
+}
+
 function toRow(task: TaskRow): Row {
   return { ...task, erase: task.erase && JSON.stringify(task.erase) };
 }
 
 function toColumns(change: Partial<TaskRow>): Partial<Row> {
-  const { erase, ...rest } = change;
-  return erase === undefined ? rest : { ...rest, erase: erase && JSON.stringify(erase) };
+  if (change.erase === undefined) return change as Partial<Row>;
+  return { ...change, erase: change.erase && JSON.stringify(change.erase) };
 }
 
 function toTask(row: Row): TaskRow {
-  return { ...row, erase: row.erase === null ? null : JSON.parse(row.erase) } as TaskRow;
+  return row.erase === null ? (row as TaskRow) : ({ ...row, erase: JSON.parse(row.erase) } as TaskRow);
 }

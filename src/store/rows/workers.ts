@@ -6,6 +6,14 @@ import type { Unit } from '../unit.ts';
 type Row = Selectable<Schema['workers']>;
 
 export function workerRows(unit: Unit): WorkerRows {
+  const made = new WeakMap<Row, WorkerRecord>();
+  /** A row that is asked for again is the same object, and need not be read again. */
+  function toWorker(row: Row): WorkerRecord {
+    const known = made.get(row) ?? readRow(row);
+    made.set(row, known);
+    return known;
+  }
+
   return {
     async get(id) {
       const row = await unit.workers.get([id]);
@@ -47,7 +55,7 @@ function toColumns(change: Partial<WorkerRecord>): Partial<Row> {
   return columns;
 }
 
-function toWorker(row: Row): WorkerRecord {
+function readRow(row: Row): WorkerRecord {
   const worker: Record<string, unknown> = { ...row };
   for (const name of jsonColumns) worker[name] = row[name] === null ? null : JSON.parse(row[name]);
   return worker as WorkerRecord;

@@ -68,7 +68,7 @@ test('every id that is used is defined', () => {
 
 test('every id that is defined is used', () => {
   const all = files.map(({ text }) => text).join('\n');
-  const beginnings = [...all.matchAll(/\bt\(\s*`([^`$]+)\$\{/g)].map(([, start]) => start as string);
+  const beginnings = [...all.matchAll(/\b(?:t|wordsFor)\(\s*`([^`$]+)\$\{/g)].map(([, start]) => start as string);
   for (const id of ids) {
     assert.ok(all.includes(`'${id}'`) || beginnings.some((start) => id.startsWith(start)), `${id} is used nowhere`);
   }

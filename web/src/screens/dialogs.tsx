@@ -32,7 +32,7 @@ export function Dialogs() {
   };
   return (
     <Suspense>
-      {open.kind === 'add' && <AddDialog initialText={open.text} initialDocument={open.document ?? null} onClose={close} />}
+      {open.kind === 'add' && <AddDialog initialText={open.text} initialGivens={open.givens ?? []} onClose={close} />}
       {open.kind === 'keys' && <KeysDialog onClose={close} />}
       {open.kind === 'retryChanged' && <RetryDialog id={open.id} onClose={close} />}
       {open.kind === 'removeFiles' && (

@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'react';
 import { holdsLinks } from '../links.ts';
-import { readListFile } from '../list-file.ts';
+import { takeFiles } from '../list-file.ts';
 import { useServices } from '../services.tsx';
 import { useT } from '../words/words.ts';
 
-/** Text and links dropped anywhere open the dialog; while they hover, the page says so. Of files only lists are taken, and it says that. */
+/** Text and links dropped anywhere open the dialog; while they hover, the page says so. Of files only lists and those that stand for downloads are taken, and it says that. */
 export function DropArea() {
   const t = useT();
   const { dialog, toasts } = useServices();
@@ -25,19 +25,18 @@ export function DropArea() {
     const over = (event: DragEvent) => {
       if (isOurs(event)) event.preventDefault();
     };
-    const readFile = async (file: File) => {
-      const listed = await readListFile(file);
-      if (listed.kind === 'document') dialog.set({ kind: 'add', text: '', document: listed.document });
-      else if (listed.kind === 'links') dialog.set({ kind: 'add', text: listed.text });
-      else toasts.add({ text: t('drop.noList', { name: file.name }), tone: 'bad' });
+    const take = async (files: File[]) => {
+      const { givens, text, refused } = await takeFiles(files);
+      if (givens.length > 0 || text !== '') dialog.set({ kind: 'add', text, givens });
+      if (refused[0] !== undefined) toasts.add({ text: t('drop.noList', { name: refused[0] }), tone: 'bad' });
     };
     const drop = (event: DragEvent) => {
       depth = 0;
       setIsOver(false);
       if (!isOurs(event) || event.defaultPrevented) return;
       event.preventDefault();
-      const file = event.dataTransfer?.files[0];
-      if (file !== undefined) return void readFile(file);
+      const files = [...(event.dataTransfer?.files ?? [])];
+      if (files.length > 0) return void take(files);
       const text = event.dataTransfer?.getData('text/uri-list') || event.dataTransfer?.getData('text/plain') || '';
       if (holdsLinks(text)) dialog.set({ kind: 'add', text });
       else toasts.add({ text: t('drop.noLinks'), tone: 'bad' });

@@ -13,7 +13,7 @@ export function usePaste(): void {
       const text = event.clipboardData?.getData('text') ?? '';
       if (isMetalinkText(text)) {
         event.preventDefault();
-        dialog.set({ kind: 'add', text: '', document: { name: t('add.documentPasted'), text } });
+        dialog.set({ kind: 'add', text: '', givens: [{ kind: 'metalink', name: t('add.documentPasted'), text }] });
       }
       if (event.defaultPrevented || !holdsLinks(text)) return;
       event.preventDefault();

@@ -23,6 +23,11 @@ export function t(id: MessageId, values?: Values): string {
   return i18n._(id, values);
 }
 
+/** What sources call their parts is not known beforehand: those that there are no words for keep their own. */
+export function wordsFor(id: string, otherwise: string): string {
+  return Object.hasOwn(i18n.messages, id) ? i18n._(id) : otherwise;
+}
+
 /** The translator, for components: they are drawn again when the language changes. */
 export function useT(): typeof t {
   useLingui();

@@ -1,41 +1,54 @@
+import { useQuery } from '@tanstack/react-query';
 import { type DragEvent, type KeyboardEvent, useMemo, useRef, useState } from 'react';
 import { sentenceOf } from '../../actions.ts';
 import { api } from '../../api.ts';
 import { readChecksum } from '../../checksum.ts';
 import { useFacts } from '../../facts.tsx';
 import { isMetalinkText, readLines } from '../../links.ts';
-import { type ListDocument, readListFile } from '../../list-file.ts';
+import { type Given, takeFiles } from '../../list-file.ts';
 import { newKey } from '../../random.ts';
 import { useServices } from '../../services.tsx';
-import type { AddMany } from '../../types.ts';
+import type { AddMany, Download, Resolution, Source } from '../../types.ts';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { show, useT } from '../../words/words.ts';
+import { type Choice, noChoice, ticksOf, treeFor } from './choice.ts';
+import { rangesOf, sumOf } from './file-tree.ts';
 import { Fold } from './fold.tsx';
-import { Found } from './found.tsx';
+import { Found, type FoundItem } from './found.tsx';
+import { hasChoices, ItemChoices } from './item-choices.tsx';
 import { ListChoice } from './list-choice.tsx';
 import { noRequest, type RequestForm, toRequest } from './request.ts';
 import { RequestFields } from './request-fields.tsx';
-import { useProbes } from './use-probes.ts';
+import { type Ask, mostProbes, useProbes } from './use-probes.ts';
 import { noWishes, timesOf, type Wishes, WishFields } from './wishes.tsx';
 
 const mostLinks = 10_000;
+const noSources: Source[] = [];
 
-type Props = { initialText: string; initialDocument: ListDocument | null; onClose(): void };
+/** A file is told from another of the same name by its number. */
+type NumberedGiven = Given & { key: string };
 
-/** Adds links: one a line. Looking at them never blocks adding them. */
-export function AddDialog({ initialText, initialDocument, onClose }: Props) {
+type Props = { initialText: string; initialGivens: Given[]; onClose(): void };
+
+/** Adds links, one a line, and files that stand for downloads. Looking at them never blocks adding them. */
+export function AddDialog({ initialText, initialGivens, onClose }: Props) {
   const t = useT();
   const { live, toasts } = useServices();
   const { destinations } = useFacts();
+  const { data: sources = noSources } = useQuery({ queryKey: ['sources'], queryFn: api.sources, staleTime: 60_000 });
   const area = useRef<HTMLTextAreaElement>(null);
+  const number = useRef(0);
+  const numbered = (list: Given[]): NumberedGiven[] => list.map((one) => ({ ...one, key: `\n${number.current++}` }));
   const [text, setText] = useState(initialText);
   const [destinationId, setDestinationId] = useState<string>();
   const [wishes, setWishes] = useState<Wishes>(noWishes);
-  const [document, setDocument] = useState(initialDocument);
+  const [givens, setGivens] = useState(() => numbered(initialGivens));
+  const [choices, setChoices] = useState<ReadonlyMap<string, Choice>>(new Map());
   const [form, setForm] = useState<RequestForm>(noRequest);
   // What the looks ask with: not every letter of a password that is being typed.
   const [lookForm, setLookForm] = useState<RequestForm>(noRequest);
+  const [lookChoices, setLookChoices] = useState(choices);
   const [problem, setProblem] = useState<string | null>(null);
   const [isAdding, setIsAdding] = useState(false);
   // One key for one submission: pressing Add again after a lost answer adds nothing twice. A changed text is another one.
@@ -44,17 +57,81 @@ export function AddDialog({ initialText, initialDocument, onClose }: Props) {
   const lines = useMemo(() => readLines(text), [text]);
   const links = useMemo(() => lines.filter(({ isLink }) => isLink).map((line) => line.text), [lines]);
   const request = toRequest(form);
-  const probes = useProbes(links, toRequest(lookForm) ?? undefined);
-  const isSingle = links.length === 1;
+  const choiceOf = (of: string) => choices.get(of) ?? noChoice;
+
+  const items = [...givens, ...links.slice(0, mostProbes)].map((item) => {
+    if (typeof item === 'string') return { key: item, title: item, link: item, what: { url: item } };
+    const what = item.kind === 'metalink' ? { metalink: item.text } : { document: item.base64 };
+    return { key: item.key, title: item.name, link: null, what };
+  });
+  const lookRequest = toRequest(lookForm) ?? undefined;
+  const asks: Ask[] = items.map(({ key: of, what }) => {
+    const { as, parameters } = lookChoices.get(of) ?? noChoice;
+    const asked = { ...(as !== '' && { as }), ...(parameters && { parameters }) };
+    return { key: of, question: { ...what, ...(lookRequest && { request: lookRequest }), ...asked } };
+  });
+  const { probes, stop } = useProbes(asks);
+  const foundOf = (of: string): Resolution | null => {
+    const probe = probes.get(of);
+    return probe?.kind === 'found' ? probe.resolution : probe?.kind === 'looking' ? probe.before : null;
+  };
+
+  function choose(of: string, choice: Choice) {
+    const next = new Map(choices).set(of, choice);
+    setChoices(next);
+    // What is typed is looked at when its field is left.
+    if (choice.as !== choiceOf(of).as) setLookChoices(next);
+  }
+
+  /** What is asked of a source beside the link; null: something in it is not as it should be. */
+  function chosenFor(of: string): { as?: string; parameters?: Record<string, unknown>; files?: string } | null {
+    const choice = choiceOf(of);
+    const resolution = foundOf(of);
+    const files = resolution === null ? undefined : rangesOf(ticksOf(choice, resolution));
+    if (choice.parameters === null || files === '') return null;
+    return {
+      ...(choice.as !== '' && { as: choice.as }),
+      ...(choice.parameters && { parameters: choice.parameters }),
+      ...(files !== undefined && { files }),
+    };
+  }
+
+  const found: FoundItem[] = items.map(({ key: of, title, link }) => {
+    const resolution = foundOf(of);
+    const choice = choiceOf(of);
+    const isSeveral = resolution !== null && resolution.files.length > 1;
+    const isGiven = link === null;
+    return {
+      key: of,
+      title,
+      probe: probes.get(of),
+      ticks: isSeveral ? ticksOf(choice, resolution) : null,
+      choices: hasChoices({ link, resolution, sources, choice }) ? (
+        <ItemChoices {...{ link, resolution, sources, choice }} onChange={(changed) => choose(of, changed)} />
+      ) : null,
+      onStop: () => stop(of),
+      ...(isGiven && { onRemove: () => setGivens(givens.filter((one) => one.key !== of)) }),
+    };
+  });
+  const isSingle = links.length === 1 && givens.length === 0;
+  const addCount = links.length + givens.length;
   const checksum = wishes.checksum.trim() === '' ? undefined : readChecksum(wishes.checksum);
-  const canAdd = (links.length > 0 || document !== null) && !isAdding && !(isSingle && checksum === null) && request !== null;
-  const chosen = destinations.find(({ id, isDefault }) => (destinationId === undefined ? isDefault : id === destinationId));
-  const wantedBytes = links.reduce((sum, link) => {
-    const probe = probes.get(link);
-    if (probe?.kind !== 'found') return sum;
-    return probe.resolution.files.reduce((all, { sizeBytes }) => all + (sizeBytes ?? 0), sum);
+  const areChoicesGood = items.every(({ key: of }) => chosenFor(of) !== null);
+  const canAdd = addCount > 0 && !isAdding && !(isSingle && checksum === null) && request !== null && areChoicesGood;
+  const target = destinations.find(({ id, isDefault }) => (destinationId === undefined ? isDefault : id === destinationId));
+  const wantedBytes = items.reduce((sum, { key: of }) => {
+    const resolution = foundOf(of);
+    if (resolution === null) return sum;
+    const ticks = ticksOf(choiceOf(of), resolution);
+    return (
+      sum +
+      (sumOf(
+        treeFor(resolution).sizes.map((size) => size ?? 0),
+        ticks,
+      ).sizeBytes ?? 0)
+    );
   }, 0);
-  const isTooBig = chosen?.freeBytes != null && wantedBytes > chosen.freeBytes;
+  const isTooBig = target?.freeBytes != null && wantedBytes > target.freeBytes;
 
   async function add(paused: boolean) {
     if (!canAdd) return;
@@ -70,11 +147,12 @@ export function AddDialog({ initialText, initialDocument, onClose }: Props) {
       ...(paused ? { paused } : {}),
       ...(request ? { request } : {}),
     };
-    const signature = JSON.stringify([links, wishes, shared, document]);
+    const chosen = items.map(({ key: of }) => chosenFor(of));
+    const signature = JSON.stringify([links, givens.map((one) => one.key), chosen, wishes, shared]);
     if (key.current.of !== signature) key.current = { of: signature, key: newKey() };
     try {
       const only = links[0];
-      if (isSingle && only !== undefined && document === null) {
+      if (isSingle && only !== undefined) {
         const name = wishes.name.trim();
         const mirrors = readLines(wishes.mirrors).map((line) => line.text);
         const own = {
@@ -82,35 +160,42 @@ export function AddDialog({ initialText, initialDocument, onClose }: Props) {
           ...(mirrors.length === 0 ? {} : { mirrors }),
           ...(checksum ? { checksum } : {}),
         };
-        const row = await api.add({ url: only, ...shared, ...own }, key.current.key);
-        live.store.putMany([row]);
-        toasts.say(t('added.count', { count: 1 }));
-        onClose();
+        done([await api.add({ url: only, ...shared, ...own, ...chosenFor(only) }, key.current.key)]);
         return;
       }
-      // The server takes 10,000 links at once.
-      const parts: AddMany[] = document === null ? [] : [{ metalink: document.text, ...shared }];
-      for (let start = 0; start < links.length; start += mostLinks) {
-        parts.push({ links: links.slice(start, start + mostLinks).map((url) => ({ url })), ...shared });
-      }
-      let added = 0;
-      const refused: { url: string; problem: string }[] = [];
-      for (const [index, part] of parts.entries()) {
-        const { items } = await api.addMany(part, `${key.current.key}-${index}`);
-        const rows = items.map(({ download }) => download).filter((row) => row !== null);
+      let addedCount = 0;
+      for (const [index, given] of givens.entries()) {
+        const own = { ...shared, ...chosenFor(given.key) };
+        const ownKey = `${key.current.key}-given-${index}`;
+        const rows =
+          given.kind === 'metalink'
+            ? rowsOf((await api.addMany({ metalink: given.text, ...own }, ownKey)).items)
+            : [await api.add({ document: given.base64, ...own }, ownKey)];
         live.store.putMany(rows);
-        added += rows.length;
-        for (const item of items) if (item.download === null) refused.push({ url: item.url, problem: item.problem ?? '' });
+        addedCount += rows.length;
+      }
+      // The server takes 10,000 links at once.
+      const refused: { url: string; problem: string }[] = [];
+      for (let start = 0; start < links.length; start += mostLinks) {
+        const part: AddMany = {
+          links: links.slice(start, start + mostLinks).map((url) => ({ url, ...chosenFor(url) })),
+          ...shared,
+        };
+        const answer = (await api.addMany(part, `${key.current.key}-${start}`)).items;
+        const rows = rowsOf(answer);
+        live.store.putMany(rows);
+        addedCount += rows.length;
+        for (const item of answer) if (item.download === null) refused.push({ url: item.url, problem: item.problem ?? '' });
       }
       if (refused.length === 0) {
-        toasts.add({ text: t('added.count', { count: added }), tone: 'plain' });
+        toasts.add({ text: t('added.count', { count: addedCount }), tone: 'plain' });
         onClose();
         return;
       }
       // What was taken is gone from the field; what was refused stays, to be put right.
-      setDocument(null);
+      setGivens([]);
       setText(refused.map(({ url }) => url).join('\n'));
-      setProblem(t('added.some', { count: added, refused: refused.length, why: refused[0]?.problem ?? '' }));
+      setProblem(t('added.some', { count: addedCount, refused: refused.length, why: refused[0]?.problem ?? '' }));
     } catch (error) {
       setProblem(sentenceOf(error));
     } finally {
@@ -118,25 +203,30 @@ export function AddDialog({ initialText, initialDocument, onClose }: Props) {
     }
   }
 
-  async function takeFile(file: File) {
-    const listed = await readListFile(file);
-    setProblem(null);
-    if (listed.kind === 'document') setDocument(listed.document);
-    else if (listed.kind === 'links') setText((typed) => `${typed.trimEnd()}\n${listed.text}`.trimStart());
-    else setProblem(t('drop.noList', { name: file.name }));
+  function done(rows: Download[]) {
+    live.store.putMany(rows);
+    toasts.say(t('added.count', { count: rows.length }));
+    onClose();
+  }
+
+  async function take(files: Iterable<File>) {
+    const taken = await takeFiles(files);
+    const [refused] = taken.refused;
+    setProblem(refused === undefined ? null : t('drop.noList', { name: refused }));
+    setGivens((old) => [...old, ...numbered(taken.givens)]);
+    if (taken.text !== '') setText((typed) => `${typed.trimEnd()}\n${taken.text}`.trimStart());
   }
 
   function type(typed: string) {
     if (!isMetalinkText(typed)) return setText(typed);
-    setDocument({ name: t('add.documentPasted'), text: typed });
+    setGivens([...givens, ...numbered([{ kind: 'metalink', name: t('add.documentPasted'), text: typed }])]);
     setText('');
   }
 
   function drop(event: DragEvent) {
-    const file = event.dataTransfer.files[0];
-    if (file === undefined) return;
+    if (event.dataTransfer.files.length === 0) return;
     event.preventDefault();
-    void takeFile(file);
+    void take([...event.dataTransfer.files]);
   }
 
   function press(event: KeyboardEvent) {
@@ -175,12 +265,19 @@ export function AddDialog({ initialText, initialDocument, onClose }: Props) {
                 />
               )}
             </Field>
-            <ListChoice document={document} onChoose={(file) => void takeFile(file)} onRemove={() => setDocument(null)} />
-            <Found lines={lines} probes={probes} />
+            <ListChoice onChoose={(files) => void take(files)} />
+            {/* biome-ignore lint/a11y/noStaticElementInteractions: it only notices when the fields in it are left */}
+            <div onBlur={() => setLookChoices(choices)} className="contents">
+              <Found
+                items={found}
+                moreCount={Math.max(0, links.length - mostProbes)}
+                others={lines.filter(({ isLink }) => !isLink)}
+              />
+            </div>
             {destinations.length > 0 && (
               <Field label={t('add.destination')} error={isTooBig ? t('add.tooBig', { size: show.bytes(wantedBytes) }) : null}>
                 {(field) => (
-                  <select {...field} value={chosen?.id ?? ''} onChange={(event) => setDestinationId(event.target.value)}>
+                  <select {...field} value={target?.id ?? ''} onChange={({ target: { value } }) => setDestinationId(value)}>
                     {destinations.map(({ id, name, freeBytes }) => (
                       <option key={id} value={id}>
                         {freeBytes === null ? name : t('add.destinationFree', { name, size: show.bytes(freeBytes) })}
@@ -212,10 +309,14 @@ export function AddDialog({ initialText, initialDocument, onClose }: Props) {
             {t('add.paused')}
           </button>
           <button type="submit" className="button primary" disabled={!canAdd}>
-            {t('add.submit', { count: links.length })}
+            {t('add.submit', { count: addCount })}
           </button>
         </DialogFoot>
       </form>
     </Dialog>
   );
+}
+
+function rowsOf(items: { download: Download | null }[]): Download[] {
+  return items.map(({ download }) => download).filter((row) => row !== null);
 }

@@ -1,71 +1,85 @@
 import { useEffect, useRef, useState } from 'react';
 import { sentenceOf } from '../../actions.ts';
-import { api } from '../../api.ts';
-import type { AddDownload, Resolution } from '../../types.ts';
+import { ApiProblem, api } from '../../api.ts';
+import type { AskProbe, Resolution } from '../../types.ts';
+
+/** One link or file to look at, and how. Asked in another way it is looked at again. */
+export type Ask = { key: string; question: AskProbe };
 
 export type Probe =
-  | { kind: 'looking'; isSlow: boolean }
+  /** `before`: what was found when it was asked for in another way. */
+  | { kind: 'looking'; isSlow: boolean; before: Resolution | null }
   | { kind: 'found'; resolution: Resolution }
-  | { kind: 'problem'; message: string };
+  | { kind: 'problem'; message: string }
+  | { kind: 'stopped' };
 
 /** Links looked at in the dialog; a list of thousands is added without looking at each. */
 export const mostProbes = 25;
 const parallel = 4;
-const slowMs = 8000;
 /** Typing changes the last line with every key: it is looked at when the typing rests. */
 const settleMs = 350;
 
-/** Looks at each link once, a few at a time, in the background, and again when it is asked for in another way. What is no longer in the list is given up. */
-export function useProbes(links: string[], request: AddDownload['request']): ReadonlyMap<string, Probe> {
+/**
+ * Looks at each link once, a few at a time, in the background. What is no longer in the list is given up, and so is what `stop`
+ * names, until it is asked for in another way.
+ */
+export function useProbes(asks: Ask[]): { probes: ReadonlyMap<string, Probe>; stop(key: string): void } {
   const [probes, setProbes] = useState<ReadonlyMap<string, Probe>>(new Map());
   const running = useRef(new Map<string, AbortController>());
-  const known = useRef(new Set<string>());
-  const wanted = links.slice(0, mostProbes).join('\n');
-  const asked = JSON.stringify(request);
-  const askedBefore = useRef(asked);
+  /** How each was asked for last. */
+  const known = useRef(new Map<string, string>());
+  const list = useRef<{ key: string; signature: string; question: AskProbe }[]>([]);
+  const wanted = JSON.stringify(asks.slice(0, mostProbes));
 
+  const put = (key: string, probe: Probe) => setProbes((old) => new Map(old).set(key, probe));
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is written down says whether anything changed
   useEffect(() => {
-    const list = wanted === '' ? [] : wanted.split('\n');
-    const put = (link: string, probe: Probe) => setProbes((old) => new Map(old).set(link, probe));
-    const isAskedAnew = askedBefore.current !== asked;
-    askedBefore.current = asked;
-    if (isAskedAnew) known.current.clear();
-    for (const [link, controller] of running.current) {
-      if (list.includes(link) && !isAskedAnew) continue;
+    list.current = asks
+      .slice(0, mostProbes)
+      .map(({ key, question }) => ({ key, question, signature: JSON.stringify(question) }));
+    for (const [key, controller] of running.current) {
+      const one = list.current.find((ask) => ask.key === key);
+      if (one !== undefined && known.current.get(key) === one.signature) continue;
       controller.abort();
-      running.current.delete(link);
-      known.current.delete(link);
+      running.current.delete(key);
+      known.current.delete(key);
     }
 
-    async function look(link: string) {
+    async function look(key: string, signature: string, question: AskProbe) {
       const controller = new AbortController();
-      known.current.add(link);
-      running.current.set(link, controller);
-      put(link, { kind: 'looking', isSlow: false });
-      const timer = setTimeout(() => put(link, { kind: 'looking', isSlow: true }), slowMs);
-      try {
-        put(link, {
-          kind: 'found',
-          resolution: await api.probe(link, asked === undefined ? undefined : JSON.parse(asked), controller.signal),
+      const { signal } = controller;
+      known.current.set(key, signature);
+      running.current.set(key, controller);
+      setProbes((old) => {
+        const last = old.get(key);
+        const before = last?.kind === 'found' ? last.resolution : last?.kind === 'looking' ? last.before : null;
+        return new Map(old).set(key, { kind: 'looking', isSlow: false, before });
+      });
+      const tellSlow = () =>
+        setProbes((old) => {
+          const last = old.get(key);
+          return last?.kind === 'looking' ? new Map(old).set(key, { ...last, isSlow: true }) : old;
         });
+      try {
+        put(key, { kind: 'found', resolution: await untilFound(question, tellSlow, signal) });
       } catch (error) {
-        if (!controller.signal.aborted) put(link, { kind: 'problem', message: sentenceOf(error) });
+        if (!signal.aborted) put(key, { kind: 'problem', message: sentenceOf(error) });
       } finally {
-        clearTimeout(timer);
-        if (running.current.get(link) === controller) running.current.delete(link);
-        if (!controller.signal.aborted) next();
+        if (running.current.get(key) === controller) running.current.delete(key);
+        if (!signal.aborted) next();
       }
     }
 
     const next = () => {
-      for (const link of list) {
+      for (const { key, signature, question } of list.current) {
         if (running.current.size >= parallel) return;
-        if (!known.current.has(link)) void look(link);
+        if (known.current.get(key) !== signature && !running.current.has(key)) void look(key, signature, question);
       }
     };
     const timer = setTimeout(next, settleMs);
     return () => clearTimeout(timer);
-  }, [wanted, asked]);
+  }, [wanted]);
 
   useEffect(() => {
     const all = running.current;
@@ -74,5 +88,33 @@ export function useProbes(links: string[], request: AddDownload['request']): Rea
     };
   }, []);
 
-  return probes;
+  return {
+    probes,
+    stop(key) {
+      running.current.get(key)?.abort();
+      running.current.delete(key);
+      put(key, { kind: 'stopped' });
+    },
+  };
+}
+
+/** The server answers soon, if only that it is still looking; then it is asked again for the same look. */
+async function untilFound(question: AskProbe, tellSlow: () => void, signal: AbortSignal): Promise<Resolution> {
+  let answer = await api.probe(question, signal);
+  for (;;) {
+    if (!('looking' in answer)) return answer;
+    tellSlow();
+    const { id } = answer;
+    const giveUp = () => void api.stopProbe(id).catch(() => {});
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      answer = await api.probeAgain(id, signal);
+    } catch (error) {
+      // Another of several servers was asked, and knows nothing of it.
+      if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
+      answer = await api.probe(question, signal);
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
 }

@@ -1,0 +1,136 @@
+import { createServer } from 'node:net';
+import ssh2, { type AuthContext, type SFTPWrapper } from 'ssh2';
+import { releaseAfter, type Scope } from './temp.ts';
+
+export type ScriptedSftpOptions = {
+  /** By absolute path. */
+  files?: Record<string, Uint8Array>;
+  /** What folders list, by absolute path, beside no files of their own. Names come as they are. */
+  folders?: Record<string, Listed[]>;
+  /** Folders that never end. */
+  endless?: string[];
+  user?: string;
+  password?: string;
+  /** The way that the password is asked for. */
+  asks?: 'password' | 'keyboard-interactive';
+  /** Answers to READ are never longer. */
+  mostReadBytes?: number;
+  /** Without sizes, as some gateways to other storage do. */
+  hasSizes?: boolean;
+  /** Opening a file is never answered. */
+  isMute?: boolean;
+  /** PEM; a new one when not given. */
+  hostKey?: string;
+  port?: number;
+};
+
+export type Listed = { name: string; type?: 'file' | 'folder' | 'symlink' | 'pipe'; sizeBytes?: number };
+
+export type ScriptedSftp = {
+  port: number /** Requests to read that were on their way at the same time. */;
+  mostReads(): number;
+};
+
+const types = { file: 0o100_644, folder: 0o040_755, symlink: 0o120_777, pipe: 0o010_644 };
+const status = ssh2.utils.sftp.STATUS_CODE;
+
+/** A new key for a host, PEM. */
+export function makeHostKey(): string {
+  return ssh2.utils.generateKeyPairSync('ed25519').private;
+}
+
+/** An SFTP server that does what OpenSSH does not: asks for passwords, answers bit by bit, tells lies. Stopped after the test. */
+export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions): Promise<ScriptedSftp> {
+  const { user = 'anna', password = 'secret', asks = 'password' } = options;
+  let mostReads = 0;
+  const check = (asked: AuthContext) => {
+    const judge = (given: string | undefined) => (given === password ? asked.accept() : asked.reject([asks]));
+    if (asked.username !== user || asked.method !== asks) asked.reject([asks]);
+    else if (asked.method === 'password') judge(asked.password);
+    else asked.prompt([{ prompt: 'Password: ', echo: false }], ([answer]) => judge(answer));
+  };
+  const server = new ssh2.Server({ hostKeys: [options.hostKey ?? makeHostKey()] }, (client) => {
+    client.on('error', () => {});
+    client.on('authentication', check);
+    client.on('session', (accept) => {
+      accept().on('sftp', (acceptSftp) => answer(acceptSftp(), options, (reads) => (mostReads = Math.max(mostReads, reads))));
+    });
+  });
+  const listener = createServer((socket) => {
+    socket.on('error', () => {});
+    sockets.add(socket);
+    server.injectSocket(socket);
+  });
+  const sockets = new Set<{ destroy(): unknown }>();
+  await new Promise<void>((resolve) => listener.listen(options.port ?? 0, '127.0.0.1', resolve));
+  releaseAfter(t, async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => listener.close(resolve));
+  });
+  return { port: (listener.address() as { port: number }).port, mostReads: () => mostReads };
+}
+
+function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: number) => void): void {
+  const { files = {}, folders = {}, endless = [], hasSizes = true, mostReadBytes = 256 * 1024 } = options;
+  const opened: { path: string; isListed: boolean }[] = [];
+  const bytesAt = (path: string) => (Object.hasOwn(files, path) ? (files[path] as Uint8Array) : null);
+  const isFolder = (path: string) => Object.hasOwn(folders, path) || endless.includes(path);
+  const plain = (path: string) => path.replace(/(.)\/+$/, '$1');
+  const attributes = (type: keyof typeof types, sizeBytes: number) =>
+    ({ mode: types[type], uid: 0, gid: 0, ...(hasSizes && { size: sizeBytes }), atime: 1, mtime: 1_500_000_000 }) as never;
+  const open = (id: number, path: string) => {
+    const handle = Buffer.alloc(4);
+    handle.writeUInt32BE(opened.push({ path, isListed: false }) - 1);
+    sftp.handle(id, handle);
+  };
+  const of = (handle: Buffer) => opened[handle.readUInt32BE()] as (typeof opened)[number];
+  const tell = (id: number, path: string) => {
+    const bytes = bytesAt(path);
+    if (bytes !== null) sftp.attrs(id, attributes('file', bytes.length));
+    else if (isFolder(path)) sftp.attrs(id, attributes('folder', 4096));
+    else sftp.status(id, status.NO_SUCH_FILE);
+  };
+  let reads = 0;
+  let listedCount = 0;
+  sftp.on('error', () => {});
+  sftp.on('STAT', (id, path) => tell(id, plain(path)));
+  sftp.on('FSTAT', (id, handle) => tell(id, of(handle).path));
+  sftp.on('CLOSE', (id) => sftp.status(id, status.OK));
+  sftp.on('OPEN', (id, path) => {
+    if (options.isMute) return;
+    if (bytesAt(path) === null) sftp.status(id, status.NO_SUCH_FILE);
+    else open(id, path);
+  });
+  sftp.on('OPENDIR', (id, path) => {
+    if (isFolder(plain(path))) open(id, plain(path));
+    else sftp.status(id, status.NO_SUCH_FILE);
+  });
+  sftp.on('READDIR', (id, handle) => {
+    const folder = of(handle);
+    const isEndless = endless.includes(folder.path);
+    if (folder.isListed && !isEndless) return void sftp.status(id, status.EOF);
+    folder.isListed = true;
+    const listed: Listed[] = isEndless
+      ? Array.from({ length: 1000 }, () => ({ name: `file-${listedCount++}` }))
+      : (folders[folder.path] as Listed[]);
+    sftp.name(
+      id,
+      listed.map(({ name, type = 'file', sizeBytes = 1 }) => ({
+        filename: name,
+        longname: name,
+        attrs: attributes(type, sizeBytes),
+      })),
+    );
+  });
+  sftp.on('READ', (id, handle, offset, lengthBytes) => {
+    count(++reads);
+    // Answered a moment later, so that it shows how many are asked for meanwhile.
+    setImmediate(() => {
+      reads--;
+      const bytes = bytesAt(of(handle).path) as Uint8Array;
+      const part = bytes.subarray(offset, offset + Math.min(lengthBytes, mostReadBytes));
+      if (part.length === 0) sftp.status(id, status.EOF);
+      else sftp.data(id, Buffer.from(part));
+    });
+  });
+}

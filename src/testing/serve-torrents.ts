@@ -1,0 +1,144 @@
+/** Real seeds of torrents on loopback: transmission, which checks what it gives, and aria2, which may be told not to. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Encodable, encode } from '#lib/bencode.ts';
+import { makeTorrent, type SeedFile, type TorrentVersion } from './make-torrent.ts';
+import { type StartedProcess, startProcess } from './process.ts';
+import { freePort, type Scope, tempFolder } from './temp.ts';
+
+export type TestTorrent = {
+  name: string;
+  files: SeedFile[];
+  /** Of the .torrent. */
+  bytes: Uint8Array;
+};
+
+/** `fields` are added beside the info dictionary, `info` to it. */
+export function torrentOf(
+  name: string,
+  files: SeedFile[],
+  {
+    version = 'v1' as TorrentVersion,
+    pieceLengthBytes = 64 * 1024,
+    fields = {} as Record<string, Encodable>,
+    info = {} as Record<string, Encodable>,
+  } = {},
+): TestTorrent {
+  const made = makeTorrent({ name, files, version, pieceLengthBytes });
+  return { name, files, bytes: encode({ ...made, ...fields, info: { ...made.info, ...info } }) };
+}
+
+/** Lays the files out as a client of the torrent has them, and gives the folder. */
+export function layOut(t: Scope, { name, files }: Pick<TestTorrent, 'name' | 'files'>): string {
+  const folder = tempFolder(t);
+  const isOne = files.length === 1 && files[0]?.path.length === 1 && files[0].path[0] === name;
+  for (const { path, bytes } of files) {
+    const place = join(folder, ...(isOne ? [] : [name]), ...path);
+    mkdirSync(dirname(place), { recursive: true });
+    writeFileSync(place, bytes);
+  }
+  return folder;
+}
+
+export type Seed = {
+  /** `host:port`, as a peer is named. */
+  peer: string;
+  process: StartedProcess;
+  /** What it gave so far, of files and not of talk. */
+  uploadedBytes(): Promise<number>;
+};
+
+export type SeedOptions = {
+  /** Its own address; every peer should have another. */
+  host?: string;
+  limitKilobytesPerSecond?: number;
+  /** Where the files lie already. */
+  folder?: string;
+};
+
+/** Transmission with the files of the torrent, checked and ready. Throws when there is no `transmission-daemon`. */
+export async function seedTorrent(t: Scope, torrent: TestTorrent, options: SeedOptions = {}): Promise<Seed> {
+  const { host = '127.0.0.2', folder = layOut(t, torrent), limitKilobytesPerSecond } = options;
+  const configuration = tempFolder(t);
+  const [port, rpcPort] = [await freePort(), await freePort()];
+  writeFileSync(join(configuration, 'settings.json'), JSON.stringify({ umask: 18 }));
+  const args = [
+    ...['-f', '-g', configuration, '-w', folder, '--no-portmap', '--no-dht', '--no-lpd', '--no-utp'],
+    ...['-i', host, '-P', String(port), '-p', String(rpcPort), '-r', '127.0.0.1', '-a', '127.0.0.1', '-T'],
+  ];
+  const process = await startProcess(t, 'transmission-daemon', args, { ready: rpcPort, readySeconds: 60 });
+  const rpc = transmissionRpc(rpcPort);
+  if (limitKilobytesPerSecond !== undefined) {
+    await rpc('session-set', { 'speed-limit-up': limitKilobytesPerSecond, 'speed-limit-up-enabled': true });
+  }
+  await rpc('torrent-add', { metainfo: Buffer.from(torrent.bytes).toString('base64'), 'download-dir': folder });
+  await until(`transmission has checked ${torrent.name}`, async () => (await stateOf(rpc)).isReady);
+  return { peer: `${host}:${port}`, process, uploadedBytes: async () => (await stateOf(rpc)).uploadedBytes };
+}
+
+/** aria2 that gives what lies in the folder, right or not. Throws when there is no `aria2c`. */
+export async function seedUnchecked(
+  t: Scope,
+  torrent: TestTorrent,
+  folder: string,
+  host = '127.0.0.3',
+): Promise<Pick<Seed, 'peer' | 'process'>> {
+  const port = await freePort();
+  const path = join(tempFolder(t), 'seeded.torrent');
+  writeFileSync(path, torrent.bytes);
+  const args = [
+    ...['--no-conf', '--bt-seed-unverified=true', '--seed-ratio=0.0', '--enable-dht=false', '--bt-enable-lpd=false'],
+    ...[
+      `--interface=${host}`,
+      `--listen-port=${port}`,
+      '-d',
+      folder,
+      '--allow-overwrite=true',
+      '--disable-ipv6=true',
+      '--file-allocation=none',
+      path,
+    ],
+  ];
+  const process = await startProcess(t, 'aria2c', args, { ready: /listening on TCP port/, readySeconds: 60 });
+  return { peer: `${host}:${port}`, process };
+}
+
+type Rpc = (method: string, given?: object) => Promise<Record<string, unknown>>;
+
+/** https://github.com/transmission/transmission/blob/main/docs/rpc-spec.md */
+function transmissionRpc(port: number): Rpc {
+  let session = '';
+  return async (method, given = {}) => {
+    const ask = () =>
+      fetch(`http://127.0.0.1:${port}/transmission/rpc`, {
+        method: 'POST',
+        headers: { 'X-Transmission-Session-Id': session },
+        body: JSON.stringify({ method, arguments: given }),
+      });
+    let response = await ask();
+    if (response.status === 409) {
+      session = response.headers.get('X-Transmission-Session-Id') ?? '';
+      response = await ask();
+    }
+    const answer = (await response.json()) as { result: string; arguments: Record<string, unknown> };
+    if (answer.result !== 'success') throw new Error(`transmission answers ${answer.result} to ${method}`);
+    return answer.arguments;
+  };
+}
+
+async function stateOf(rpc: Rpc): Promise<{ isReady: boolean; uploadedBytes: number }> {
+  const fields = ['percentDone', 'status', 'uploadedEver', 'recheckProgress'];
+  const { torrents } = (await rpc('torrent-get', { fields })) as { torrents: Record<string, number>[] };
+  const [one] = torrents;
+  const seeding = 6;
+  return { isReady: one?.percentDone === 1 && one.status === seeding, uploadedBytes: one?.uploadedEver ?? 0 };
+}
+
+async function until(what: string, isSo: () => Promise<boolean>, seconds = 60): Promise<void> {
+  const endsAtMs = performance.now() + seconds * 1000;
+  while (!(await isSo())) {
+    if (performance.now() > endsAtMs) throw new Error(`not after ${seconds} s: ${what}`);
+    await sleep(50);
+  }
+}

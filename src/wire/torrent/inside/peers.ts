@@ -1,0 +1,120 @@
+/** Keeps peers in order: those that send wrong bytes, break the rules of the protocol, or lie where nobody may connect to. */
+import type { Piece, Torrent, Wire } from 'webtorrent';
+import type { Guard } from './guard.ts';
+
+/** A peer that alone brought so many pieces that were wrong is sent away. */
+const mostWrongPieces = 3;
+/** Longer than any message that makes sense: the bits of 2^20 pieces, and the blocks that some send. */
+const mostMessageBytes = 2 ** 20;
+const mostRequests = 1000;
+/** Known at a time; strangers may tell us of any number. */
+const mostKnownPeers = 500;
+
+export type PeerRules = {
+  guard: Guard;
+  /** A peer is first spoken to in plain text, and encrypted when that fails. */
+  isPlainFirst: boolean;
+};
+
+export class Peers {
+  readonly #torrent: Torrent;
+  readonly #guard: Guard;
+  readonly #wrongPieces = new Map<string, number>();
+  readonly #banned = new Set<string>();
+  /** Who brought the blocks of a piece that is being looked at. */
+  readonly #bringers = new Map<number, Wire[]>();
+
+  constructor(torrent: Torrent, { guard, isPlainFirst }: PeerRules) {
+    this.#torrent = torrent;
+    this.#guard = guard;
+    const { addPeer, _addPeer } = torrent;
+    torrent._addPeer = (...given) => {
+      const peer = _addPeer.apply(torrent, given);
+      // It is asked for when the connection stands, at every try anew.
+      if (isPlainFirst && peer !== null) Object.defineProperty(peer, 'secure', { get: () => peer.retries % 2 });
+      return peer;
+    };
+    torrent.addPeer = (peer, source) => {
+      const isWelcome = typeof peer === 'string' && this.#mayConnect(peer) && torrent._peersLength < mostKnownPeers;
+      return isWelcome && addPeer.call(torrent, peer, source);
+    };
+    torrent.on('wire', (wire: Wire) => this.#greet(wire));
+  }
+
+  get bannedCount(): number {
+    return this.#banned.size;
+  }
+
+  /** Remembers who brings it. Called for every piece that is not here, and again when one is asked for anew. */
+  watch(index: number): void {
+    const piece = this.#torrent.pieces[index] as Piece;
+    const { flush } = piece;
+    piece.flush = () => {
+      this.#bringers.set(index, piece.sources ?? []);
+      return flush.call(piece);
+    };
+  }
+
+  right(index: number): void {
+    for (const wire of this.#taken(index)) this.#wrongPieces.delete(nameOf(wire));
+  }
+
+  /** Whoever brought it alone is to blame; of several, each a part. */
+  wrong(index: number): void {
+    const bringers = this.#taken(index);
+    for (const wire of bringers) {
+      const name = nameOf(wire);
+      const count = (this.#wrongPieces.get(name) ?? 0) + 1 / bringers.length;
+      this.#wrongPieces.set(name, count);
+      if (count >= mostWrongPieces) this.#ban(name);
+    }
+    this.watch(index);
+  }
+
+  #taken(index: number): Wire[] {
+    const bringers = this.#bringers.get(index) ?? [];
+    this.#bringers.delete(index);
+    return bringers;
+  }
+
+  #ban(name: string): void {
+    this.#banned.add(name);
+    for (const wire of [...this.#torrent.wires]) if (nameOf(wire) === name) wire.destroy();
+  }
+
+  #mayConnect(peer: string): boolean {
+    const at = peer.lastIndexOf(':');
+    const host = peer.slice(0, at).replace(/^\[|\]$/g, '');
+    return !this.#banned.has(host) && this.#guard.isOpen(host, Number(peer.slice(at + 1)));
+  }
+
+  #greet(wire: Wire): void {
+    const { _onMessage: read, _onMessageLength: readLength } = wire;
+    const name = nameOf(wire);
+    // A connection that was ended still reads what has come already: nothing of it matters then.
+    const isDeaf = () => wire.destroyed || this.#banned.has(name);
+    wire._onMessageLength = (prefix) => {
+      if (isDeaf()) return;
+      if (Buffer.from(prefix).readUInt32BE() > mostMessageBytes) return this.#ban(name);
+      return readLength.call(wire, prefix);
+    };
+    wire._onMessage = (message) => {
+      if (isDeaf()) return;
+      try {
+        if (wire.peerRequests.length > mostRequests) throw new RangeError('it asks and asks');
+        return read.call(wire, message);
+      } catch {
+        // What the reader stumbles over costs the peer its place, and nobody else anything.
+        return this.#ban(name);
+      }
+    };
+    if (wire.type === 'webSeed') return;
+    // It may have connected to us. Its port is its own affair.
+    if (this.#banned.has(name) || !this.#guard.isOpen(wire.remoteAddress ?? '', 0)) wire.destroy();
+  }
+}
+
+/** A peer is known by its host: a new port makes it no better. */
+function nameOf(wire: Wire): string {
+  return wire.remoteAddress ?? (wire as unknown as { url?: string }).url ?? wire.type;
+}

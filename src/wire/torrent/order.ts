@@ -1,0 +1,85 @@
+/** Turns a .torrent and what a person wants of it into an order for an engine. */
+import { FlotillaError } from '#core/errors.ts';
+import { parseSelection } from '#core/selection.ts';
+import type { EngineJob } from '#core/source.ts';
+import { decode } from '#lib/bencode.ts';
+import type { Magnet } from '#wire/magnet.ts';
+import type { Metainfo } from '#wire/metainfo.ts';
+import { indicesOf } from '#wire/torrent-resolution.ts';
+import type { TorrentParameters } from './choices.ts';
+import type { Priority, TorrentOrder } from './engine.ts';
+
+/** What a job says beside the torrent. `magnet` null: there was none. */
+export type TorrentWish = {
+  job: Pick<EngineJob, 'selected' | 'folder' | 'mostBytes'>;
+  parameters: TorrentParameters;
+  magnet: Magnet | null;
+};
+
+/** Throws `too_large`, and `link_invalid` when none of the files is wanted. */
+export function orderOf(document: Uint8Array, metainfo: Metainfo, { job, parameters, magnet }: TorrentWish): TorrentOrder {
+  const info = decode(trimmed(document)).get('info');
+  if (info === null) throw new Error('a torrent that was read has no info');
+  const { sequential, edgesFirst, seedRatio, seedMinutes, onlyTheseTrackers } = parameters;
+  const { infoHash, infoHashV2, name, isFolder, pieceLengthBytes, isPrivate } = metainfo;
+  const selected = job.selected ?? (magnet?.selected == null ? null : indicesOf(metainfo, magnet.selected));
+  const [high, low] = [parseSelection(parameters.high || undefined), parseSelection(parameters.low || undefined)];
+  const priorityOf = (index: number): Priority => (high?.has(index) ? 'high' : low?.has(index) ? 'low' : 'normal');
+  const files = metainfo.files.map(({ path, position, offsetBytes, sizeBytes }, index) => {
+    const isWanted = selected?.has(index) ?? true;
+    return { index, position, path, offsetBytes, sizeBytes, isWanted, priority: priorityOf(index) };
+  });
+  if (!files.some(({ isWanted }) => isWanted)) {
+    throw new FlotillaError('link_invalid', `None of the ${files.length} files has a number that was asked for.`);
+  }
+  const wantedBytes = files.reduce((sum, { isWanted, sizeBytes }) => sum + (isWanted ? sizeBytes : 0), 0);
+  if (job.mostBytes !== null && wantedBytes > job.mostBytes) {
+    throw new FlotillaError('too_large', `The torrent has ${wantedBytes} bytes, and ${job.mostBytes} are allowed.`);
+  }
+  const known = onlyTheseTrackers ? [] : [...metainfo.trackers.flat(), ...(magnet?.trackers ?? [])];
+  return {
+    infoHash,
+    infoHashV2,
+    name,
+    isFolder,
+    document,
+    info: info.raw,
+    pieceHashes: info.get('pieces')?.bytes ?? new Uint8Array(),
+    pieceLengthBytes,
+    totalBytes: totalBytesOf(info, metainfo),
+    isPrivate,
+    files,
+    trackers: [...new Set([...parameters.trackers, ...known])],
+    webSeeds: [...metainfo.webSeeds, ...(magnet?.webSeeds ?? [])],
+    peers: [...parameters.peers, ...(magnet?.peers ?? []).map(({ host, port }) => `${host}:${port}`)],
+    folder: job.folder,
+    isSequential: sequential,
+    edgesFirst,
+    stopRatio: seedRatio,
+    seedSeconds: seedMinutes * 60,
+  };
+}
+
+/** The .torrent of a magnet: the dictionary that peers sent, as it came. */
+export function documentOf(info: Uint8Array): Uint8Array {
+  const [begin, end] = [Buffer.from('d4:info'), Buffer.from('e')];
+  return Buffer.concat([begin, info, end]);
+}
+
+/** With padding. */
+function totalBytesOf(info: ReturnType<typeof decode>, { files }: Metainfo): number {
+  const only = info.get('length')?.integer;
+  if (only != null) return only;
+  const list = info.get('files');
+  if (list === null) return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let sum = 0;
+  for (const file of list.items()) sum += file.get('length')?.integer ?? 0;
+  return sum;
+}
+
+/** Line breaks that editors leave behind are no part of it. */
+function trimmed(document: Uint8Array): Uint8Array {
+  let end = document.length;
+  while (document[end - 1] === 0x0a || document[end - 1] === 0x0d) end--;
+  return document.subarray(0, end);
+}

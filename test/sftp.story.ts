@@ -1,0 +1,99 @@
+/** `flotilla get` and `probe` of what a real OpenSSH server has. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { namesIn } from '#testing/fetch-into.ts';
+import { startPlainly, untilEnd } from '#testing/run-get.ts';
+import { sampleFile } from '#testing/serve-nginx.ts';
+import { type Sftp, serveSftp } from '#testing/serve-sftp.ts';
+import { type Scope, tempFolder } from '#testing/temp.ts';
+
+const sizeBytes = 12_000_000;
+
+describe('flotilla and SFTP', { concurrency: 2 }, () => {
+  let server: Sftp;
+  let sha256: string;
+  const releases: (() => unknown)[] = [];
+  before(async () => {
+    server = await serveSftp({ after: (release) => releases.push(release) });
+    sha256 = sampleFile(server.folder, 'big file.bin', sizeBytes, 71);
+  });
+  after(async () => {
+    for (const release of releases.reverse()) await release();
+  });
+
+  /** Runs with a home of its own, so that nothing is known of any server. */
+  function begin(t: Scope, home: string, ...args: string[]) {
+    const env = { HOME: home, XDG_STATE_HOME: join(home, 'state'), SSH_AUTH_SOCK: '' };
+    return startPlainly(t, [...args, '--ssh-key', server.keyPath], undefined, env);
+  }
+  const get = async (t: Scope, home: string, folder: string, ...args: string[]) =>
+    untilEnd(await begin(t, home, 'get', '-d', folder, '--max-tries', '2', ...args));
+  const digestOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+  test('a get that is killed goes on where it was, and the file is right', async (t) => {
+    const [home, folder] = [tempFolder(t), tempFolder(t)];
+    const link = server.link('big file.bin');
+    const killed = await begin(t, home, 'get', '-d', folder, '--limit-rate', '3M', link);
+    const part = join(folder, 'big file.bin.part');
+    const untilMs = performance.now() + 60_000;
+    // A journal that marks bytes is what the next run goes by.
+    while (!(existsSync(part) && statSync(part).blocks * 512 > sizeBytes / 2) && performance.now() < untilMs) await sleep(50);
+    await sleep(500);
+    await killed.kill('SIGKILL');
+    assert.deepEqual(namesIn(folder), ['big file.bin.part', 'big file.bin.part.journal']);
+
+    const ran = await get(t, home, folder, '--json', link);
+    assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+    const events = ran.stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+    const started = events.find(({ event }) => event === 'download.started');
+    assert.ok(started.resumedBytes > sizeBytes / 4, `only ${started.resumedBytes} bytes were kept`);
+    assert.deepEqual(namesIn(folder), ['big file.bin']);
+    assert.equal(digestOf(join(folder, 'big file.bin')), sha256);
+  });
+
+  test('a new server is told of once, and with another key it is refused with 6 and both keys', async (t) => {
+    const [home, folder] = [tempFolder(t), tempFolder(t)];
+    const link = server.link('big file.bin');
+    const first = await get(t, home, folder, link);
+    assert.equal(first.code, 0, first.stderr);
+    assert.ok(first.stderr.includes(server.fingerprint), first.stderr);
+    const knownHosts = join(home, 'state', 'flotilla', 'known_hosts');
+    assert.equal(readFileSync(knownHosts, 'utf8'), `[127.0.0.1]:${server.port} ${server.hostKey}\n`);
+    assert.equal(statSync(knownHosts).mode & 0o777, 0o600);
+    const again = await get(t, home, tempFolder(t), link);
+    assert.doesNotMatch(again.stderr, /SHA256/);
+
+    const other = await serveSftp(t);
+    writeFileSync(knownHosts, `[127.0.0.1]:${server.port} ${other.hostKey}\n`);
+    const empty = tempFolder(t);
+    const refused = await get(t, home, empty, link);
+    assert.deepEqual([refused.code, refused.stdout, namesIn(empty)], [6, '', []]);
+    assert.ok(refused.stderr.includes(server.fingerprint) && refused.stderr.includes(other.fingerprint), refused.stderr);
+  });
+
+  test('a folder comes with all its files, or with those that were chosen', async (t) => {
+    const [home, folder] = [tempFolder(t), tempFolder(t)];
+    for (const path of ['album/one.txt', 'album/deep/two.txt', 'album/deep/three.txt']) {
+      mkdirSync(join(server.folder, path, '..'), { recursive: true });
+      writeFileSync(join(server.folder, path), `this is ${path}`);
+    }
+    const probed = await untilEnd(await begin(t, home, 'probe', '--json', server.link('album')));
+    const { kind, name, files, details } = JSON.parse(probed.stdout);
+    assert.deepEqual([kind, name, details.hostKey], ['sftp', 'album', server.fingerprint]);
+    const paths = files.map((file: { path: string }) => file.path);
+    assert.deepEqual(paths, ['album/deep/three.txt', 'album/deep/two.txt', 'album/one.txt']);
+
+    const ran = await get(t, home, folder, '--files', '0-1', `${server.link('album')}/`);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(namesIn(join(folder, 'album', 'deep')), ['three.txt', 'two.txt']);
+    assert.equal(readFileSync(join(folder, 'album', 'deep', 'two.txt'), 'utf8'), 'this is album/deep/two.txt');
+    assert.ok(!existsSync(join(folder, 'album', 'one.txt')));
+  });
+});

@@ -1,0 +1,104 @@
+import { Field } from '../../ui/field.tsx';
+import { useT, wordsFor } from '../../words/words.ts';
+import { type Parameter, type ParameterValues, shownValue, spell } from './parameters.ts';
+
+type Props = {
+  /** Of the source, such as `ftp`. */
+  kind: string;
+  parameters: Parameter[];
+  values: ParameterValues;
+  onChange(values: ParameterValues): void;
+};
+
+/** The choices of a kind of link. What the page has no words for is shown in those of the server. */
+export function ParameterFields({ kind, parameters, values, onChange }: Props) {
+  return (
+    <div className="grid gap-x-4 gap-y-3 tablet:grid-cols-2">
+      {parameters.map((parameter) => (
+        <ParameterField
+          key={parameter.name}
+          kind={kind}
+          parameter={parameter}
+          value={shownValue(parameter, values)}
+          onChange={(value) => onChange({ ...values, [parameter.name]: value })}
+        />
+      ))}
+    </div>
+  );
+}
+
+type FieldProps = {
+  kind: string;
+  parameter: Parameter;
+  value: string | boolean;
+  onChange(value: string | boolean): void;
+};
+
+function ParameterField({ kind, parameter: { name, help: given, field }, value, onChange }: FieldProps) {
+  const t = useT();
+  const label = wordsFor(`parameter.${kind}.${name}`, spell(name));
+  const help = wordsFor(`parameterHelp.${kind}.${name}`, given);
+  if (field.kind === 'switch') {
+    return (
+      <div className="flex flex-col gap-1 self-end">
+        <label className="flex min-h-8 items-center gap-2 font-medium">
+          <input type="checkbox" checked={value === true} onChange={({ target }) => onChange(target.checked)} />
+          {label}
+        </label>
+        {help !== '' && <p className="text-dense text-muted">{help}</p>}
+      </div>
+    );
+  }
+  const text = String(value);
+  return (
+    <Field label={label} help={help}>
+      {(props) => {
+        switch (field.kind) {
+          case 'choice':
+            return (
+              <select {...props} value={text} onChange={({ target }) => onChange(target.value)}>
+                {text === '' && <option value="">{t('add.automatic')}</option>}
+                {field.options.map((option) => (
+                  <option key={option} value={option}>
+                    {wordsFor(`option.${kind}.${name}.${option}`, option)}
+                  </option>
+                ))}
+              </select>
+            );
+          case 'number':
+            return (
+              <input
+                {...props}
+                type="number"
+                min={field.least ?? undefined}
+                max={field.most ?? undefined}
+                step={field.isWhole ? 1 : 'any'}
+                placeholder={t('add.automatic')}
+                value={text}
+                onChange={({ target }) => onChange(target.value)}
+              />
+            );
+          default:
+            return field.kind === 'text' && field.isLong ? (
+              <textarea
+                {...props}
+                rows={3}
+                className="field font-mono text-dense"
+                spellCheck={false}
+                value={text}
+                onChange={({ target }) => onChange(target.value)}
+              />
+            ) : (
+              <input
+                {...props}
+                autoComplete="off"
+                spellCheck={false}
+                value={text}
+                onChange={({ target }) => onChange(target.value)}
+              />
+            );
+        }
+      }}
+    </Field>
+  );
+}
