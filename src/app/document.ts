@@ -24,7 +24,8 @@ export async function documentOf(bytes: Uint8Array, name: string | null, shared:
   return { link: await source.linkOf(bytes, shared), bytes };
 }
 
-async function readSmall(path: string): Promise<Uint8Array | null> {
+/** null: there is no such file. Throws `unsupported` for a large one. */
+export async function readSmall(path: string): Promise<Uint8Array | null> {
   try {
     const { size: sizeBytes } = await stat(path);
     if (sizeBytes <= mostDocumentBytes) return await readFile(path);

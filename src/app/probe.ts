@@ -1,56 +1,119 @@
 /** `flotilla probe`: tells what a link is. */
+import { basename } from 'node:path';
+import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
+import { listingFor, resolvedFiles } from '#core/listing.ts';
+import { safeName } from '#core/names.ts';
 import { proxied } from '#core/proxies.ts';
-import type { ResolvedFile } from '#core/resolution.ts';
+import type { Resolution, ResolvedFile } from '#core/resolution.ts';
+import { sessionOf } from '#core/source.ts';
 import { formatBytes } from '#lib/format.ts';
 import { detect } from '#sources/detect.ts';
 import { sourceOf } from '#sources/index.ts';
+import { readListing } from '#transfer/read-listing.ts';
+import { createListings } from '#wire/listings.ts';
 import { createShared } from '#wire/shared.ts';
 import { environment, netAllow, searchPath } from './config.ts';
-import { openDocument } from './document.ts';
-import { rangesOfTypedHosts } from './outlet.ts';
+import { openDocument, readSmall } from './document.ts';
+import { rangesOfTypedHosts, withServices } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
 import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
 
 export async function runProbe(text: string, options: { json?: boolean } & AskFlags & RequestFlags): Promise<number> {
   const shared = createShared();
+  const look = URL.parse(text) === null ? lookAtFile : lookAtLink;
+  const resolution = await look(text, options, shared).finally(() => shared.close());
+  if (options.json) process.stdout.write(`${JSON.stringify(resolution)}\n`);
+  else process.stdout.write(`${told(resolution).join('\n')}\n`);
+  return 0;
+}
+
+type Look = (text: string, options: AskFlags & RequestFlags, shared: OwnShared) => Promise<Resolution>;
+type OwnShared = ReturnType<typeof createShared>;
+
+/** A document that lists files or links is read; any other is for a source. */
+const lookAtFile: Look = async (text, options, shared) => {
+  const reader = listingFor(createListings(shared), { as: options.as, mediaType: null, name: text });
+  if (reader === null) return lookAtLink(text, options, shared);
+  const bytes = await readSmall(text);
+  if (bytes === null) throw new FlotillaError('link_invalid', `The document ${text} cannot be read. Check the path.`);
+  const listed = await reader.read(bytes, { address: null, parameters: options.as === undefined ? {} : parametersOf(options) });
+  const nothing = {
+    finalUrl: '',
+    resumable: null,
+    validator: { etag: null, lastModified: null },
+    mediaType: null,
+    digests: [],
+  };
+  return { ...nothing, kind: reader.kind, name: safeName(basename(text)), files: resolvedFiles(listed) };
+};
+
+const lookAtLink: Look = async (text, options, shared) => {
   const document = await openDocument(text, shared);
   const link = document?.link ?? parseLink(text);
-  if (options.as === undefined) sourceOf(link);
+  const listings = createListings(shared);
+  const isList = listings.some(({ kind }) => kind === options.as);
+  if (options.as === undefined || isList) sourceOf(link);
   const given = await readRequestFlags(options);
   const rules = readProxyRules(options);
   const request = proxied(given, link, rules);
-  const opened = await rangesOfTypedHosts([link], (typed) => typedProxy(typed, given, rules));
+  const settings = settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment));
+  const typed = withServices([link], parametersOf(options), settings);
+  const opened = await rangesOfTypedHosts(typed, (one) => typedProxy(one, given, rules));
   const { context, close } = createSourceContext({
     netAllow: [...netAllow(environment), ...opened],
-    settings: settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment)),
+    settings,
     searchPath: searchPath(environment),
     shared,
   });
-  const question = {
-    ...{ link, request, as: options.as, document: document?.bytes },
-    parameters: Object.fromEntries((options.set ?? []).map(parseAssignment)),
-  };
-  const resolution = await detect({ ...context, tell }, question, new AbortController().signal).finally(close);
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify(resolution)}\n`);
-    return 0;
+  const asked = isList ? {} : { as: options.as, parameters: parametersOf(options) };
+  const { signal } = new AbortController();
+  try {
+    const resolution = await detect({ ...context, tell }, { link, request, document: document?.bytes, ...asked }, signal);
+    const listing = document === null ? listingFor(listings, { as: options.as, ...resolution }) : null;
+    if (listing === null) return resolution;
+    const wish = { address: parseLink(resolution.finalUrl), parameters: isList ? parametersOf(options) : {} };
+    const listed = await readListing(sessionOf(sourceOf(link), context, link, request), listing, wish, signal);
+    return { ...resolution, kind: listing.kind, files: resolvedFiles(listed) };
+  } finally {
+    await close();
   }
-  const { kind, name, files, resumable, finalUrl, mediaType, digests, infoHash, infoHashV2 } = resolution;
-  const lines = [
+};
+
+function parametersOf({ set = [] }: AskFlags): Record<string, unknown> {
+  return Object.fromEntries(set.map(parseAssignment));
+}
+
+function told(resolution: Resolution): string[] {
+  const { kind, name, files, resumable, finalUrl, mediaType, digests, infoHash, infoHashV2, details = {} } = resolution;
+  return [
     `${name}  ${shownSize(files)}`,
     `kind       ${kind}${mediaType === null ? '' : ` (${mediaType})`}`,
-    `from       ${finalUrl}`,
-    `resumable  ${resumable ? 'yes' : 'no'}`,
+    ...(finalUrl === '' ? [] : [`from       ${finalUrl}`]),
+    `resumable  ${resumable === null ? 'not known' : resumable ? 'yes' : 'no'}`,
     ...(infoHash === undefined ? [] : [`info hash  ${infoHash}`]),
     ...(infoHashV2 === undefined ? [] : [`version 2  ${infoHashV2}`]),
     ...digests.map(({ algorithm, hex }) => `${algorithm.padEnd(9)}  ${hex}`),
+    ...Object.entries(details).flatMap(([what, value]) => toldDetail(what, value)),
     ...(files.length > 1 ? files.slice(0, mostShown).map(shownFile) : []),
     ...(files.length > mostShown ? [`… and ${files.length - mostShown} more`] : []),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
-  return 0;
+}
+
+/** `entryCount  3`; of a list of things, such as formats, one line for each with what is known of it. */
+function toldDetail(what: string, value: unknown): string[] {
+  const heading = what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).padEnd(9);
+  if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) return [];
+  if (typeof value !== 'object') return [`${heading}  ${value}`];
+  if (!Array.isArray(value)) return [`${heading}  ${wordsOf(value)}`];
+  if (value.every((item) => typeof item !== 'object')) return [`${heading}  ${value.join(', ')}`];
+  return [heading.trim(), ...value.map((item) => `${' '.repeat(9)}  ${wordsOf(item)}`)];
+}
+
+function wordsOf(thing: object | null): string {
+  const known = Object.entries(thing ?? {}).filter(([, value]) => value !== null && value !== '');
+  return known.map(([name, value]) => (name === 'id' ? String(value) : `${name} ${value}`)).join(', ');
 }
 
 function tell(message: string): void {

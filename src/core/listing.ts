@@ -1,7 +1,9 @@
 /** Documents that list files, such as Metalink with mirrors and digests, or a page with links: what they say, and what may be wished of them. */
 import type { ZodType } from 'zod';
 import { FlotillaError } from './errors.ts';
-import type { Digest, PieceDigests } from './resolution.ts';
+import { parseLink } from './link.ts';
+import { nameFromLink } from './names.ts';
+import type { Digest, PieceDigests, ResolvedFile } from './resolution.ts';
 
 export type ListedFile = {
   /** Safe relative path: every part went through `safeName`. null: its server names it. */
@@ -52,6 +54,13 @@ export const mostListingBytes = 4 * 1024 * 1024;
 export const mostListedFiles = 10_000;
 /** Links to one file. */
 export const mostMirrors = 100;
+
+/** What is listed, as the files of the document for whoever only looks at it. */
+export function resolvedFiles(listed: ListedFile[]): ResolvedFile[] {
+  return listed.map(({ path, sizeBytes, links: [first = ''] }) => {
+    return { path: path ?? nameFromLink(parseLink(first)), sizeBytes };
+  });
+}
 
 /** The strongest digest says all that the weaker ones could. */
 export function promisedOf({ sizeBytes, digests, pieces }: ListedFile): Promised {

@@ -1,8 +1,7 @@
 /** Looks at a link. */
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
-import { listingFor } from '#core/listing.ts';
-import { nameFromLink } from '#core/names.ts';
+import { listingFor, resolvedFiles } from '#core/listing.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { sessionOf } from '#core/source.ts';
 import { readListing } from '#transfer/read-listing.ts';
@@ -30,11 +29,7 @@ export const runProbe: RunTask<'probe'> = async (claim, { parts, signal, note })
     const session = sessionOf(sourceOf(url), sources, url, requestTo(url, asked));
     const address = parseLink(resolution.finalUrl);
     const listed = await readListing(session, listing, { address, parameters: isList ? parameters : {} }, signal);
-    const files = listed.map(({ path, sizeBytes, links: [first = ''] }) => ({
-      path: path ?? nameFromLink(parseLink(first)),
-      sizeBytes,
-    }));
-    return { kind: 'resolved', resolution: { ...resolution, kind: listing.kind, files }, listed };
+    return { kind: 'resolved', resolution: { ...resolution, kind: listing.kind, files: resolvedFiles(listed) }, listed };
   } finally {
     limits.end();
   }

@@ -1,6 +1,6 @@
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
-import { nameFromLink } from '#core/names.ts';
+import { type ListedFile, resolvedFiles } from '#core/listing.ts';
 import type { Desk, Handlers } from '../handlers.ts';
 import { notFound, toRemoteProblem } from '../problem.ts';
 import { readMetalink } from './metalink.ts';
@@ -42,20 +42,19 @@ export function probeHandlers(desk: Desk): Handlers<'probeLink' | 'getProbe' | '
     async listSources() {
       const online = (await control.workers()).filter(({ state }) => state === 'online');
       const known = new Set(online.flatMap(({ schemes }) => schemes));
-      return desk.kinds.map(({ schemes, ...kind }) => {
-        return { ...kind, schemes: [...schemes], ready: schemes.length === 0 || schemes.some((scheme) => known.has(scheme)) };
+      return desk.kinds.map(({ kind, schemes, parameters, told: words }) => {
+        return { kind, schemes: [...schemes], parameters, ready: words?.some((word) => known.has(word)) ?? true };
       });
     },
   };
 }
 
-function resolutionOf(listed: Awaited<ReturnType<typeof readMetalink>>) {
-  const files = listed.map(({ path, sizeBytes, links: [first = ''] }) => {
-    return { path: path ?? nameFromLink(parseLink(first)), sizeBytes };
-  });
+function resolutionOf(listed: ListedFile[]) {
+  const files = resolvedFiles(listed);
   return {
     kind: 'metalink',
-    name: files[0]?.path ?? '',
+    // The document has none that its sender does not know better.
+    name: files.length === 1 ? (files[0]?.path ?? '') : '',
     files,
     resumable: null,
     finalUrl: '',

@@ -400,6 +400,12 @@ export const messages: Record<keyof typeof english, string> = {
   'notFound.back': 'Vers les téléchargements',
   'notFound.title': 'Cette page n’existe pas.',
 
+  'option.ftp.mode.active': 'par le serveur (actif)',
+  'option.ftp.mode.passive': 'par nous (passif)',
+  'option.ftp.tls.auto': 'si le serveur le demande',
+  'option.ftp.tls.explicit': 'toujours',
+  'option.ftp.tls.never': 'jamais',
+
   'overview.added': 'Ajouté',
   'overview.checksum': 'Somme de contrôle',
   'overview.connections': '{count, plural, one {# connexion} many {# connexions} other {# connexions}}',
@@ -413,6 +419,17 @@ export const messages: Record<keyof typeof english, string> = {
   'overview.speed': 'Vitesse',
   'overview.speedGraph': 'Courbe de la vitesse des dix dernières minutes ; la valeur actuelle figure au-dessus',
   'overview.yes': 'Oui',
+
+  'parameterHelp.ftp.mode': 'Qui les ouvre : ce côté-ci, ou le serveur, ce que les routeurs laissent rarement passer.',
+  'parameterHelp.ftp.tls': 'Pour les liens ftp://.',
+  'parameterHelp.links.extensions':
+    'D’une page : seulement les liens vers des fichiers ainsi nommés, comme iso, zip. Vide : tous les fichiers.',
+  'parameterHelp.links.sameHost': 'Les liens qui mènent ailleurs sont laissés.',
+
+  'parameter.ftp.mode': 'Connexions de données',
+  'parameter.ftp.tls': 'TLS',
+  'parameter.links.extensions': 'Extensions',
+  'parameter.links.sameHost': 'Seulement le serveur de la page',
 
   'password.show': 'Afficher le mot de passe',
 
@@ -534,9 +551,12 @@ export const messages: Record<keyof typeof english, string> = {
   'stages.intro':
     'Un téléchargement qui échoue est essayé avec celles-ci, l’une après l’autre, si l’hôte convient. Ce qui a réussi pour un hôte est essayé d’abord la fois suivante.',
   'stages.kind': 'Genre de source',
-  'stages.kindHelp': 'Par exemple http ; vide pour tous.',
+  'stages.kindHelp': 'Par exemple http ou media ; vide pour tous.',
   'stages.labels': 'Étiquettes des machines',
   'stages.labelsHelp': 'Seules les machines qui les ont toutes le font.',
+  'stages.parameters': 'Paramètres',
+  'stages.parametersHelp': 'Un nom=valeur par ligne, pour les sources de ce genre : quality=1080p.',
+  'stages.parametersWrong': 'Une ligne n’est pas nom=valeur.',
   'stages.localAddress': 'Adresse locale',
   'stages.name': 'Nom',
   'stages.nameHelp': 'Une étape nommée {name} ne change rien, et dit quand le lien est demandé tel quel.',

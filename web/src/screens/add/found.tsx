@@ -87,7 +87,7 @@ function State({ probe, title, ticks }: Pick<FoundItem, 'probe' | 'title' | 'tic
   const t = useT();
   const resolution = probe?.kind === 'found' ? probe.resolution : probe?.kind === 'looking' ? probe.before : null;
   if (resolution !== null && probe !== undefined) {
-    return <Told resolution={resolution} ticks={ticks} isLooking={probe.kind === 'looking'} />;
+    return <Told title={title} resolution={resolution} ticks={ticks} isLooking={probe.kind === 'looking'} />;
   }
   if (probe?.kind === 'problem') {
     return (
@@ -121,9 +121,12 @@ function State({ probe, title, ticks }: Pick<FoundItem, 'probe' | 'title' | 'tic
   );
 }
 
-function Told({ resolution, ticks, isLooking }: { resolution: Resolution; ticks: Ticks | null; isLooking: boolean }) {
+type ToldProps = { title: string; resolution: Resolution; ticks: Ticks | null; isLooking: boolean };
+
+function Told({ title, resolution, ticks, isLooking }: ToldProps) {
   const t = useT();
-  const { name, files, resumable, kind } = resolution;
+  const { files, resumable, kind } = resolution;
+  const name = resolution.name === '' ? title : resolution.name;
   const all = ticks ?? new Uint8Array(files.length).fill(1);
   const { count, sizeBytes } = sumOf(
     files.map((file) => file.sizeBytes),
