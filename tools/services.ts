@@ -28,6 +28,7 @@ const programs: readonly Program[] = [
   { command: 'transmission-daemon', packages: ['transmission-daemon'], use: 'tests' },
   { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
   { command: 'python3', packages: ['python3'], use: 'tests' },
+  { command: 'qbittorrent-nox', packages: ['qbittorrent-nox'], use: 'bench' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
 ];
 
