@@ -9,7 +9,7 @@ import { checkMedia } from './checkup/media.ts';
 import { checkOnline } from './checkup/online.ts';
 import { environment, searchPath } from './config.ts';
 import { serveConfig } from './serve-config.ts';
-import { settingsOfSources } from './source-settings.ts';
+import { settingsOfMachine, settingsOfSources } from './source-settings.ts';
 
 const signs = { ok: 'ok  ', warn: 'warn', bad: 'BAD ' } as const;
 
@@ -23,7 +23,8 @@ export async function runDoctor(flags: Record<string, unknown>): Promise<number>
     for (const { check, level, message } of findings) process.stdout.write(`${signs[level]} ${check}: ${message}\n`);
   };
   add(checkMachine());
-  add(await checkMedia(settingsOfSources(options.source, environment).media, searchPath(environment)));
+  const { media } = settingsOfSources(options.source, environment, settingsOfMachine(options.data));
+  add(await checkMedia(media, searchPath(environment)));
   add(checkFiles(options));
   const database: FoundInDatabase = await checkDatabase(options);
   add(database.findings);

@@ -289,7 +289,8 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
     { name: 'download.delivered', message: `Delivered and proven: ${where}.`, data: { location: files[0]?.location ?? null } },
     { name: 'download.completed', message: 'Completed.', data: { sizeBytes: receipt.sizeBytes } },
   );
-  await tx.attachments.remove(download.id);
+  // The only other thing that lies beside a download.
+  await tx.attachments.remove(download.id, 'promised');
   await tx.receipts.put(receipt);
   tx.afterCommit(() => parts.figures.deliveredBytes.add(receipt.sizeBytes));
   await countCompleted(parts, tx, download, receipt);

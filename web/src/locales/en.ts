@@ -392,6 +392,12 @@ export const messages = {
   'notFound.back': 'To the downloads',
   'notFound.title': 'There is no such page.',
 
+  'option.ftp.mode.active': 'by the server (active)',
+  'option.ftp.mode.passive': 'by us (passive)',
+  'option.ftp.tls.auto': 'when the server asks for it',
+  'option.ftp.tls.explicit': 'always',
+  'option.ftp.tls.never': 'never',
+
   'overview.added': 'Added',
   'overview.checksum': 'Checksum',
   'overview.connections': '{count, plural, one {# connection} other {# connections}}',
@@ -405,6 +411,17 @@ export const messages = {
   'overview.speed': 'Speed',
   'overview.speedGraph': 'Graph of the speed in the last ten minutes; the number now stands above',
   'overview.yes': 'Yes',
+
+  'parameterHelp.ftp.mode': 'Who opens them: this side, or the server, which routers seldom let through.',
+  'parameterHelp.ftp.tls': 'On ftp:// links.',
+  'parameterHelp.links.extensions':
+    'Of a page: only links to files with these, such as iso, zip. Empty: to files of all kinds.',
+  'parameterHelp.links.sameHost': 'Links that lead elsewhere are left out.',
+
+  'parameter.ftp.mode': 'Data connections',
+  'parameter.ftp.tls': 'TLS',
+  'parameter.links.extensions': 'Extensions',
+  'parameter.links.sameHost': 'Only the host of the page',
 
   'password.show': 'Show password',
 

@@ -400,6 +400,12 @@ export const messages: Record<keyof typeof english, string> = {
   'notFound.back': 'Vers les téléchargements',
   'notFound.title': 'Cette page n’existe pas.',
 
+  'option.ftp.mode.active': 'par le serveur (actif)',
+  'option.ftp.mode.passive': 'par nous (passif)',
+  'option.ftp.tls.auto': 'si le serveur le demande',
+  'option.ftp.tls.explicit': 'toujours',
+  'option.ftp.tls.never': 'jamais',
+
   'overview.added': 'Ajouté',
   'overview.checksum': 'Somme de contrôle',
   'overview.connections': '{count, plural, one {# connexion} many {# connexions} other {# connexions}}',
@@ -413,6 +419,17 @@ export const messages: Record<keyof typeof english, string> = {
   'overview.speed': 'Vitesse',
   'overview.speedGraph': 'Courbe de la vitesse des dix dernières minutes ; la valeur actuelle figure au-dessus',
   'overview.yes': 'Oui',
+
+  'parameterHelp.ftp.mode': 'Qui les ouvre : ce côté-ci, ou le serveur, ce que les routeurs laissent rarement passer.',
+  'parameterHelp.ftp.tls': 'Pour les liens ftp://.',
+  'parameterHelp.links.extensions':
+    'D’une page : seulement les liens vers des fichiers ainsi nommés, comme iso, zip. Vide : tous les fichiers.',
+  'parameterHelp.links.sameHost': 'Les liens qui mènent ailleurs sont laissés.',
+
+  'parameter.ftp.mode': 'Connexions de données',
+  'parameter.ftp.tls': 'TLS',
+  'parameter.links.extensions': 'Extensions',
+  'parameter.links.sameHost': 'Seulement le serveur de la page',
 
   'password.show': 'Afficher le mot de passe',
 

@@ -400,6 +400,12 @@ export const messages: Record<keyof typeof english, string> = {
   'notFound.back': 'К загрузкам',
   'notFound.title': 'Такой страницы нет.',
 
+  'option.ftp.mode.active': 'сервером (активный режим)',
+  'option.ftp.mode.passive': 'нами (пассивный режим)',
+  'option.ftp.tls.auto': 'если сервер требует',
+  'option.ftp.tls.explicit': 'всегда',
+  'option.ftp.tls.never': 'никогда',
+
   'overview.added': 'Добавлена',
   'overview.checksum': 'Контрольная сумма',
   'overview.connections': '{count, plural, one {# соединение} few {# соединения} many {# соединений} other {# соединения}}',
@@ -413,6 +419,16 @@ export const messages: Record<keyof typeof english, string> = {
   'overview.speed': 'Скорость',
   'overview.speedGraph': 'График скорости за последние десять минут; текущее значение указано выше',
   'overview.yes': 'Да',
+
+  'parameterHelp.ftp.mode': 'Кто их открывает: эта сторона или сервер, чего маршрутизаторы обычно не пропускают.',
+  'parameterHelp.ftp.tls': 'Для ссылок ftp://.',
+  'parameterHelp.links.extensions': 'Со страницы: только ссылки на файлы с ними, например iso, zip. Пусто: на любые файлы.',
+  'parameterHelp.links.sameHost': 'Ссылки на другие серверы не берутся.',
+
+  'parameter.ftp.mode': 'Соединения для данных',
+  'parameter.ftp.tls': 'TLS',
+  'parameter.links.extensions': 'Расширения',
+  'parameter.links.sameHost': 'Только сервер страницы',
 
   'password.show': 'Показать пароль',
 
