@@ -74,6 +74,16 @@ describe('video pages', { concurrency: 2, timeout: 400_000 }, () => {
     assert.ok(readFileSync(join(folder, 'A page with a clip (1).mp4')).equals(clip));
   });
 
+  test('probe shows people the formats and the subtitles of a page', async (t) => {
+    const args = ['probe', '--as', 'media', `${nginx.origin}/words.html`];
+    const { code, stdout, stderr } = await untilEnd(await startPlainly(t, args, launcher, env));
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^A clip with words \(1\)\.mp4 {2}size not known$/m);
+    assert.match(stdout, /^formats\n +0, extension mp4$/m);
+    assert.match(stdout, /^subtitles {2}en, fr$/m);
+    assert.match(stdout, /^program {4}yt-dlp 20\d\d\./m);
+  });
+
   test('a page without a video is fetched as it is', async (t) => {
     const folder = tempFolder(t);
     const { code, stderr } = await untilEnd(await startGet(t, folder, `${nginx.origin}/empty.html`));

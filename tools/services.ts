@@ -20,6 +20,10 @@ const programs: readonly Program[] = [
   { command: 'openssl', packages: ['openssl'], use: 'tests' },
   { command: 'promtool', packages: ['prometheus'], use: 'tests' },
   { command: 'initdb', packages: ['postgresql-15', 'postgresql'], use: 'tests' },
+  // Ceph, which speaks S3.
+  { command: 'radosgw', packages: ['radosgw'], use: 'tests' },
+  { command: 'ceph-mon', packages: ['ceph-mon'], use: 'tests' },
+  { command: 'ceph-osd', packages: ['ceph-osd'], use: 'tests' },
   { command: 'sshd', packages: ['openssh-server'], use: 'tests' },
   { command: 'nats-server', packages: ['nats-server'], use: 'tests' },
   { command: 'proftpd', packages: ['proftpd-mod-crypto'], use: 'tests' },

@@ -23,12 +23,8 @@ export async function runDoctor(flags: Record<string, unknown>): Promise<number>
     for (const { check, level, message } of findings) process.stdout.write(`${signs[level]} ${check}: ${message}\n`);
   };
   add(checkMachine());
-  add(
-    await checkMedia(
-      settingsOfSources(options.source, environment, settingsOfMachine(options.data)).media,
-      searchPath(environment),
-    ),
-  );
+  const { media } = settingsOfSources(options.source, environment, settingsOfMachine(options.data));
+  add(await checkMedia(media, searchPath(environment)));
   add(checkFiles(options));
   const database: FoundInDatabase = await checkDatabase(options);
   add(database.findings);
