@@ -1,11 +1,14 @@
 /** The add dialog in a real browser: what was found behind links and files, and what is chosen of it. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { encode } from '#lib/bencode.ts';
+import { makeTorrent } from '#testing/make-torrent.ts';
 import * as hands from '#testing/page-hands.ts';
 import { startProcess } from '#testing/process.ts';
+import { serveFtp } from '#testing/serve-ftp.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { tempFolder } from '#testing/temp.ts';
@@ -14,7 +17,7 @@ const root = join(import.meta.dirname, '..');
 const token = 'a token for this story alone';
 const body = sampleBytes(100_000, 5);
 
-describe('the add dialog', { timeout: 240_000 }, () => {
+describe('the add dialog', { timeout: 600_000 }, () => {
   const releases: (() => unknown)[] = [];
   const scope = { after: (release: () => unknown) => releases.push(release) };
   let folder: string;
@@ -159,6 +162,64 @@ describe('the add dialog', { timeout: 240_000 }, () => {
     await dialog.getByText('Not looked at; you can add it all the same.').waitFor();
     await dialog.getByRole('button', { name: 'Add paused' }).click();
     await page.getByRole('row', { name: /slow\.bin/ }).waitFor();
+  });
+
+  test('a folder on an FTP server is chosen from, asked in its own way, and its files are told one by one', async () => {
+    const ftp = await serveFtp(scope);
+    const deep = join(ftp.folder, 'set', 'deep');
+    mkdirSync(deep, { recursive: true });
+    for (const name of ['a.bin', 'b.bin']) writeFileSync(join(ftp.folder, 'set', name), body);
+    writeFileSync(join(deep, 'c.bin'), body);
+    await hands.paste(page, `ftp://${ftp.user.name}:${ftp.user.password}@127.0.0.1:${ftp.port}/set/`);
+    await dialog.getByText('FTP · 3 files · 293 KiB').waitFor();
+    assert.equal(await dialog.getByLabel('Data connections').inputValue(), 'passive');
+    await dialog.getByLabel('TLS').selectOption('never');
+    await item(/^b\.bin/).click();
+    await dialog.getByText('2 of 3 files · 195 KiB').waitFor();
+    await hands.checkAxe(page, 'a folder with parameters');
+    const asked = page.waitForRequest((request) => request.method() === 'POST' && /\/downloads$/.test(request.url()));
+    await page.keyboard.press('Control+Enter');
+    const { parameters, files: chosen } = (await asked).postDataJSON();
+    assert.deepEqual([parameters, chosen], [{ tls: 'never' }, '0,2']);
+    const row = page.getByRole('row', { name: /^set|set/ }).first();
+    await row.getByText('Finished').waitFor();
+    await row.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Files' }).click();
+    const list = page.getByRole('region', { name: 'Files' }).getByRole('listitem');
+    await list.nth(1).waitFor();
+    assert.equal(await list.count(), 2);
+    await hands.checkAxe(page, 'files of a download');
+    await page.keyboard.press('Escape');
+    const found = delivered().filter((name) => name.endsWith('.bin') && /set.*[abc]\.bin/.test(name));
+    assert.equal(found.filter((name) => /[ac]\.bin$/.test(name)).length, 2, found.join());
+    assert.equal(found.filter((name) => /b\.bin$/.test(name)).length, 0, found.join());
+  });
+
+  test('torrents are dropped, several at once, and each is chosen from by itself', async () => {
+    const torrent = (name: string) =>
+      encode(
+        makeTorrent({
+          name,
+          files: ['one.txt', 'two.txt', 'three.txt'].map((file) => ({ path: [file], bytes: Buffer.alloc(1000, file) })),
+        }),
+      );
+    await hands.dropFiles(page, [
+      { name: 'a.torrent', bytes: torrent('first set') },
+      { name: 'b.torrent', bytes: torrent('second set') },
+    ]);
+    await dialog.getByText('BitTorrent · 3 files').nth(1).waitFor();
+    await dialog.getByRole('button', { name: 'Leave b.torrent out' }).click();
+    await dialog.getByText('second set').waitFor({ state: 'hidden' });
+    await item(/^two\.txt/).click();
+    await dialog.getByText('2 of 3 files').first().waitFor();
+    await hands.checkAxe(page, 'a torrent');
+    const asked = page.waitForRequest((request) => request.method() === 'POST' && /\/downloads$/.test(request.url()));
+    await dialog.getByRole('button', { name: 'Add paused' }).click();
+    const { files: chosen, document } = (await asked).postDataJSON();
+    assert.deepEqual([chosen, Buffer.from(document, 'base64').equals(torrent('first set'))], ['0,2', true]);
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByRole('row').getByText('Paused').first().waitFor();
   });
 
   test('on a phone everything is there, and nothing is cut off', async () => {

@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '..');
 const password = 'correct horse battery';
 const body = sampleBytes(6_000_000, 3);
 
-describe('the page', { timeout: 240_000 }, () => {
+describe('the page', { timeout: 600_000 }, () => {
   const releases: (() => unknown)[] = [];
   const scope = { after: (release: () => unknown) => releases.push(release) };
   let folder: string;

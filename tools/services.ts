@@ -30,8 +30,12 @@ const programs: readonly Program[] = [
   { command: 'tc', packages: ['iproute2'], use: 'tests' },
   { command: 'aria2c', packages: ['aria2'], use: 'tests' },
   { command: 'transmission-daemon', packages: ['transmission-daemon'], use: 'tests' },
+  { command: 'qbittorrent-nox', packages: ['qbittorrent-nox'], use: 'tests' },
+  { command: 'deluged', packages: ['deluged'], use: 'tests' },
+  { command: 'deluge-web', packages: ['deluge-web'], use: 'tests' },
   { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
   { command: 'python3', packages: ['python3'], use: 'tests' },
+  { command: 'qbittorrent-nox', packages: ['qbittorrent-nox'], use: 'bench' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
 ];
 

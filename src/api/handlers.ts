@@ -23,8 +23,15 @@ export type DestinationDesk = {
   freeBytes(destination: StoredDestination): Promise<number | null>;
 };
 
-/** A kind of link as far as people choose it. `parameters`: JSON Schema; null: there is nothing to choose. */
-export type SourceKind = { kind: string; schemes: readonly string[]; parameters: Record<string, unknown> | null };
+/** A kind of link as far as people choose it. */
+export type SourceKind = {
+  kind: string;
+  schemes: readonly string[];
+  /** Schemes of which a worker that can do it tells one; null: every worker can. */
+  told: readonly string[] | null;
+  /** JSON Schema; null: there is nothing to choose. */
+  parameters: Record<string, unknown> | null;
+};
 
 /** What handlers work with. */
 export type Desk = {

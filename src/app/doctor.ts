@@ -5,9 +5,11 @@ import { checkDestinations } from './checkup/destinations.ts';
 import { checkFiles, checkKey } from './checkup/files.ts';
 import type { Finding } from './checkup/finding.ts';
 import { checkMachine } from './checkup/machine.ts';
+import { checkMedia } from './checkup/media.ts';
 import { checkOnline } from './checkup/online.ts';
-import { environment } from './config.ts';
+import { environment, searchPath } from './config.ts';
 import { serveConfig } from './serve-config.ts';
+import { settingsOfMachine, settingsOfSources } from './source-settings.ts';
 
 const signs = { ok: 'ok  ', warn: 'warn', bad: 'BAD ' } as const;
 
@@ -21,6 +23,8 @@ export async function runDoctor(flags: Record<string, unknown>): Promise<number>
     for (const { check, level, message } of findings) process.stdout.write(`${signs[level]} ${check}: ${message}\n`);
   };
   add(checkMachine());
+  const { media } = settingsOfSources(options.source, environment, settingsOfMachine(options.data));
+  add(await checkMedia(media, searchPath(environment)));
   add(checkFiles(options));
   const database: FoundInDatabase = await checkDatabase(options);
   add(database.findings);

@@ -85,7 +85,8 @@ function parametersOf({ set = [] }: AskFlags): Record<string, unknown> {
   return Object.fromEntries(set.map(parseAssignment));
 }
 
-function told({ kind, name, files, resumable, finalUrl, mediaType, digests, infoHash, infoHashV2 }: Resolution): string[] {
+function told(resolution: Resolution): string[] {
+  const { kind, name, files, resumable, finalUrl, mediaType, digests, infoHash, infoHashV2, details = {} } = resolution;
   return [
     `${name}  ${shownSize(files)}`,
     `kind       ${kind}${mediaType === null ? '' : ` (${mediaType})`}`,
@@ -94,9 +95,25 @@ function told({ kind, name, files, resumable, finalUrl, mediaType, digests, info
     ...(infoHash === undefined ? [] : [`info hash  ${infoHash}`]),
     ...(infoHashV2 === undefined ? [] : [`version 2  ${infoHashV2}`]),
     ...digests.map(({ algorithm, hex }) => `${algorithm.padEnd(9)}  ${hex}`),
+    ...Object.entries(details).flatMap(([what, value]) => toldDetail(what, value)),
     ...(files.length > 1 ? files.slice(0, mostShown).map(shownFile) : []),
     ...(files.length > mostShown ? [`… and ${files.length - mostShown} more`] : []),
   ];
+}
+
+/** `entryCount  3`; of a list of things, such as formats, one line for each with what is known of it. */
+function toldDetail(what: string, value: unknown): string[] {
+  const heading = what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).padEnd(9);
+  if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) return [];
+  if (typeof value !== 'object') return [`${heading}  ${value}`];
+  if (!Array.isArray(value)) return [`${heading}  ${wordsOf(value)}`];
+  if (value.every((item) => typeof item !== 'object')) return [`${heading}  ${value.join(', ')}`];
+  return [heading.trim(), ...value.map((item) => `${' '.repeat(9)}  ${wordsOf(item)}`)];
+}
+
+function wordsOf(thing: object | null): string {
+  const known = Object.entries(thing ?? {}).filter(([, value]) => value !== null && value !== '');
+  return known.map(([name, value]) => (name === 'id' ? String(value) : `${name} ${value}`)).join(', ');
 }
 
 function tell(message: string): void {

@@ -1,6 +1,7 @@
 /** What every worker is made of, whether it lives in a thread of a server or in a process of its own. */
 import { join } from 'node:path';
 import { type TaskKind, taskKinds, type WorkerHello } from '#core/protocol.ts';
+import type { SourceContext } from '#core/source.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
 import { detect } from '#sources/detect.ts';
@@ -15,6 +16,7 @@ import { createVitals } from '#wire/vitals.ts';
 import type { WorkerParts } from '#worker/parts.ts';
 import { Scratch } from '#worker/scratch.ts';
 import { createSourceContext, type SourceWishes } from './source-context.ts';
+import { schemesTold } from './source-kinds.ts';
 
 export type WorkerSettings = SourceWishes & {
   /** Holds what the worker knows of itself. */
@@ -60,8 +62,9 @@ export function createWorkerParts({ dataFolder, scratchFolder, keepFreeBytes, pr
 }
 
 /** How it introduces itself. */
-export function helloOf(about: Pick<WorkerHello, 'workerId' | 'name' | 'labels'>): WorkerHello {
-  return { ...about, version, kinds: [...taskKinds], schemes: sources.flatMap(({ schemes }) => schemes) };
+export function helloOf(context: SourceContext, about: Pick<WorkerHello, 'workerId' | 'name' | 'labels'>): WorkerHello {
+  const ready = sources.filter(({ isReady }) => isReady?.(context) ?? true);
+  return { ...about, version, kinds: [...taskKinds], schemes: ready.flatMap(schemesTold) };
 }
 
 /** Most tasks of each kind at once, when it fetches so many downloads. */

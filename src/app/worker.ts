@@ -41,7 +41,7 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
     searchPath: searchPath(environment),
   });
   const worker = new Worker(createWorkerPlane(identity), parts, {
-    hello: helloOf({ workerId: identity.workerId, name, labels }),
+    hello: helloOf(parts.sources, { workerId: identity.workerId, name, labels }),
     room: roomFor(jobs),
     log,
   });

@@ -145,6 +145,26 @@ test('a stage changes only what it names, and leaves the login of the person alo
   });
 });
 
+test('a stage lays its parameters over those of the person, for links of its kind alone', async (t) => {
+  const it = await startClimbing(t, [
+    stageOf('Small', {
+      kind: 'media',
+      request: {},
+      parameters: { quality: '720p', extractorArguments: 'youtube:player_client=tv' },
+    }),
+  ]);
+  const other = await it.under.add();
+  await it.fail();
+  assert.equal((await it.get(other)).state, 'failed');
+  await it.under.add({ options: { as: 'media', parameters: { quality: 'best', container: 'mkv' } } });
+  await it.fail();
+  assert.deepEqual(it.optionsOf(await it.worker.take('probe')).parameters, {
+    quality: '720p',
+    container: 'mkv',
+    extractorArguments: 'youtube:player_client=tv',
+  });
+});
+
 test('a person goes on from a stage, or with changes, with one that failed, waits or runs', async (t) => {
   const it = await startClimbing(t, [stageOf('Browser'), stageOf('Phone')]);
   const retry = (id: string, how: RetryWishes) => it.under.control.retry(owner, id, how);
@@ -235,6 +255,8 @@ const wrongStages: [string, Stage[], RegExp][] = [
   ['a host that is none', [stageOf('A', { host: 'https://x/' })], /which stage A is for, is not a host/],
   ['a name of spaces', [stageOf('  ')], /needs a name/],
   ['As asked with changes', [stageOf('As asked')], /changes nothing/],
+  ['parameters for no kind', [stageOf('A', { parameters: { quality: '720p' } })], /parameters, which belong to one kind/],
+  ['As asked with parameters', [stageOf('As asked', { request: {}, kind: 'media', parameters: { a: 1 } })], /changes nothing/],
   ['a header of ours', [stageOf('A', { request: { headers: [{ name: 'Range', value: '0' }] } })], /Range/],
 ];
 for (const [what, stages, message] of wrongStages) {

@@ -13,17 +13,17 @@ import { readLink } from './submit.ts';
 /** Hosts change their minds: after this the first stage has its chance again. */
 const rememberMs = 30 * 24 * 60 * 60_000;
 
-type Climber = Pick<StoredDownload, 'link' | 'kind'>;
+type Climber = Pick<StoredDownload, 'link' | 'kind' | 'options'>;
 
-export function ladderFor({ stages, maxTries }: Settings, { link, kind }: Climber): Rung[] {
-  return ladderOf(stages, { kind: kind ?? likelyKind(link), host: hostOf(link) }, maxTries);
+export function ladderFor({ stages, maxTries }: Settings, { link, kind, options }: Climber): Rung[] {
+  return ladderOf(stages, { kind: kind ?? options.as ?? likelyKind(link), host: hostOf(link) }, maxTries);
 }
 
 /** Which stages a link of that user would climb. Throws `link_invalid` or `scheme_unknown`. */
 export function ladderOfLink(parts: Parts, ownerId: string, text: string): Promise<Ladder> {
   const link = readLink(parts, text).href;
   return parts.store.read(async (tx) => {
-    const stages = ladderFor(await readSettings(tx), { link, kind: null });
+    const stages = ladderFor(await readSettings(tx), { link, kind: null, options: {} });
     const memory = await recallStage(parts, tx, { ownerId, link }, stages);
     const remembered = memory && { stage: memory.stage, atMs: memory.atMs };
     return { kind: likelyKind(link), host: hostOf(link), stages, remembered };

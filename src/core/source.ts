@@ -183,6 +183,8 @@ export interface Source {
   readonly parameters?: ZodType;
   /** What a machine may be told once, likewise. */
   readonly settings?: ZodType;
+  /** Has this machine what the source needs, such as a program? Absent: always. Looks, and executes nothing. */
+  isReady?(context: SourceContext): boolean;
   /** Is what was found behind a link of another source for this one? Looks, and executes nothing. */
   recognises?(seen: Seen): boolean;
   /**

@@ -24,6 +24,8 @@ export type Stage = {
   connections: number | null;
   /** Takes the place of what the person asked for, field by field. */
   request: StageRequest;
+  /** What its kind of source is asked for, likewise. */
+  parameters?: Record<string, unknown>;
 };
 
 /** What stages are known by to those who only climb them. */
@@ -61,12 +63,13 @@ export function likelyKind(link: string): string {
 
 /** What the person wishes, as this stage asks for it. */
 export function asStageAsks(options: DownloadOptions, stage: Stage): DownloadOptions {
-  const { connections, request } = stage;
+  const { connections, request, parameters } = stage;
   const headers = mergeHeaders(options.request?.headers ?? [], request.headers ?? []);
   const merged = { ...options.request, ...request, ...(headers.length > 0 && { headers }) };
   return {
     ...options,
     ...(connections !== null && { connections }),
+    ...(parameters !== undefined && { parameters: { ...options.parameters, ...parameters } }),
     ...(Object.keys(merged).length > 0 && { request: merged }),
   };
 }
@@ -93,12 +96,15 @@ export function checkStages(stages: readonly Stage[]): void {
       throw wrong(
         `The stage called ${asAsked} is the link as it was asked for, so it changes nothing. Give this one another name.`,
       );
+    // Each source knows its own alone.
+    if (stage.parameters !== undefined && stage.kind === null)
+      throw wrong(`Stage ${name} has parameters, which belong to one kind of source. Say which: media, torrent …`);
     checkRequest(request);
   }
 }
 
-function changesNothing({ connections, labels, request }: Stage): boolean {
-  return connections === null && labels.length === 0 && Object.keys(request).length === 0;
+function changesNothing({ connections, labels, request, parameters = {} }: Stage): boolean {
+  return connections === null && labels.length === 0 && Object.keys({ ...request, ...parameters }).length === 0;
 }
 
 function wrong(message: string): FlotillaError {

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { EngineJob, EngineResult, EngineState, SourceContext } from '#core/source.ts';
 import { noServices } from '#testing/no-services.ts';
 import { askFfprobe, clipSeconds, mediaSettings, serveMedia, writePage } from '#testing/serve-media.ts';
+import type { Nginx } from '#testing/serve-nginx.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
@@ -82,221 +83,256 @@ const asOne = (name: string, files = [name]): Resolution => ({
   digests: [],
 });
 
-test('a page is asked what is on it: title, formats, subtitles, entries', patient, async (t) => {
-  const { origin } = await serveMedia(t);
-  const [words, list, dash] = await Promise.all([
-    probe(t, `${origin}/words.html`),
-    probe(t, `${origin}/list.html`, { parameters: { name: '{number} {title}' } }),
-    probe(t, `${origin}/dash/index.mpd`),
-  ]);
-  assert.deepEqual(
-    words.files.map(({ path }) => path),
-    ['A clip with words (1).mp4'],
-  );
-  assert.deepEqual(words.details?.subtitles, ['en', 'fr']);
-  assert.match(String(words.details?.program), /^yt-dlp 20\d\d\./);
-  assert.equal(list.name, 'Three clips');
-  assert.deepEqual(
-    list.files.map(({ path }) => path),
-    [1, 2, 3].map((number) => `Three clips/${number} Three clips (${number}).mp4`),
-  );
-  const formats = dash.details?.formats as { height: number | null; videoCodec: string | null }[];
-  assert.deepEqual(formats.map(({ height }) => height).sort(), [240, 480, null]);
-});
+describe('media', { concurrency: 2 }, () => {
+  const releases: (() => unknown)[] = [];
+  let served: Nginx;
 
-test('picture and sound that are apart are put together, at the height that was chosen', patient, async (t) => {
-  const { origin } = await serveMedia(t);
-  const link = `${origin}/dash/index.mpd`;
-  const [best, low] = await Promise.all([
-    run(t, link, { resolution: asOne('Best.mp4') }),
-    run(t, link, { resolution: asOne('Low.mp4'), parameters: { quality: '360p', container: 'mkv' } }),
-  ]);
-  assert.deepEqual([...best.names, ...low.names], ['Best.mp4', 'Low.mkv']);
-  const [found, foundLow] = [best, low].map(({ result }) => askFfprobe(result.files[0]?.diskPath ?? ''));
-  assert.equal(found?.height, 480);
-  assert.equal(foundLow?.height, 240);
-  assert.deepEqual(foundLow?.codecs, ['aac', 'h264']);
-  assert.equal(foundLow?.container, 'matroska,webm');
-  assert.ok(Math.abs((found?.seconds ?? 0) - clipSeconds) < 0.5);
-  assert.equal(best.result.files[0]?.sizeBytes, readFileSync(best.result.files[0]?.diskPath ?? '').length);
-  assert.ok(best.result.facts.fetchedBytes > 10_000);
-  const { doneBytes, sizeBytes } = best.state();
-  assert.equal(doneBytes, sizeBytes);
-});
-
-test('an exact format, and sound alone', patient, async (t) => {
-  const { origin } = await serveMedia(t);
-  const link = `${origin}/dash/index.mpd`;
-  const formats = (await probe(t, link)).details?.formats as { id: string; height: number | null }[];
-  const low = formats.find(({ height }) => height === 240)?.id ?? '';
-  const [picture, sound] = await Promise.all([
-    run(t, link, { resolution: asOne('A.mp4'), parameters: { format: low } }),
-    run(t, link, { resolution: asOne('A.mp4'), parameters: { container: 'mp3' } }),
-  ]);
-  assert.deepEqual(askFfprobe(picture.result.files[0]?.diskPath ?? '').codecs, ['h264']);
-  assert.deepEqual(sound.names, ['A.mp3']);
-  assert.deepEqual(askFfprobe(sound.result.files[0]?.diskPath ?? '').codecs, ['mp3']);
-  await assert.rejects(run(t, link, { resolution: asOne('A.mp4'), parameters: { format: 'no-such' } }), {
-    code: 'unsupported',
+  before(async () => {
+    served = await serveMedia({ after: (release) => releases.push(release) });
   });
-});
-
-test('of a list only what was chosen comes, with subtitles beside it', patient, async (t) => {
-  const { origin } = await serveMedia(t);
-  const link = `${origin}/list.html`;
-  const parameters = { subtitles: 'en' };
-  const resolution = await probe(t, link, { parameters });
-  const { result, names } = await run(t, link, { resolution, parameters, selected: [1] });
-  assert.deepEqual(names, ['Three clips/Three clips (2).mp4', 'Three clips/Three clips (2).en.vtt']);
-  assert.deepEqual(
-    result.files.map(({ index }) => index),
-    [1, 3],
-  );
-  for (const { index, path } of result.files) assert.equal(result.resolution.files[index]?.path, path);
-  assert.match(readFileSync(result.files[1]?.diskPath ?? '', 'utf8'), /Hello en/);
-});
-
-test('HLS is recognised by its type and by its first bytes, DASH too, and lists of songs are not', () => {
-  const seen = (mediaType: string | null, text = '') => ({ mediaType, name: null, firstBytes: Buffer.from(text) });
-  assert.ok(media.recognises(seen('application/vnd.apple.mpegurl')));
-  assert.ok(media.recognises(seen('application/dash+xml; charset=utf-8')));
-  assert.ok(media.recognises(seen(null, '#EXTM3U\n#EXT-X-VERSION:3\n')));
-  assert.ok(media.recognises(seen(null, '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011">')));
-  assert.ok(media.recognises({ ...seen('audio/mpegurl'), name: 'index.m3u8' }));
-  assert.ok(!media.recognises(seen('audio/mpegurl')));
-  assert.ok(!media.recognises(seen('audio/x-mpegurl', '#EXTM3U\n#EXTINF:123,Song\nsong.mp3\n')));
-  assert.ok(!media.recognises(seen('text/html', '<html>')));
-  assert.ok(!media.recognises(seen(null, '')));
-});
-
-test('cookies go to their site, and nothing of what was told is left', patient, async (t) => {
-  const { origin, port } = await serveMedia(t);
-  const link = `${origin}/cookie/page.html`;
-  const folder = tempFolder(t);
-  const cookies = `127.0.0.1\tFALSE\t/cookie/\tFALSE\t0\tpass\tyes\nlocalhost\tFALSE\t/\tFALSE\t0\tother\tx\n`;
-  await assert.rejects(run(t, link, { resolution: asOne('A.mp4') }), { code: 'refused' });
-  const { names } = await run(t, link, { resolution: asOne('A.mp4'), request: { cookies }, folder });
-  assert.deepEqual(names, ['A.mp4']);
-  assert.deepEqual(readdirSync(folder).sort(), ['files', 'versions.json']);
-  assert.ok(port > 0);
-});
-
-const refusals = [
-  ['nothing.html', 'not_found'],
-  ['gone', 'not_found'],
-  ['too-many', 'busy'],
-  ['broken', 'server_error'],
-  ['empty.html', 'unsupported'],
-  ['en.vtt', 'unsupported'],
-] as const;
-
-test('what a site refuses is told apart', patient, async (t) => {
-  const { origin } = await serveMedia(t);
-  for (const [path, code] of refusals) {
-    await assert.rejects(probe(t, `${origin}/${path}`), { name: 'FlotillaError', code }, path);
-  }
-});
-
-test('a machine without yt-dlp, or with one that is too old, says what to do', patient, async (t) => {
-  const link = 'http://127.0.0.1/page';
-  await assert.rejects(probe(t, link, { settings: { ytDlp: '/nowhere/yt-dlp' } }), {
-    code: 'tool_missing',
-    message: /yt-dlp .*Install it/,
+  after(async () => {
+    for (const release of releases.reverse()) await release();
   });
-  const old = join(tempFolder(t), 'yt-dlp');
-  writeFileSync(old, '#!/bin/sh\necho "yt-dlp: error: no such option: --x" >&2\nexit 2\n', { mode: 0o755 });
-  await assert.rejects(probe(t, link, { settings: { ytDlp: old } }), { code: 'tool_missing', message: /too old/ });
-});
 
-test('what only belongs to one site, and parameters that make no sense, are refused before anything runs', async (t) => {
-  const link = 'http://127.0.0.1/page';
-  const settings = { ytDlp: '/nowhere/yt-dlp' };
-  const requests: RequestOptions[] = [{ headers: [{ name: 'X-Key', value: 'secret' }] }, { bearer: 'secret' }];
-  for (const request of requests) await assert.rejects(probe(t, link, { request, settings }), { code: 'unsupported' });
-  const wrong = [
-    { format: '22 --exec id' },
-    { format: 'best[height<=5]' },
-    { subtitles: 'en;id' },
-    { extractorArguments: 'youtube:player_client=$(id)' },
-    { quality: '1p' },
-    { exec: 'id' },
-    { sponsorBlock: true },
-  ];
-  for (const parameters of wrong) {
-    await assert.rejects(probe(t, link, { parameters, settings }), { code: 'link_invalid' }, JSON.stringify(parameters));
-  }
-});
-
-test('a page that leads to the machine itself or to its neighbours connects to none of them', patient, async (t) => {
-  let connections = 0;
-  const canary = createServer((socket) => {
-    connections++;
-    socket.destroy();
+  test('a page is asked what is on it: title, formats, subtitles, entries', patient, async (t) => {
+    const [words, list, dash] = await Promise.all([
+      probe(t, `${served.origin}/words.html`),
+      probe(t, `${served.origin}/list.html`, { parameters: { name: '{number} {title}' } }),
+      probe(t, `${served.origin}/dash/index.mpd`),
+    ]);
+    assert.deepEqual(
+      words.files.map(({ path }) => path),
+      ['A clip with words (1).mp4'],
+    );
+    assert.deepEqual(words.details?.subtitles, ['en', 'fr']);
+    assert.match(String(words.details?.program), /^yt-dlp 20\d\d\./);
+    assert.equal(list.name, 'Three clips');
+    assert.deepEqual(
+      list.files.map(({ path }) => path),
+      [1, 2, 3].map((number) => `Three clips/${number} Three clips (${number}).mp4`),
+    );
+    const formats = dash.details?.formats as { height: number | null; videoCodec: string | null }[];
+    assert.deepEqual(formats.map(({ height }) => height).sort(), [240, 480, null]);
   });
-  await new Promise<void>((resolve) => canary.listen(0, '127.0.0.2', resolve));
-  releaseAfter(t, () => canary.close());
-  const at = (host: string) => `http://${host}:${(canary.address() as AddressInfo).port}`;
-  const { origin, folder } = await serveMedia(t);
-  const allow = ['127.0.0.1/32'];
-  writePage(join(folder, 'moved.html'), 'x', `<meta http-equiv="refresh" content="0; url=${at('127.0.0.2')}/">`);
-  writePage(join(folder, 'embeds.html'), 'x', `<video src="${at('127.0.0.2')}/clip.mp4"></video>`);
-  mkdirSync(join(folder, 'bad'));
-  const segment = (link: string) => `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n${link}\n#EXT-X-ENDLIST\n`;
-  writeFileSync(join(folder, 'bad/segment.m3u8'), segment(`${at('127.0.0.2')}/1.ts`));
-  writeFileSync(join(folder, 'bad/file.m3u8'), segment('file:///etc/passwd'));
-  for (const path of ['moved.html', 'embeds.html', 'bad/segment.m3u8']) {
-    await assert.rejects(run(t, `${origin}/${path}`, { allow, resolution: asOne('A.mp4') }), { code: 'address_refused' }, path);
-  }
-  await assert.rejects(run(t, `${at('127.0.0.2')}/page.html`, { allow }), { code: 'address_refused' });
-  await assert.rejects(run(t, `${origin}/bad/file.m3u8`, { allow, resolution: asOne('A.mp4') }), { name: 'FlotillaError' });
-  assert.equal(connections, 0);
-  // The same page reaches it where it may: the canary is alive.
-  await assert.rejects(run(t, `${origin}/embeds.html`, { resolution: asOne('A.mp4') }));
-  assert.ok(connections > 0);
-});
 
-test('when it is stopped it goes on with what is there', patient, async (t) => {
-  const { origin, folder: served } = await serveMedia(t, { slowBytesPerSecond: 150_000 });
-  const folder = tempFolder(t);
-  const link = `${origin}/slow/page.html`;
-  const stop = new AbortController();
-  const job = run(t, link, {
-    folder,
-    resolution: asOne('A.mp4'),
-    signal: stop.signal,
-    limit: () => {
-      const part = join(folder, 'files/1.mp4.part');
-      if (existsSync(part) && readFileSync(part).length > 100_000) stop.abort(new Error('enough'));
-      return null;
-    },
+  test('picture and sound that are apart are put together, at the height that was chosen', patient, async (t) => {
+    const link = `${served.origin}/dash/index.mpd`;
+    const [best, low] = await Promise.all([
+      run(t, link, { resolution: asOne('Best.mp4') }),
+      run(t, link, { resolution: asOne('Low.mp4'), parameters: { quality: '360p', container: 'mkv' } }),
+    ]);
+    assert.deepEqual([...best.names, ...low.names], ['Best.mp4', 'Low.mkv']);
+    const [found, foundLow] = [best, low].map(({ result }) => askFfprobe(result.files[0]?.diskPath ?? ''));
+    assert.equal(found?.height, 480);
+    assert.equal(foundLow?.height, 240);
+    assert.deepEqual(foundLow?.codecs, ['aac', 'h264']);
+    assert.equal(foundLow?.container, 'matroska,webm');
+    assert.ok(Math.abs((found?.seconds ?? 0) - clipSeconds) < 0.5);
+    assert.equal(best.result.files[0]?.sizeBytes, readFileSync(best.result.files[0]?.diskPath ?? '').length);
+    assert.ok(best.result.facts.fetchedBytes > 10_000);
+    const { doneBytes, sizeBytes } = best.state();
+    assert.equal(doneBytes, sizeBytes);
   });
-  await assert.rejects(job, { message: 'enough' });
-  assert.deepEqual(processesIn(folder), []);
-  const keptBytes = readFileSync(join(folder, 'files/1.mp4.part')).length;
-  assert.ok(keptBytes > 100_000);
-  const { result } = await run(t, link, { folder, resolution: asOne('A.mp4') });
-  const clip = readFileSync(join(served, 'clip.mp4'));
-  assert.ok(readFileSync(result.files[0]?.diskPath ?? '').equals(clip), 'other bytes');
-  assert.ok(result.facts.fetchedBytes < clip.length - keptBytes / 2, `${result.facts.fetchedBytes} bytes fetched again`);
-  // Done again it fetches nothing of it.
-  const again = await run(t, link, { folder, resolution: asOne('A.mp4') });
-  assert.ok(again.result.facts.fetchedBytes < 20_000, `${again.result.facts.fetchedBytes}`);
-});
 
-test('what changed since it was begun is fetched from the start', patient, async (t) => {
-  const { origin, folder: served } = await serveMedia(t);
-  const folder = tempFolder(t);
-  mkdirSync(join(folder, 'files'));
-  writeFileSync(join(folder, 'files/1.mp4.part'), Buffer.alloc(1000, 7));
-  writeFileSync(join(folder, 'versions.json'), JSON.stringify({ 1: 'another' }));
-  const { result, notes } = await run(t, `${origin}/clip.mp4`, { folder, resolution: asOne('A.mp4') });
-  assert.ok(notes.includes('restarted'));
-  assert.ok(readFileSync(result.files[0]?.diskPath ?? '').equals(readFileSync(join(served, 'clip.mp4'))));
-});
+  test('an exact format, and sound alone', patient, async (t) => {
+    const link = `${served.origin}/dash/index.mpd`;
+    const formats = (await probe(t, link)).details?.formats as { id: string; height: number | null }[];
+    const low = formats.find(({ height }) => height === 240)?.id ?? '';
+    const [picture, sound] = await Promise.all([
+      run(t, link, { resolution: asOne('A.mp4'), parameters: { format: low } }),
+      run(t, link, { resolution: asOne('A.mp4'), parameters: { container: 'mp3' } }),
+    ]);
+    assert.deepEqual(askFfprobe(picture.result.files[0]?.diskPath ?? '').codecs, ['h264']);
+    assert.deepEqual(sound.names, ['A.mp3']);
+    assert.deepEqual(askFfprobe(sound.result.files[0]?.diskPath ?? '').codecs, ['mp3']);
+    await assert.rejects(run(t, link, { resolution: asOne('A.mp4'), parameters: { format: 'no-such' } }), {
+      code: 'unsupported',
+    });
+  });
 
-test('more than is allowed is refused', patient, async (t) => {
-  const { origin } = await serveMedia(t);
-  await assert.rejects(run(t, `${origin}/clip.mp4`, { resolution: asOne('A.mp4'), mostBytes: 50_000 }), { code: 'too_large' });
+  test('of a list only what was chosen comes, with subtitles beside it', patient, async (t) => {
+    const link = `${served.origin}/list.html`;
+    const parameters = { subtitles: 'en', thumbnail: 'file' };
+    const resolution = await probe(t, link, { parameters });
+    const { result, names } = await run(t, link, { resolution, parameters, selected: [1] });
+    assert.deepEqual(
+      names,
+      ['mp4', 'en.vtt', 'jpg'].map((extension) => `Three clips/Three clips (2).${extension}`),
+    );
+    assert.deepEqual(
+      result.files.map(({ index }) => index),
+      [1, 3, 4],
+    );
+    for (const { index, path } of result.files) assert.equal(result.resolution.files[index]?.path, path);
+    assert.match(readFileSync(result.files[1]?.diskPath ?? '', 'utf8'), /Hello en/);
+  });
+
+  test('HLS is recognised by its type and by its first bytes, DASH too, and lists of songs are not', () => {
+    const seen = (mediaType: string | null, text = '') => ({ mediaType, name: null, firstBytes: Buffer.from(text) });
+    assert.ok(media.recognises(seen('application/vnd.apple.mpegurl')));
+    assert.ok(media.recognises(seen('application/dash+xml; charset=utf-8')));
+    assert.ok(media.recognises(seen(null, '#EXTM3U\n#EXT-X-VERSION:3\n')));
+    assert.ok(media.recognises(seen(null, '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011">')));
+    assert.ok(media.recognises({ ...seen('audio/mpegurl'), name: 'index.m3u8' }));
+    assert.ok(!media.recognises(seen('audio/mpegurl')));
+    assert.ok(!media.recognises(seen('audio/x-mpegurl', '#EXTM3U\n#EXTINF:123,Song\nsong.mp3\n')));
+    assert.ok(!media.recognises(seen('text/html', '<html>')));
+    assert.ok(!media.recognises(seen(null, '')));
+  });
+
+  test('cookies go to their site, and nothing of what was told is left', patient, async (t) => {
+    const link = `${served.origin}/cookie/page.html`;
+    const folder = tempFolder(t);
+    const cookies = `127.0.0.1\tFALSE\t/cookie/\tFALSE\t0\tpass\tyes\nlocalhost\tFALSE\t/\tFALSE\t0\tother\tx\n`;
+    await assert.rejects(run(t, link, { resolution: asOne('A.mp4') }), { code: 'refused' });
+    const { names } = await run(t, link, { resolution: asOne('A.mp4'), request: { cookies }, folder });
+    assert.deepEqual(names, ['A.mp4']);
+    assert.deepEqual(readdirSync(folder).sort(), ['files', 'versions.json']);
+  });
+
+  const refusals = [
+    ['nothing.html', 'not_found'],
+    ['too-many', 'busy'],
+    ['empty.html', 'unsupported'],
+    ['en.vtt', 'unsupported'],
+  ] as const;
+
+  test('what a site refuses is told apart', patient, async (t) => {
+    for (const [path, code] of refusals) {
+      await assert.rejects(probe(t, `${served.origin}/${path}`), { name: 'FlotillaError', code }, path);
+    }
+  });
+
+  test('a machine without yt-dlp, or with one that is too old, says what to do', patient, async (t) => {
+    const link = 'http://127.0.0.1/page';
+    await assert.rejects(probe(t, link, { settings: { ytDlp: '/nowhere/yt-dlp' } }), {
+      code: 'tool_missing',
+      message: /yt-dlp .*Install it/,
+    });
+    const old = join(tempFolder(t), 'yt-dlp');
+    writeFileSync(old, '#!/bin/sh\necho "yt-dlp: error: no such option: --x" >&2\nexit 2\n', { mode: 0o755 });
+    await assert.rejects(probe(t, link, { settings: { ytDlp: old } }), { code: 'tool_missing', message: /too old/ });
+  });
+
+  test('what only belongs to one site, and parameters that make no sense, are refused before anything runs', async (t) => {
+    const link = 'http://127.0.0.1/page';
+    const settings = { ytDlp: '/nowhere/yt-dlp' };
+    const requests: RequestOptions[] = [{ headers: [{ name: 'X-Key', value: 'secret' }] }, { bearer: 'secret' }];
+    for (const request of requests) await assert.rejects(probe(t, link, { request, settings }), { code: 'unsupported' });
+    const wrong = [
+      { format: '22 --exec id' },
+      { format: 'best[height<=5]' },
+      { subtitles: 'en;id' },
+      { extractorArguments: 'youtube:player_client=$(id)' },
+      { quality: '1p' },
+      { exec: 'id' },
+      { sponsorBlock: true },
+    ];
+    for (const parameters of wrong) {
+      await assert.rejects(probe(t, link, { parameters, settings }), { code: 'link_invalid' }, JSON.stringify(parameters));
+    }
+  });
+
+  test('a page that leads to the machine itself or to its neighbours connects to none of them', patient, async (t) => {
+    let connections = 0;
+    const canary = createServer((socket) => {
+      connections++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => canary.listen(0, '127.0.0.2', resolve));
+    releaseAfter(t, () => canary.close());
+    const at = (host: string) => `http://${host}:${(canary.address() as AddressInfo).port}`;
+    const { folder } = served;
+    const allow = ['127.0.0.1/32'];
+    writePage(join(folder, 'moved.html'), 'x', `<meta http-equiv="refresh" content="0; url=${at('127.0.0.2')}/">`);
+    writePage(join(folder, 'embeds.html'), 'x', `<video src="${at('127.0.0.2')}/clip.mp4"></video>`);
+    mkdirSync(join(folder, 'bad'));
+    const segment = (link: string) => `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n${link}\n#EXT-X-ENDLIST\n`;
+    writeFileSync(join(folder, 'bad/segment.m3u8'), segment(`${at('127.0.0.2')}/1.ts`));
+    writeFileSync(join(folder, 'bad/file.m3u8'), segment('file:///etc/passwd'));
+    for (const path of ['moved.html', 'embeds.html', 'bad/segment.m3u8']) {
+      await assert.rejects(
+        run(t, `${served.origin}/${path}`, { allow, resolution: asOne('A.mp4') }),
+        { code: 'address_refused' },
+        path,
+      );
+    }
+    await assert.rejects(run(t, `${at('127.0.0.2')}/page.html`, { allow }), { code: 'address_refused' });
+    await assert.rejects(run(t, `${served.origin}/bad/file.m3u8`, { allow, resolution: asOne('A.mp4') }), {
+      name: 'FlotillaError',
+    });
+    assert.equal(connections, 0);
+    // It is there all the time.
+    await assert.rejects(fetch(at('127.0.0.2')));
+    assert.equal(connections, 1);
+  });
+
+  test('when it is stopped it goes on with what is there', patient, async (t) => {
+    const folder = tempFolder(t);
+    const link = `${served.origin}/page.html`;
+    const stop = new AbortController();
+    const job = run(t, link, {
+      folder,
+      resolution: asOne('A.mp4'),
+      signal: stop.signal,
+      limit: () => {
+        const part = join(folder, 'files/1.mp4.part');
+        if (existsSync(part) && readFileSync(part).length > 100_000) stop.abort(new Error('enough'));
+        // All of it would take so long that nobody comes too late.
+        return 40_000;
+      },
+    });
+    await assert.rejects(job, { message: 'enough' });
+    assert.deepEqual(processesIn(folder), []);
+    const keptBytes = readFileSync(join(folder, 'files/1.mp4.part')).length;
+    assert.ok(keptBytes > 100_000);
+    const { result } = await run(t, link, { folder, resolution: asOne('A.mp4') });
+    const clip = readFileSync(join(served.folder, 'clip.mp4'));
+    assert.ok(readFileSync(result.files[0]?.diskPath ?? '').equals(clip), 'other bytes');
+    assert.ok(result.facts.fetchedBytes < clip.length - keptBytes / 2, `${result.facts.fetchedBytes} bytes fetched again`);
+    // Done again it fetches nothing of it.
+    const again = await run(t, link, { folder, resolution: asOne('A.mp4') });
+    assert.ok(again.result.facts.fetchedBytes < 20_000, `${again.result.facts.fetchedBytes}`);
+  });
+
+  test('what changed since it was begun is fetched from the start', patient, async (t) => {
+    const folder = tempFolder(t);
+    mkdirSync(join(folder, 'files'));
+    writeFileSync(join(folder, 'files/1.mp4.part'), Buffer.alloc(1000, 7));
+    writeFileSync(join(folder, 'versions.json'), JSON.stringify({ 1: 'another' }));
+    const { result, notes } = await run(t, `${served.origin}/clip.mp4`, { folder, resolution: asOne('A.mp4') });
+    assert.ok(notes.includes('restarted'));
+    assert.ok(readFileSync(result.files[0]?.diskPath ?? '').equals(readFileSync(join(served.folder, 'clip.mp4'))));
+  });
+
+  test('a stream with a piece that is missing is no file', patient, async (t) => {
+    const piece = (name: string) => `#EXTINF:1,\n${name}\n`;
+    const pieces = ['index0.ts', 'none.ts', 'index2.ts'].map(piece).join('');
+    writeFileSync(join(served.folder, 'hls/hole.m3u8'), `#EXTM3U\n#EXT-X-TARGETDURATION:2\n${pieces}#EXT-X-ENDLIST\n`);
+    const folder = tempFolder(t);
+    await assert.rejects(run(t, `${served.origin}/hls/hole.m3u8`, { folder, resolution: asOne('A.mp4') }), {
+      name: 'FlotillaError',
+      message: /fragment|404/,
+    });
+    assert.ok(!existsSync(join(folder, 'files/1.mp4')));
+  });
+
+  test('an authority of your own is trusted, and no other', patient, async (t) => {
+    const { tlsOrigin, caPath } = await serveMedia(t, { tls: true });
+    const link = `${tlsOrigin}/page.html`;
+    await assert.rejects(probe(t, link), { code: 'tls_failed' });
+    const { files } = await probe(t, link, { request: { ca: readFileSync(caPath ?? '', 'utf8') } });
+    assert.deepEqual(
+      files.map(({ path }) => path),
+      ['A page with a clip (1).mp4'],
+    );
+  });
+
+  test('more than is allowed is refused', patient, async (t) => {
+    await assert.rejects(run(t, `${served.origin}/clip.mp4`, { resolution: asOne('A.mp4'), mostBytes: 50_000 }), {
+      code: 'too_large',
+    });
+  });
 });
 
 /** Programs that were started for a folder: it is part of their home. */

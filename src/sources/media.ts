@@ -90,6 +90,10 @@ export const media = defineSource({
   parameters,
   settings,
 
+  isReady(context) {
+    return findProgram(settingsOf(context).ytDlp, context.searchPath) !== null;
+  },
+
   /** A manifest of HLS (RFC 8216) or DASH: the list of the pieces of a video, not the video. */
   recognises({ mediaType, name, firstBytes }: Seen) {
     const type = mediaType?.split(';', 1)[0]?.trim() ?? '';

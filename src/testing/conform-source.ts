@@ -34,6 +34,8 @@ export type ServedFiles = {
   /** Puts a file there, or another version in its place, whole at once. */
   put(path: string, bytes: Uint8Array): void | Promise<void>;
   target(path: string): Target;
+  /** What a look at the file finds, where that is not its own name and size. */
+  found?(path: string): { name: string; sizeBytes: number | null };
   /** The same file, asked for with a login that is wrong. */
   wrongLogin?(path: string): Target;
   /** Takes away the right to read the file; returns how it is asked for. */
@@ -124,10 +126,11 @@ export function conformSource(source: Source, { server, start, cannot = {} }: So
       const network = faultyEgress(t);
       const found = await probe(source, served.target('folder/file.bin'), network);
       assert.equal(found.kind, source.kind);
-      assert.equal(found.name, 'file.bin');
+      const { name, sizeBytes } = served.found?.('folder/file.bin') ?? { name: 'file.bin', sizeBytes: body.length };
+      assert.equal(found.name, name);
       assert.deepEqual(
-        found.files.map(({ path, sizeBytes }) => ({ path, sizeBytes })),
-        [{ path: 'file.bin', sizeBytes: body.length }],
+        found.files.map((file) => ({ path: file.path, sizeBytes: file.sizeBytes })),
+        [{ path: name, sizeBytes }],
       );
       // What a server had sent before it noticed that nobody wants it.
       assert.ok(network.bytesSent < body.length, `${network.bytesSent} bytes came`);

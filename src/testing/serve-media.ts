@@ -15,7 +15,7 @@ export const clipSeconds = 4;
 
 /**
  * A real nginx in front of clips that ffmpeg has just made and pages that show them, below each of the paths of `serveNginx`:
- * `page.html` (one clip), `list.html` (three), `words.html` (one with subtitles in en and fr), `empty.html` (none),
+ * `page.html` (one clip), `list.html` (three), `words.html` (one with subtitles in en and fr and a picture), `empty.html` (none),
  * `hls/index.m3u8` (four pieces), `dash/index.mpd` (picture and sound apart, 480 and 240 lines high), `clip.mp4` (180 lines).
  */
 export async function serveMedia(t: Scope, options: NginxOptions = {}): Promise<Nginx> {
@@ -41,11 +41,12 @@ export async function serveMedia(t: Scope, options: NginxOptions = {}): Promise<
   );
   const heights = ['-map', '0:v', '-map', '0:v', '-map', '1:a', '-s:v:0', '640x480', '-s:v:1', '320x240', '-b:v:1', '100k'];
   ffmpeg(...picture, ...sound, ...heights, ...coded, '-f', 'dash', '-seg_duration', '1', file('dash/index.mpd'));
+  ffmpeg('-i', file('clip.mp4'), '-frames:v', '1', file('poster.jpg'));
   for (const language of ['en', 'fr'])
     writeFileSync(file(`${language}.vtt`), `WEBVTT\n\n00:00.000 --> 00:02.000\nHello ${language}\n`);
   const clip = '<video controls><source src="clip.mp4" type="video/mp4"></video>';
   const track = (language: string) => `<track kind="subtitles" src="${language}.vtt" srclang="${language}">`;
-  const words = `<video controls><source src="clip.mp4" type="video/mp4">${track('en')}${track('fr')}</video>`;
+  const words = `<video controls poster="poster.jpg"><source src="clip.mp4" type="video/mp4">${track('en')}${track('fr')}</video>`;
   writePage(file('page.html'), 'A page with a clip', clip);
   writePage(file('list.html'), 'Three clips', clip + words + clip);
   writePage(file('words.html'), 'A clip with words', words);

@@ -585,6 +585,7 @@ export const stage = z
       .describe(
         'Takes the place of what was asked for, field by field. What may be secret is shown as ***, which leaves it as it is.',
       ),
+    parameters: asked.parameters.describe('What its kind of source is asked for, over what was asked for, name by name.'),
   })
   .meta({ id: 'Stage' });
 

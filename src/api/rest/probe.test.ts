@@ -93,9 +93,10 @@ test('kinds of links are told with what may be chosen, and whether a worker can 
   const parameters = { type: 'object', properties: { tls: { enum: ['no', 'explicit'], default: 'no' } } };
   const started = await startApi(t, {
     kinds: [
-      { kind: 'http', schemes: ['http:', 'https:'], parameters: null },
-      { kind: 'ftp', schemes: ['ftp:'], parameters },
-      { kind: 'links', schemes: [], parameters: null },
+      { kind: 'http', schemes: ['http:', 'https:'], told: ['http:', 'https:'], parameters: null },
+      { kind: 'ftp', schemes: ['ftp:'], told: ['ftp:'], parameters },
+      { kind: 'media', schemes: [], told: ['media:'], parameters: null },
+      { kind: 'links', schemes: [], told: null, parameters: null },
     ],
   });
   await claimInstance(started);
@@ -106,6 +107,7 @@ test('kinds of links are told with what may be chosen, and whether a worker can 
   assert.deepEqual(told, [
     { kind: 'http', schemes: ['http:', 'https:'], parameters: null, ready: true },
     { kind: 'ftp', schemes: ['ftp:'], parameters, ready: false },
+    { kind: 'media', schemes: [], parameters: null, ready: false },
     { kind: 'links', schemes: [], parameters: null, ready: true },
   ]);
 });

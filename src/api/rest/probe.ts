@@ -42,8 +42,8 @@ export function probeHandlers(desk: Desk): Handlers<'probeLink' | 'getProbe' | '
     async listSources() {
       const online = (await control.workers()).filter(({ state }) => state === 'online');
       const known = new Set(online.flatMap(({ schemes }) => schemes));
-      return desk.kinds.map(({ schemes, ...kind }) => {
-        return { ...kind, schemes: [...schemes], ready: schemes.length === 0 || schemes.some((scheme) => known.has(scheme)) };
+      return desk.kinds.map(({ kind, schemes, parameters, told: words }) => {
+        return { kind, schemes: [...schemes], parameters, ready: words?.some((word) => known.has(word)) ?? true };
       });
     },
   };

@@ -99,7 +99,7 @@ export async function startApi(
       },
       linkOf: async () => 'https://example.org/document',
       listings,
-      kinds: [{ kind: 'http', schemes: ['http:', 'https:'], parameters: null }],
+      kinds: [{ kind: 'http', schemes: ['http:', 'https:'], told: ['http:', 'https:'], parameters: null }],
       profiler: {
         cpu: async () => '{}',
         async *heap() {

@@ -44,7 +44,8 @@ const said: [string, ErrorCode][] = [
   ['ERROR: unable to download video data: 500 bytes read, 1000 more expected', 'connection_lost'],
   ['ERROR: fragment 3 not found, unable to continue', 'connection_lost'],
   ['ERROR: [generic] x: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate', 'tls_failed'],
-  ['ERROR: Postprocessing: Conversion failed!', 'protocol_error'],
+  ['ERROR: Postprocessing: Conversion failed!', 'unsupported'],
+  ['ERROR: Postprocessing:   Stream #0:1 -> #0:1 (copy)', 'unsupported'],
   ['ERROR: something that nobody has seen before', 'protocol_error'],
 ];
 

@@ -34,10 +34,9 @@ const known: readonly Known[] = [
     /HTTP Error 403/i,
     'refused',
     'The site refuses to give this away (403). It may want cookies, another user agent or another address.',
-    { retry: 'elsewhere' },
   ],
   [/HTTP Error 5\d\d/i, 'server_error', 'The site has a problem of its own. It is asked again later.'],
-  [/HTTP Error 4\d\d/i, 'refused', 'The site refuses to answer.', { retry: 'elsewhere' }],
+  [/HTTP Error 4\d\d/i, 'refused', 'The site refuses to answer.'],
   [/DRM/, 'unsupported', 'This is protected against copying (DRM), so it can only be watched with the player of its site.'],
   [
     /private video|video is private|members.only|join this channel|sign in|log ?in|login required|cookies|account is required|age.restricted|confirm your age|premium/i,
@@ -48,7 +47,6 @@ const known: readonly Known[] = [
     /available (?:in|from) your (?:country|location|region)|geo.?restrict|blocked it in your country|unavailable in your/i,
     'refused',
     'The site does not show this in the country that it is asked from. A proxy or a worker elsewhere may get it.',
-    { retry: 'elsewhere' },
   ],
   [
     /live event will begin|premieres? in|has not started|not started yet|will begin (?:in|shortly)|upcoming/i,
@@ -60,6 +58,8 @@ const known: readonly Known[] = [
     /Requested format is not available|No such format/i,
     'unsupported',
     'What was chosen is not there: this page has no such format. Choose another one, or none.',
+    // A stage may choose another.
+    { retry: 'elsewhere' },
   ],
   [
     /Unsupported URL|No video formats found|no video (?:could|was)|There's no video|is not a valid URL/i,
@@ -77,10 +77,16 @@ const known: readonly Known[] = [
     'connection_lost',
     'The connection to the site broke before everything was there.',
   ],
-  [/Postprocessing:|Conversion failed|ffmpeg exited/i, 'protocol_error', 'ffmpeg could not put together what arrived.'],
+  [
+    /Postprocessing:|Conversion failed|ffmpeg exited/i,
+    'unsupported',
+    'ffmpeg could not make this kind of file of what arrived. Choose another container; mkv takes everything.',
+    // A stage may choose another.
+    { retry: 'elsewhere' },
+  ],
 ];
 
-/** Of the lines that begin with `ERROR:`; `program` is the failure of our own proxy that lay behind it, if there was one. */
+/** Of the lines in which it complains; `ours` is the failure of our own proxy that lay behind it, if there was one. */
 export function failureOf(errors: readonly string[], ours: FlotillaError | null): FlotillaError {
   const text = errors.map(withoutOrigin).join('\n');
   // What our proxy refused comes back as a status of HTTP, and its own sentence says more.
@@ -103,7 +109,7 @@ function withReason(sentence: string, errors: readonly string[]): string {
 
 /** Without the extractor and the name of the page, which a stranger chose. */
 function withoutOrigin(line: string): string {
-  return line.replace(/^ERROR:\s*(?:\[[^\]]*\]\s*)?(?:\S{1,200}:\s)?/, '');
+  return line.replace(/^ERROR:\s*(?:\[[^\]]*\]\s*(?:\S{1,200}:\s)?)?/, '');
 }
 
 const longestReason = 300;

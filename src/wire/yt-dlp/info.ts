@@ -50,7 +50,7 @@ export type MediaInfo = {
 };
 
 export const mostEntries = 10_000;
-const mostFormats = 300;
+const mostFormats = 120;
 const mostLanguages = 300;
 const mostChapters = 300;
 const longestText = 500;

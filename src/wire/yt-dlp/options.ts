@@ -19,6 +19,7 @@ export const optionNames = [
   'password',
   'socket-timeout',
   'extractor-args',
+  'compat-options',
   // What is chosen
   'format',
   'format-sort',

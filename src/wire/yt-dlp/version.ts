@@ -1,8 +1,12 @@
 /** Versions of yt-dlp are dates: sites change, and it with them. */
+import { text } from 'node:stream/consumers';
+import { startChild } from '../child.ts';
+import { privateFolder } from '../private-folder.ts';
 
 /** The first that refuses unsafe extensions by itself and knows all that we say to it. */
 export const oldestVersion = '2024.07.01';
 const oldAfterDays = 365;
+const patienceMs = 20_000;
 const dayMs = 24 * 60 * 60_000;
 
 /** A sentence when it is so old that pages may fail for that; null: it is not, or does not say. */
@@ -24,4 +28,25 @@ export function tooOld(version: string | null): string {
 function dateOf(version: string): number | null {
   const [, year, month, day] = /^(\d{4})\.(\d{1,2})\.(\d{1,2})/.exec(version) ?? [];
   return year === undefined ? null : Date.UTC(Number(year), Number(month) - 1, Number(day));
+}
+
+/** What a program says of its own version: `-version` for ffmpeg, `--version` for yt-dlp. null: it is not there, or says nothing. */
+export async function askVersion(
+  command: string,
+  argument: '-version' | '--version',
+  searchPath: string,
+): Promise<string | null> {
+  const folder = await privateFolder();
+  try {
+    const child = await startChild({ command, args: [argument], folder: folder.path, searchPath });
+    // Some other program of that name may wait for somebody.
+    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
+    void child.done.then(() => clearTimeout(timer));
+    const [said] = await Promise.all([text(child.stdout), text(child.stderr), child.done]);
+    return /^(?:ffmpeg version )?([\w.:+~-]+)/.exec(said)?.[1] ?? null;
+  } catch {
+    return null;
+  } finally {
+    await folder.remove();
+  }
 }

@@ -1,7 +1,6 @@
 /** Keeps peers in order: those that send wrong bytes, break the rules of the protocol, or lie where nobody may connect to. */
 import type { Piece, Torrent, Wire } from 'webtorrent';
 import type { Guard } from './guard.ts';
-import { hurry } from './picker.ts';
 
 /** A peer that alone brought so many pieces that were wrong is sent away. */
 const mostWrongPieces = 3;
@@ -90,30 +89,28 @@ export class Peers {
   }
 
   #greet(wire: Wire): void {
-    if (wire.type !== 'webSeed') {
-      const { remoteAddress = '' } = wire;
-      // It connected to us. Its port is its own affair.
-      if (this.#banned.has(remoteAddress) || !this.#guard.isOpen(remoteAddress, 0)) {
-        wire.destroy();
-        return;
-      }
-      hurry(wire);
-    }
     const { _onMessage: read, _onMessageLength: readLength } = wire;
+    const name = nameOf(wire);
+    // A connection that was ended still reads what has come already: nothing of it matters then.
+    const isDeaf = () => wire.destroyed || this.#banned.has(name);
     wire._onMessageLength = (prefix) => {
-      const lengthBytes = Buffer.from(prefix).readUInt32BE();
-      if (lengthBytes > mostMessageBytes) return this.#ban(nameOf(wire));
+      if (isDeaf()) return;
+      if (Buffer.from(prefix).readUInt32BE() > mostMessageBytes) return this.#ban(name);
       return readLength.call(wire, prefix);
     };
     wire._onMessage = (message) => {
+      if (isDeaf()) return;
       try {
         if (wire.peerRequests.length > mostRequests) throw new RangeError('it asks and asks');
         return read.call(wire, message);
       } catch {
         // What the reader stumbles over costs the peer its place, and nobody else anything.
-        return this.#ban(nameOf(wire));
+        return this.#ban(name);
       }
     };
+    if (wire.type === 'webSeed') return;
+    // It may have connected to us. Its port is its own affair.
+    if (this.#banned.has(name) || !this.#guard.isOpen(wire.remoteAddress ?? '', 0)) wire.destroy();
   }
 }
 

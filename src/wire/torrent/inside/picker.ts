@@ -3,7 +3,7 @@ import type { Torrent, Wire } from 'webtorrent';
 import type { Priority } from '../engine.ts';
 
 /** As large as a block is everywhere (BEP 3). */
-export const blockBytes = 16 * 1024;
+const blockBytes = 16 * 1024;
 /** Pieces that have begun are in memory until they are whole: so much of it, and two pieces at least. */
 const mostHeldBytes = 48 * 2 ** 20;
 /** So many of the missing pieces are compared for the rarest. */
@@ -115,7 +115,10 @@ export class Picker {
   #fill(wire: Wire, index: number, hasRoom: () => boolean, isLast = false): void {
     while (hasRoom()) {
       const before = wire.requests.length;
-      if (!this.#torrent._request(wire, index, false) && !(isLast && this.#torrent._request(wire, index, true))) return;
+      const isAsked = hurried(wire, () => {
+        return this.#torrent._request(wire, index, false) || (isLast && this.#torrent._request(wire, index, true));
+      });
+      if (!isAsked) return;
       for (const { length } of wire.requests.slice(before)) this.#credit -= length;
     }
   }
@@ -178,8 +181,16 @@ function mostAheadOf(wire: Wire): number {
   return Math.min(allowed, mostAhead, Math.max(fewestAhead, Math.ceil(wire.downloadSpeed() / blockBytes)));
 }
 
-/** The library asks a peer for no more than a second of its speed brings; at first nobody knows it. */
-export function hurry(wire: Wire): void {
+/**
+ * The library asks a peer for no more than a second of its speed brings; at first nobody knows it. Only while it is asked: which of
+ * two peers is the slower one must stay true.
+ */
+function hurried<T>(wire: Wire, ask: () => T): T {
   const { downloadSpeed } = wire;
-  wire.downloadSpeed = (byteCount) => Math.max(downloadSpeed(byteCount), fewestAhead * blockBytes);
+  wire.downloadSpeed = () => Math.max(downloadSpeed(), fewestAhead * blockBytes);
+  try {
+    return ask();
+  } finally {
+    wire.downloadSpeed = downloadSpeed;
+  }
 }

@@ -57,7 +57,10 @@ export class Swarm {
     this.#pieces = await recallPieces(this.#order, this.#store, this.#stopped.signal);
     if (this.#stopped.signal.aborted) return;
     this.#phase = 'fetching';
-    this.#recordTimer = setInterval(() => this.#record(false).catch(this.#fail), recordMs);
+    this.#recordTimer = setInterval(() => {
+      this.#record(false).catch(this.#fail);
+      this.#invite();
+    }, recordMs);
     this.#join(client);
   }
 
@@ -121,10 +124,17 @@ export class Swarm {
     torrent.once('metadata', () => this.#takeOver(torrent));
     torrent.on('verified', (index: number) => this.#arrived(index));
     torrent.once('ready', () => {
-      for (const peer of this.#order.peers) torrent.addPeer(peer);
+      this.#invite();
       addWebSeeds(torrent, this.#order);
       this.#checkDone();
     });
+  }
+
+  /** The library forgets a peer that it could not reach a few times. */
+  #invite(): void {
+    const torrent = this.#torrent;
+    if (torrent === null || torrent.destroyed || !torrent.ready) return;
+    for (const peer of this.#order.peers) if (!torrent._peers.has(peer)) torrent.addPeer(peer);
   }
 
   /** Called when the library has its lists, and no peer yet. */

@@ -22,14 +22,17 @@ const whole: Stage = {
     localAddress: '192.168.1.5',
     family: 4,
   },
+  parameters: { quality: '1080p', chapters: true, peers: 5 },
 };
 
 test('a stage that is opened and saved is the same, with what is hidden in it', () => {
   assert.deepEqual(toStage(toForm(whole)), whole);
   const plain: Stage = { ...whole, kind: null, connections: null, labels: [], request: {} };
+  delete plain.parameters;
   assert.deepEqual(toStage(toForm(plain)), plain);
 });
 
-test('a line that is no header is none', () => {
+test('a line that is no header or no parameter is none', () => {
   assert.equal(toStage({ ...toForm(whole), headers: 'nothing' }), null);
+  assert.equal(toStage({ ...toForm(whole), parameters: 'quality=720p\nnothing' }), null);
 });

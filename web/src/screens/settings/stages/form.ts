@@ -15,7 +15,8 @@ export type StageForm = Record<
   | 'cookies'
   | 'proxy'
   | 'localAddress'
-  | 'family',
+  | 'family'
+  | 'parameters',
   string
 >;
 
@@ -39,13 +40,17 @@ export function toForm(stage: Stage | null): StageForm {
     headers: headers.map(({ name, value }) => `${name}: ${value}`).join('\n'),
     ...{ userAgent, referer, cookies, proxy, localAddress },
     family: family === undefined ? '' : String(family),
+    parameters: Object.entries(stage?.parameters ?? {})
+      .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+      .join('\n'),
   };
 }
 
-/** null: a line of the headers is none. */
+/** null: a line of the headers or of the parameters is none. */
 export function toStage(form: StageForm): Stage | null {
   const headers = readHeaders(form.headers);
-  if (headers === null) return null;
+  const parameters = readParameters(form.parameters);
+  if (headers === null || parameters === null) return null;
   const given = (name: 'userAgent' | 'referer' | 'proxy' | 'localAddress') => {
     const value = form[name].trim();
     return value === '' ? {} : { [name]: value };
@@ -66,5 +71,19 @@ export function toStage(form: StageForm): Stage | null {
       ...given('localAddress'),
       ...(form.family !== '' && { family: form.family === '4' ? 4 : 6 }),
     },
+    ...(Object.keys(parameters).length > 0 && { parameters }),
   };
+}
+
+/** One `name=value` a line; numbers, true and false are what they look like. null: a line is none. */
+export function readParameters(text: string): Record<string, unknown> | null {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const pairs = lines.map((line) => /^\s*([A-Za-z]\w{0,63})\s*=\s*(.*?)\s*$/.exec(line));
+  if (pairs.includes(null)) return null;
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name = '', value = ''] = pair ?? [];
+      return [name, /^(?:true|false|-?\d+(?:\.\d+)?)$/.test(value) ? JSON.parse(value) : value];
+    }),
+  );
 }

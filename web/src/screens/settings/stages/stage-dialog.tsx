@@ -6,7 +6,8 @@ import type { Stage } from '../../../types.ts';
 import { Dialog, DialogBody, DialogFoot } from '../../../ui/dialog.tsx';
 import { Field } from '../../../ui/field.tsx';
 import { useT } from '../../../words/words.ts';
-import { type StageForm, toForm, toStage } from './form.ts';
+import { readHeaders } from '../../add/request.ts';
+import { readParameters, type StageForm, toForm, toStage } from './form.ts';
 
 type Props = { stage: Stage | null; onSave(stage: Stage): Promise<unknown>; onClose(): void };
 
@@ -51,7 +52,11 @@ export function StageDialog({ stage, onSave, onClose }: Props) {
                 <input {...field} {...quiet} placeholder="https://…" value={form.referer} onChange={change('referer')} />
               )}
             </Field>
-            <Field label={t('add.headers')} help={t('stages.hidden')} error={read === null ? t('add.headersWrong') : null}>
+            <Field
+              label={t('add.headers')}
+              help={t('stages.hidden')}
+              error={readHeaders(form.headers) === null ? t('add.headersWrong') : null}
+            >
               {(field) => (
                 <textarea
                   {...field}
@@ -114,6 +119,23 @@ export function StageDialog({ stage, onSave, onClose }: Props) {
             </Field>
             <Field label={t('stages.kind')} help={t('stages.kindHelp')}>
               {(field) => <input {...field} {...quiet} value={form.kind} onChange={change('kind')} />}
+            </Field>
+            <Field
+              label={t('stages.parameters')}
+              help={t('stages.parametersHelp')}
+              error={readParameters(form.parameters) === null ? t('stages.parametersWrong') : null}
+              className="tablet:col-span-2"
+            >
+              {(field) => (
+                <textarea
+                  {...field}
+                  {...quiet}
+                  className="field resize-y font-mono text-dense"
+                  rows={2}
+                  value={form.parameters}
+                  onChange={change('parameters')}
+                />
+              )}
             </Field>
             <Field label={t('stages.labels')} help={t('stages.labelsHelp')} className="tablet:col-span-2">
               {(field) => <input {...field} {...quiet} value={form.labels} onChange={change('labels')} />}

@@ -1,0 +1,282 @@
+/** The engine of our own with real peers: what it survives, what it keeps, and whom it listens to. */
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FlotillaError } from '#core/errors.ts';
+import { sampleBytes, serveNginx } from '#testing/serve-nginx.ts';
+import { message, servePeer } from '#testing/serve-peer.ts';
+import { layOut, type TestTorrent, torrentOf } from '#testing/serve-torrents.ts';
+import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { readMetainfo } from '#wire/metainfo.ts';
+import { readParameters } from './choices.ts';
+import { EmbeddedEngine } from './embedded.ts';
+import type { FinishedFile, TorrentHooks, TorrentOrder, TorrentState } from './engine.ts';
+import { orderOf } from './order.ts';
+import type { EngineBeginning } from './words.ts';
+
+const patience = { timeout: 170_000 };
+const beginning: EngineBeginning = {
+  ...{ port: 0, dht: false, pex: true, encryption: 'allow', mostPeers: 20, uploadBytesPerSecond: null },
+  netAllow: ['127.0.0.0/8'],
+};
+const sizeBytes = 24 * 2 ** 20;
+const film = torrentOf('film.bin', [{ path: ['film.bin'], bytes: sampleBytes(sizeBytes, 5) }], { pieceLengthBytes: 2 ** 18 });
+
+/** Slow enough that something may happen meanwhile. */
+const serveSlowly = (t: Scope) => servePeer(t, film, { bytesPerSecond: 6_000_000 });
+
+function startEngine(t: Scope, options: Partial<EngineBeginning> = {}): EmbeddedEngine {
+  const engine = new EmbeddedEngine({ ...beginning, ...options }, process.env.PATH ?? '');
+  releaseAfter(t, () => engine.close());
+  return engine;
+}
+
+function orderFor(
+  torrent: TestTorrent,
+  folder: string,
+  parameters: Record<string, unknown>,
+  selected: number[] | null = null,
+): TorrentOrder {
+  const job = { folder, mostBytes: null, selected: selected && new Set(selected) };
+  const wish = { job, parameters: readParameters(parameters), magnet: null };
+  return orderOf(torrent.bytes, readMetainfo(torrent.bytes), wish);
+}
+
+type Watched = TorrentHooks & { states: TorrentState[]; notes: string[] };
+
+function watch(limit: number | null = null): Watched {
+  const states: TorrentState[] = [];
+  const notes: string[] = [];
+  return {
+    states,
+    notes,
+    state: (state) => states.push(state),
+    limitBytesPerSecond: () => limit,
+    note: (event) => notes.push(event),
+    debug: () => {},
+  };
+}
+
+async function until(isSo: () => boolean, what: string): Promise<void> {
+  const endsAtMs = performance.now() + 100_000;
+  while (!isSo()) {
+    assert.ok(performance.now() < endsAtMs, `never: ${what}`);
+    await sleep(20);
+  }
+}
+
+function assertWhole(finished: FinishedFile[], torrent: TestTorrent): void {
+  for (const { index, diskPath } of finished) {
+    assert.ok(readFileSync(diskPath).equals(torrent.files[index]?.bytes ?? new Uint8Array()), `file ${index}`);
+  }
+}
+
+const doneOf = ({ states }: Watched) => states.at(-1)?.doneBytes ?? 0;
+
+test('when its process is killed half-way, another one goes on with what is there', patience, async (t) => {
+  const seed = await serveSlowly(t);
+  const engine = startEngine(t);
+  const watched = watch();
+  const fetching = engine.fetch(orderFor(film, tempFolder(t), { peers: [seed.peer] }), watched, t.signal);
+  await until(() => doneOf(watched) > sizeBytes / 2, 'half of it');
+  const [pid = 0] = await engine.pids();
+  const doneBytes = doneOf(watched);
+  const seen = watched.states.length;
+  process.kill(pid, 'SIGKILL');
+  assertWhole(await fetching, film);
+  assert.deepEqual(watched.notes, ['restarted']);
+  const first = watched.states.slice(seen).find(({ phase }) => phase === 'fetching');
+  assert.ok((first?.doneBytes ?? 0) >= doneBytes, `${first?.doneBytes} of ${doneBytes} bytes were known again`);
+  const share = seed.givenBytes / sizeBytes;
+  // What was on its way when it was killed may be a few pieces.
+  assert.ok(share < 1.2, `${share} of the size was given`);
+});
+
+test('a process that hangs is killed, and another one goes on', patience, async (t) => {
+  const seed = await serveSlowly(t);
+  const engine = startEngine(t);
+  const watched = watch();
+  const fetching = engine.fetch(orderFor(film, tempFolder(t), { peers: [seed.peer] }), watched, t.signal);
+  await until(() => doneOf(watched) > 0, 'a beginning');
+  const [pid = 0] = await engine.pids();
+  process.kill(pid, 'SIGSTOP');
+  await until(() => !existsSync(`/proc/${pid}`), 'the end of the one that hangs');
+  assertWhole(await fetching, film);
+  assert.deepEqual(watched.notes, ['restarted']);
+});
+
+test('a torrent over which three processes died is left alone', patience, async (t) => {
+  const seed = await serveSlowly(t);
+  const engine = startEngine(t);
+  const watched = watch();
+  const fetching = engine.fetch(orderFor(film, tempFolder(t), { peers: [seed.peer] }), watched, t.signal);
+  const failed = assert.rejects(fetching, (error: unknown) => {
+    assert.ok(error instanceof FlotillaError);
+    assert.deepEqual([error.code, error.retry], ['unsupported', 'never']);
+    assert.match(error.message, /broke 3 times over this torrent/);
+    return true;
+  });
+  const killed = new Set<number>();
+  while (killed.size < 3) {
+    for (const pid of await engine.pids()) {
+      if (!killed.has(pid)) process.kill(pid, 'SIGKILL');
+      killed.add(pid);
+    }
+    await sleep(20);
+  }
+  await failed;
+});
+
+test('what was stopped goes on without a byte twice, and nothing runs meanwhile', patience, async (t) => {
+  const seed = await serveSlowly(t);
+  const engine = startEngine(t);
+  const order = orderFor(film, tempFolder(t), { peers: [seed.peer] });
+  const stop = new AbortController();
+  const first = watch();
+  const fetching = engine.fetch(order, first, stop.signal);
+  await until(() => doneOf(first) > sizeBytes / 4, 'a quarter of it');
+  stop.abort(new Error('paused'));
+  await assert.rejects(fetching, /paused/);
+  await until(() => seed.connectionCount === 0, 'the end of the connections');
+  const second = watch();
+  assertWhole(await engine.fetch(order, second, t.signal), film);
+  const begun = second.states.find(({ phase }) => phase === 'fetching');
+  assert.ok((begun?.doneBytes ?? 0) >= doneOf(first), `${begun?.doneBytes} of ${doneOf(first)} bytes were known again`);
+});
+
+test('pieces that changed on the disk are fetched again', patience, async (t) => {
+  const torrent = torrentOf('small.bin', [{ path: ['small.bin'], bytes: sampleBytes(1_000_000, 6) }]);
+  const seed = await servePeer(t, torrent);
+  const engine = startEngine(t);
+  const order = orderFor(torrent, tempFolder(t), { peers: [seed.peer] });
+  const stop = new AbortController();
+  const finished = await engine.fetch(order, watch(), stop.signal);
+  truncateSync(finished[0]?.diskPath ?? '', 500_000);
+  assertWhole(await engine.fetch(order, watch(), t.signal), torrent);
+  // Without the record everything is hashed, and nothing of it is asked for.
+  rmSync(join(order.folder, 'verified'));
+  const given = seed.givenBytes;
+  assertWhole(await engine.fetch(order, watch(), t.signal), torrent);
+  assert.equal(seed.givenBytes, given);
+});
+
+test('in order, what is there is always one stretch from the start', patience, async (t) => {
+  const seed = await serveSlowly(t);
+  const watched = watch();
+  const order = orderFor(film, tempFolder(t), { peers: [seed.peer], sequential: true });
+  assertWhole(await startEngine(t).fetch(order, watched, t.signal), film);
+  const partial = watched.states.filter(({ doneBytes }) => doneBytes > 0);
+  assert.ok(partial.length > 1);
+  for (const { ranges } of partial) assert.deepEqual(ranges[0]?.[0], 0);
+  assert.ok(
+    partial.every(({ ranges }) => ranges.length <= 2),
+    JSON.stringify(partial.map(({ ranges }) => ranges)),
+  );
+});
+
+test('a limit is kept', patience, async (t) => {
+  const seed = await serveSlowly(t);
+  const stop = new AbortController();
+  const watched = watch(500_000);
+  const startedAtMs = performance.now();
+  const fetching = startEngine(t).fetch(orderFor(film, tempFolder(t), { peers: [seed.peer] }), watched, stop.signal);
+  const begun = () => watched.states.find(({ receivedBytes }) => receivedBytes > 0);
+  await until(() => (watched.states.at(-1)?.receivedBytes ?? 0) > 2_000_000, 'two megabytes');
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  stop.abort(new Error('enough'));
+  await assert.rejects(fetching, /enough/);
+  assert.ok(begun() !== undefined);
+  const most = 500_000 * (seconds + 1) + 700_000;
+  const received = watched.states.at(-1)?.receivedBytes ?? 0;
+  assert.ok(received < most, `${received} bytes came in ${seconds} s`);
+});
+
+test('padding and files that nobody wants are not written as files', patience, async (t) => {
+  const files = [
+    { path: ['a.bin'], bytes: sampleBytes(100_000, 1) },
+    { path: ['b.bin'], bytes: sampleBytes(200_000, 2) },
+    { path: ['c.bin'], bytes: sampleBytes(50_000, 3) },
+  ];
+  const torrent = torrentOf('hybrid', files, { version: 'hybrid' });
+  const pieceLengthBytes = 64 * 1024;
+  const padding = [100_000, 200_000].map((size) => (pieceLengthBytes - (size % pieceLengthBytes)) % pieceLengthBytes);
+  const content = Buffer.concat(files.flatMap(({ bytes }, at) => [bytes, new Uint8Array(padding[at] ?? 0)]));
+  const seed = await servePeer(t, torrent, { content });
+  const order = orderFor(torrent, tempFolder(t), { peers: [seed.peer] }, [0, 2]);
+  const finished = await startEngine(t).fetch(order, watch(), t.signal);
+  assert.deepEqual(
+    finished.map(({ index }) => index),
+    [0, 2],
+  );
+  assertWhole(finished, torrent);
+  assert.deepEqual(readdirSync(join(order.folder, 'files')).sort(), ['0', '2']);
+});
+
+test('a web seed brings what no peer has', patience, async (t) => {
+  const files = [
+    { path: ['one #1.bin'], bytes: sampleBytes(300_000, 1) },
+    { path: ['deep', 'two.bin'], bytes: sampleBytes(400_000, 2) },
+  ];
+  const plain = torrentOf('from the web', files);
+  const nginx = await serveNginx(t, { folder: layOut(t, plain) });
+  const torrent = torrentOf('from the web', files, { fields: { 'url-list': [`${nginx.origin}/`] } });
+  const order = orderFor(torrent, tempFolder(t), {});
+  assertWhole(await startEngine(t).fetch(order, watch(), t.signal), torrent);
+});
+
+test('a web seed in a refused range is not asked', patience, async (t) => {
+  const files = [{ path: ['a.bin'], bytes: sampleBytes(100_000, 1) }];
+  const nginx = await serveNginx(t, { folder: layOut(t, torrentOf('a.bin', files)) });
+  const torrent = torrentOf('a.bin', files, { fields: { 'url-list': `${nginx.origin}/a.bin` } });
+  const watched = watch();
+  const stop = new AbortController();
+  const fetching = startEngine(t, { netAllow: [] }).fetch(orderFor(torrent, tempFolder(t), {}), watched, stop.signal);
+  await until(() => watched.states.filter(({ phase }) => phase === 'fetching').length > 3, 'a few seconds of trying');
+  stop.abort(new Error('enough'));
+  await assert.rejects(fetching, /enough/);
+  assert.equal(doneOf(watched), 0);
+});
+
+test('a peer that sends what no reader understands is sent away, and nothing else happens', patience, async (t) => {
+  const torrent = torrentOf('small.bin', [{ path: ['small.bin'], bytes: sampleBytes(500_000, 6) }]);
+  const hostile: [string, Buffer][] = [
+    ['127.0.0.11', message(Buffer.from('\u0014\u0000d1:md1:ad8:toStringi5eeee', 'latin1'))],
+    ['127.0.0.12', Buffer.from([0x7f, 0xff, 0xff, 0xff, 7, 0, 0])],
+    ['127.0.0.13', message(Buffer.from(`\u0014\u0000${'l'.repeat(100_000)}`, 'latin1'))],
+  ];
+  const peers = await Promise.all(
+    hostile.map(([host, greeting]) => servePeer(t, torrent, { host, greeting, bytesPerSecond: 1 })),
+  );
+  const good = await servePeer(t, torrent, { bytesPerSecond: 200_000 });
+  const watched = watch();
+  const order = orderFor(torrent, tempFolder(t), { peers: [...peers, good].map(({ peer }) => peer) });
+  assertWhole(await startEngine(t).fetch(order, watched, t.signal), torrent);
+  assert.deepEqual(watched.notes, []);
+});
+
+test('peers of a private torrent are asked for no other peers', patience, async (t) => {
+  const files = [{ path: ['a.bin'], bytes: sampleBytes(300_000, 1) }];
+  for (const [isPrivate, expected] of [
+    [1, false],
+    [0, true],
+  ] as const) {
+    const torrent = torrentOf('a.bin', files, { info: { private: isPrivate } });
+    const seed = await servePeer(t, torrent);
+    await startEngine(t).fetch(orderFor(torrent, tempFolder(t), { peers: [seed.peer] }), watch(), t.signal);
+    assert.equal(seed.extensions.flat().includes('ut_pex'), expected, `private ${isPrivate}`);
+  }
+});
+
+test('a magnet is described by its peers, and by nobody who describes something else', patience, async (t) => {
+  const [one, other] = [1, 2].map((seed) => torrentOf('a.bin', [{ path: ['a.bin'], bytes: sampleBytes(300_000, seed) }]));
+  const seed = await servePeer(t, one as TestTorrent);
+  const { infoHash } = readMetainfo((one as TestTorrent).bytes);
+  const wish = { infoHash: infoHash as string, name: 'a', trackers: [], peers: [seed.peer] };
+  const info = await startEngine(t).fetchMetadata(wish, t.signal);
+  assert.equal(hash('sha1', info, 'hex'), infoHash);
+  const foreign = { ...wish, infoHash: readMetainfo((other as TestTorrent).bytes).infoHash as string };
+  await assert.rejects(startEngine(t).fetchMetadata(foreign, AbortSignal.timeout(3000)), { name: 'TimeoutError' });
+});
