@@ -8,7 +8,14 @@ import { decodePercent, safeName } from '#core/names.ts';
 import { readParameters } from '#core/parameters.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution, Validator } from '#core/resolution.ts';
-import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
+import {
+  type ByteSession,
+  defineSource,
+  type OpenedRange,
+  readFacts,
+  type SourceContext,
+  type SourceFacts,
+} from '#core/source.ts';
 import { addKnownKey, findKnownKeys, fingerprint, type HostKey, keyType } from '#wire/known-hosts.ts';
 import { listTree } from '#wire/sftp-folder.ts';
 import { pourStretch } from '#wire/sftp-read.ts';
@@ -57,6 +64,8 @@ export const sftp = defineSource({
   },
 
   openSession,
+
+  changedSince: (context, link, request, _known, signal) => readFacts(openSession(context, link, request), signal),
 });
 
 function openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession {
