@@ -196,11 +196,6 @@ function serverOf(context: SourceContext, link: URL, request: RequestOptions) {
   ): Promise<T> {
     const abort = () => connection.close(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    const timer = context.clock.setTimer(context.connectTimeoutMs, () => {
-      const seconds = Math.round(context.connectTimeoutMs / 1000);
-      if (!signal.aborted && then === 'hold')
-        connection.close(new FlotillaError('timed_out', `${host} did not open the file within ${seconds} s.`));
-    });
     try {
       if (signal.aborted) abort();
       const result = await work(connection);
@@ -210,7 +205,6 @@ function serverOf(context: SourceContext, link: URL, request: RequestOptions) {
       keep(connection);
       throw error;
     } finally {
-      timer.cancel();
       signal.removeEventListener('abort', abort);
     }
   }
