@@ -305,7 +305,8 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
 async function isBeingErased(parts: Parts, tx: Transaction, files: DeliveredFile[], downloadId: string): Promise<boolean> {
   const task = await tx.tasks.eraseOf(downloadId);
   if (task === null || task.erase === null) return false;
-  const rest = task.erase.files.filter((old) => files.every(({ location }) => location !== old.location));
+  const places = new Set(files.map(({ location }) => location));
+  const rest = task.erase.files.filter((old) => !places.has(old.location));
   if (rest.length === task.erase.files.length) return false;
   if (task.status === 'leased') return true;
   if (rest.length === 0) await dropTask(parts, tx, task);
@@ -396,8 +397,9 @@ async function makeReceipt(
   const destination = await tx.destinations.get(download.destinationId);
   const nowMs = parts.clock.now();
   // What was fetched is our own record; only where it went and what was read back there comes with the delivery.
+  const known = new Map(fetched.files.map((file) => [file.index, file]));
   const proven = files.map(({ index, path, location, provenSha256 }) => {
-    return { ...(fetched.files.find((file) => file.index === index) as FetchedFile), path, location, provenSha256 };
+    return { ...(known.get(index) as FetchedFile), path, location, provenSha256 };
   });
   return {
     downloadId: download.id,
