@@ -3,8 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startPlainly, untilEnd } from '#testing/run-get.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from '#client/client.ts';
+import { startProcess } from '#testing/process.ts';
+import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { servePeer } from '#testing/serve-peer.ts';
 import { layOut, seedTorrent, seedUnchecked, type TestTorrent, torrentOf } from '#testing/serve-torrents.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
@@ -15,6 +19,14 @@ const loopback = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_TORRENT_DHT: 'fal
 /** Runs the program to its end, with what torrents need here. */
 async function run(t: Scope, args: string[], env: Record<string, string> = {}) {
   return untilEnd(await startPlainly(t, args, undefined, { ...loopback, ...env }));
+}
+
+async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const endsAtMs = performance.now() + 90_000;
+  while (!(await isSo())) {
+    if (performance.now() > endsAtMs) throw new Error(`never: ${what}`);
+    await sleep(25);
+  }
 }
 
 function writeTorrent(t: Scope, { bytes }: TestTorrent): string {
@@ -116,4 +128,60 @@ test('peers in refused ranges are not asked', patient, async (t) => {
   assert.equal(code, 5, stderr);
   assert.match(stderr, /No peer of this torrent can be reached/);
   assert.equal(await seed.uploadedBytes(), 0);
+});
+
+test('a download that is killed half-way goes on where it was', patient, async (t) => {
+  const sizeBytes = 32 * 2 ** 20;
+  const torrent = torrentOf('film.bin', [{ path: ['film.bin'], bytes: sampleBytes(sizeBytes, 9) }], {
+    pieceLengthBytes: 2 ** 17,
+  });
+  const seed = await servePeer(t, torrent, { bytesPerSecond: 8_000_000 });
+  const folder = tempFolder(t);
+  const args = ['get', '-d', folder, '--set', `peers=${JSON.stringify([seed.peer])}`, writeTorrent(t, torrent)];
+  const first = await startPlainly(t, args, undefined, loopback);
+  await until(() => seed.givenBytes > sizeBytes / 2, 'half of it was given');
+  await first.kill('SIGKILL');
+  // The engine notices that it is alone.
+  await until(() => seed.connectionCount === 0, 'the engine is gone, too');
+  const { code, stderr } = await run(t, args);
+  assert.equal(code, 0, stderr);
+  assert.ok(readFileSync(join(folder, 'film.bin')).equals(torrent.files[0]?.bytes ?? new Uint8Array()));
+  assert.deepEqual(readdirSync(folder), ['film.bin']);
+  // Besides what was on its way: blocks that were asked for, and those of pieces that were not whole.
+  const share = seed.givenBytes / sizeBytes;
+  t.diagnostic(`${(share * 100).toFixed(1)} % of the size was given`);
+  assert.ok(share < 1.25, `${(share * 100).toFixed(1)} % of the size was given`);
+});
+
+test('a server takes a .torrent and a magnet, fetches what was ticked, and stops when it is told to', patient, async (t) => {
+  const torrent = album();
+  const seed = await servePeer(t, torrent, { bytesPerSecond: 400_000 });
+  const data = tempFolder(t);
+  const token = 'the token of this story';
+  const server = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
+    env: { ...loopback, FLOTILLA_BOOTSTRAP_TOKEN: token },
+    ...{ ready: /^ready http:\/\/\S+$/m, readySeconds: 90, stopSeconds: 25 },
+  });
+  const client = createClient({ baseUrl: /^ready (\S+)$/m.exec(server.stdout)?.[1] ?? '', token });
+  const parameters = { peers: [seed.peer] };
+  const document = Buffer.from(torrent.bytes).toString('base64');
+
+  const slow = await client.addDownload({ body: { document, parameters } });
+  await until(() => seed.givenBytes > 0, 'it began');
+  await client.cancelDownload({ params: { id: slow.id } });
+  await until(() => seed.connectionCount === 0, 'nobody is connected any more');
+  await until(() => readdirSync(join(data, 'scratch')).length === 0, 'nothing of it is left');
+
+  const magnet = await client.addDownload({ body: { url: magnetOf(torrent, seed.peer), files: '0,3' } });
+  const finished = async () => (await client.getDownload({ params: { id: magnet.id } })).state;
+  await until(async () => ['completed', 'failed'].includes(await finished()), 'it ended');
+  assert.equal(await finished(), 'completed');
+  const found = readdirSync(join(data, 'downloads'), { recursive: true, withFileTypes: true });
+  assert.deepEqual(
+    found
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name)
+      .sort(),
+    ['cover.jpg', 'empty.txt'],
+  );
 });

@@ -40,7 +40,7 @@ import { openDocument } from './document.ts';
 import { type EngineWish, forget, getByEngine } from './get-by-engine.ts';
 import { getSmall, type SmallOptions } from './get-small.ts';
 import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from './keep-current.ts';
-import { rangesOfTypedHosts } from './outlet.ts';
+import { rangesOfTypedHosts, withServices } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
 import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
@@ -244,10 +244,12 @@ async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
   await files.makeFolder(folder);
   const scratch = options.scratch === undefined ? null : resolve(options.scratch);
   if (scratch !== null) await files.makeFolder(scratch);
-  const opened = await rangesOfTypedHosts([...links, ...mirrors], (link) => typedProxy(link, request, proxies));
+  const settings = settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment));
+  const typed = withServices([...links, ...mirrors], parameters, settings);
+  const opened = await rangesOfTypedHosts(typed, (link) => typedProxy(link, request, proxies));
   const { context, close } = createSourceContext({
     netAllow: [...netAllow(environment), ...opened],
-    settings: settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment)),
+    settings,
     searchPath: searchPath(environment),
     shared,
   });

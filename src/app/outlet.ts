@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { Egress } from '#core/egress.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { canonicalHost, createEgress, lookupAll, refusedRangeOf } from '#wire/egress.ts';
+import type { SourceSettings } from './source-settings.ts';
 
 /** The gate, with the ranges that are opened although refused by default. */
 export function openGate(allow: string[]): Egress {
@@ -33,6 +34,18 @@ export async function rangesOfTypedHosts(links: URL[], proxyOf: (link: URL) => U
     }
   }
   return [...ranges];
+}
+
+/**
+ * Links to the services that a person named beside the links to buckets: as the parameter `endpoint`, in such a link, or as the
+ * setting of the machine. They take the place of the links themselves, whose hosts are names of buckets.
+ */
+export function withServices(links: URL[], parameters: Record<string, unknown>, settings: SourceSettings): URL[] {
+  return links.flatMap((link) => {
+    if (link.protocol !== 's3:') return link;
+    const typed = parameters.endpoint ?? link.searchParams.get('endpoint') ?? settings.s3?.endpoint;
+    return URL.parse(String(typed)) ?? [];
+  });
 }
 
 /** The hosts that are ours to look up. Behind a proxy names are its business: a look-up here would tell others where we go. */

@@ -15,7 +15,7 @@ import { createListings } from '#wire/listings.ts';
 import { createShared } from '#wire/shared.ts';
 import { environment, netAllow, searchPath } from './config.ts';
 import { openDocument, readSmall } from './document.ts';
-import { rangesOfTypedHosts } from './outlet.ts';
+import { rangesOfTypedHosts, withServices } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
 import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
@@ -58,10 +58,12 @@ const lookAtLink: Look = async (text, options, shared) => {
   const given = await readRequestFlags(options);
   const rules = readProxyRules(options);
   const request = proxied(given, link, rules);
-  const opened = await rangesOfTypedHosts([link], (typed) => typedProxy(typed, given, rules));
+  const settings = settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment));
+  const typed = withServices([link], parametersOf(options), settings);
+  const opened = await rangesOfTypedHosts(typed, (one) => typedProxy(one, given, rules));
   const { context, close } = createSourceContext({
     netAllow: [...netAllow(environment), ...opened],
-    settings: settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment)),
+    settings,
     searchPath: searchPath(environment),
     shared,
   });

@@ -289,7 +289,8 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
     { name: 'download.delivered', message: `Delivered and proven: ${where}.`, data: { location: files[0]?.location ?? null } },
     { name: 'download.completed', message: 'Completed.', data: { sizeBytes: receipt.sizeBytes } },
   );
-  await tx.attachments.remove(download.id);
+  // The only other thing that lies beside a download.
+  await tx.attachments.remove(download.id, 'promised');
   await tx.receipts.put(receipt);
   tx.afterCommit(() => parts.figures.deliveredBytes.add(receipt.sizeBytes));
   await countCompleted(parts, tx, download, receipt);
@@ -304,7 +305,8 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
 async function isBeingErased(parts: Parts, tx: Transaction, files: DeliveredFile[], downloadId: string): Promise<boolean> {
   const task = await tx.tasks.eraseOf(downloadId);
   if (task === null || task.erase === null) return false;
-  const rest = task.erase.files.filter((old) => files.every(({ location }) => location !== old.location));
+  const places = new Set(files.map(({ location }) => location));
+  const rest = task.erase.files.filter((old) => !places.has(old.location));
   if (rest.length === task.erase.files.length) return false;
   if (task.status === 'leased') return true;
   if (rest.length === 0) await dropTask(parts, tx, task);
@@ -395,8 +397,9 @@ async function makeReceipt(
   const destination = await tx.destinations.get(download.destinationId);
   const nowMs = parts.clock.now();
   // What was fetched is our own record; only where it went and what was read back there comes with the delivery.
+  const known = new Map(fetched.files.map((file) => [file.index, file]));
   const proven = files.map(({ index, path, location, provenSha256 }) => {
-    return { ...(fetched.files.find((file) => file.index === index) as FetchedFile), path, location, provenSha256 };
+    return { ...(known.get(index) as FetchedFile), path, location, provenSha256 };
   });
   return {
     downloadId: download.id,

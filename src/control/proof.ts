@@ -24,8 +24,9 @@ export function unprovenFetch(download: StoredDownload, files: FetchedFile[]): F
 /** Is every fetched file at the destination, with the digest that was read back there? null: yes (B1). */
 export function proofProblem(fetched: FetchedFacts | null, delivered: DeliveredFile[]): Failure | null {
   const expected = fetched?.files ?? [];
+  const copies = new Map(delivered.map((copy) => [copy.index, copy]));
   const isProven = (file: FetchedFile) => {
-    const copy = delivered.find((other) => other.index === file.index);
+    const copy = copies.get(file.index);
     return (
       copy !== undefined && copy.sizeBytes === file.sizeBytes && copy.provenSha256 === sha256Of(file) && copy.location !== ''
     );

@@ -52,6 +52,14 @@ export const ftp = defineSource({
   },
 
   openSession: (context, link, request) => new FtpSession(context, link, request),
+
+  async changedSince(context, link, request, known, signal) {
+    const session = new FtpSession(context, link, request);
+    const { facts, discard } = await session.open(0, null, signal);
+    discard();
+    const { lastModified } = facts.validator;
+    return lastModified !== null && lastModified === known.lastModified ? null : facts;
+  },
 });
 
 /** What was chosen travels in the link, as `;type=i` does: null when it is what the link says already. */

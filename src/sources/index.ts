@@ -3,11 +3,12 @@ import type { Source } from '#core/source.ts';
 import { ftp } from './ftp.ts';
 import { http } from './http.ts';
 import { media } from './media.ts';
+import { s3 } from './s3.ts';
 import { sftp } from './sftp.ts';
 import { torrent } from './torrent.ts';
 
 /** Every source. Add one here. */
-export const sources: readonly Source[] = [http, ftp, sftp, torrent, media];
+export const sources: readonly Source[] = [http, ftp, sftp, s3, torrent, media];
 
 /** The source of that kind. Throws `unsupported` with what there is. */
 export function sourceOfKind(kind: string): Source {

@@ -5,6 +5,7 @@ import { DistinctPaths } from '#core/distinct-paths.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
 import { decodePercent, safeName } from '#core/names.ts';
+import { readParameters } from '#core/parameters.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution, Validator } from '#core/resolution.ts';
 import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
@@ -41,7 +42,7 @@ export const sftp = defineSource({
   settings,
 
   async probe(context, link, request, signal, asked): Promise<Resolution> {
-    const { hostKey } = parameters.parse(asked?.parameters ?? {});
+    const { hostKey } = readParameters(parameters, asked?.parameters);
     const at = hostKey === undefined ? link : pinned(link, hostKey);
     const server = serverOf(context, at, request);
     const path = pathOf(at);

@@ -106,6 +106,15 @@ test('a link that only looks like one to a .torrent is refused with a sentence',
   });
 });
 
+test('a torrent of more files than a download may have is refused with a sentence', patience, async (t) => {
+  const context = contextOf(t);
+  const entries = Array.from({ length: 100_001 }, (_, n) => `d6:lengthi1e4:pathl7:f${100_000 + n}ee`);
+  const hashes = '#'.repeat(20 * 7);
+  const document = Buffer.from(`d4:infod5:filesl${entries.join('')}e4:name1:f12:piece lengthi16384e6:pieces140:${hashes}ee`);
+  const asked = detect(context, { link: new URL('magnet:?'), request: {}, document }, signal);
+  await assert.rejects(asked, { code: 'unsupported', message: /has 100001 files, and a download at most 100000/ });
+});
+
 test('a magnet selects by the list of its torrent, where padding has numbers too', () => {
   const padding: Encodable = { attr: 'p', length: 5, path: ['.pad', '5'] };
   const list: Encodable[] = ['a', 'b', 'c', 'd'].flatMap((name) => [{ length: 5, path: [name] }, padding]);

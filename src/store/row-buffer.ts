@@ -102,9 +102,9 @@ export function createRowBuffer<Row extends Record<string, unknown>>(
   function updateAll(changed: { key: Values; change: Partial<Row> }[]): Promise<void>[] {
     const writes: Promise<void>[] = [];
     const groups = Map.groupBy(changed, ({ change }) => Object.keys(change).sort().join());
-    for (const [names, group] of groups) {
-      if (names === '') continue;
-      const columns = names.split(',');
+    for (const group of groups.values()) {
+      const columns = Object.keys(group[0]?.change ?? {}).sort();
+      if (columns.length === 0) continue;
       for (const part of inParts(group)) {
         const values = part.map(({ key, change }) => [...key, ...columns.map((column) => change[column])]);
         writes.push(bulk.update(table, keyColumns, [...keyColumns, ...columns], values));

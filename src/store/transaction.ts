@@ -29,7 +29,7 @@ export async function runJob<T>(
   const { db } = engine;
   const tx: Transaction = {
     meta: metaRows(unit),
-    users: userRows(db),
+    users: userRows(db, unit),
     sessions: sessionRows(db),
     tokens: tokenRows(db),
     destinations: destinationRows(unit),

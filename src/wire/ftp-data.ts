@@ -20,6 +20,9 @@ export type FtpTransfer = {
   isFinal: boolean;
 };
 
+/** A listing may take so long, however slowly it comes. */
+const mostListingMs = 10 * 60_000;
+
 /** After a data connection failed the reply that tells why may come yet. */
 const graceMs = 2000;
 
@@ -38,15 +41,17 @@ export async function openTransfer(
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
   const agree = opening.isActive && opening.way.proxy === null ? agreeActive : agreePassive;
+  let connecting: Promise<RawStream> | null = null;
   try {
     const connect = await agree(opening, connection, both);
     await before();
     // The server takes the connection when it has the command, and its answer may come before or after that.
-    const connecting = connect();
-    connecting.catch(() => {});
+    const coming = connect();
+    connecting = coming;
+    coming.catch(() => {});
     const replying = control.ask(command, both);
     replying.catch(() => {});
-    const stream = await Promise.race([connecting, replying.then(refusedOrNothing).then(() => connecting)]).catch(
+    const stream = await Promise.race([coming, replying.then(refusedOrNothing).then(() => coming)]).catch(
       async (error: unknown) => {
         if (error instanceof FtpRefused || signal.aborted) throw error;
         await replyInTime(opening, replying).then(refusedOrNothing);
@@ -61,6 +66,11 @@ export async function openTransfer(
     return { stream, isFinal: reply.code >= 200 };
   } catch (error) {
     over.abort(error);
+    // It may have stood already.
+    connecting?.then(
+      (late) => late.close(),
+      () => {},
+    );
     // Without an answer the connection is in the middle of something.
     if (!(error instanceof FtpRefused)) connection.close();
     throw error;
@@ -167,7 +177,22 @@ export async function readAll(
   signal: AbortSignal,
 ): Promise<boolean> {
   const transfer = await openTransfer(opening, connection, async () => {}, command, signal);
-  const end = await transfer.stream.pour(take, Number.POSITIVE_INFINITY, signal);
+  const slow = new AbortController();
+  const { clock, link, timeoutMs } = opening;
+  const message = `The list of the files at ${link.host} does not come to its end.`;
+  const giveUp = () => slow.abort(new FlotillaError('stalled', message));
+  const atAll = clock.setTimer(mostListingMs, giveUp);
+  let silence = clock.setTimer(timeoutMs, giveUp);
+  const takeInTime = (bytes: Uint8Array) => {
+    silence.cancel();
+    silence = clock.setTimer(timeoutMs, giveUp);
+    return take(bytes);
+  };
+  const both = AbortSignal.any([signal, slow.signal]);
+  const end = await transfer.stream.pour(takeInTime, Number.POSITIVE_INFINITY, both).finally(() => {
+    silence.cancel();
+    atAll.cancel();
+  });
   if (end === 'enough') {
     connection.close();
     return false;

@@ -18,6 +18,21 @@ import { createWay } from './way.ts';
 
 const maxRedirects = 10;
 
+/** What a protocol on top of HTTP adds to the exchange with the origin of the link. */
+export type HttpDialect = {
+  /** Called for each try with what would be sent; returns what is sent. */
+  sign(url: URL, headers: [string, string][]): [string, string][];
+  /** Throws when an answer calls for something else than what HTTP makes of it. */
+  inspect(head: HttpHead): void;
+  /** What an answer with bytes says beyond HTTP. */
+  factsOf(facts: SourceFacts, head: HttpHead): SourceFacts;
+  /** Another failure than HTTP alone would tell of; null: the same. `body` is the beginning of the answer. */
+  refusalOf(head: HttpHead, body: Uint8Array): FlotillaError | null;
+};
+
+/** More than this of an answer that is no file is not read. */
+const mostRefusalBytes = 16 * 1024;
+
 /** Made anew for each try: a Digest login counts them. */
 type HeadersOf = () => [string, string][];
 
@@ -37,7 +52,7 @@ export function openHttpSession(
   context: SourceContext,
   link: URL,
   request: RequestOptions,
-  { known = null }: { known?: Validator | null } = {},
+  { known = null, dialect = null }: { known?: Validator | null; dialect?: HttpDialect | null } = {},
 ): ByteSession {
   const way = createWay(context.egress, link, request);
   let agent: Agent | null = null;
@@ -58,7 +73,23 @@ export function openHttpSession(
     }
     const { url, answer } = await follow(startByte, endByte, signal);
     if (url.href !== link.href) target = url;
+    if (dialect !== null && ![200, 206, 416].includes(answer.head.status)) await refuse(dialect, answer, signal);
     return toRange(url, answer, startByte, endByte);
+  }
+
+  /** Throws when the dialect knows why there is no file. */
+  async function refuse({ refusalOf }: HttpDialect, answer: Answer, signal: AbortSignal): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    let gotBytes = 0;
+    const sink = (chunk: Uint8Array) => {
+      chunks.push(Uint8Array.from(chunk));
+      gotBytes += chunk.length;
+      return gotBytes < mostRefusalBytes;
+    };
+    // What was said until it broke off is better than nothing.
+    await answer.pour(sink, signal).catch(() => signal.throwIfAborted());
+    const refusal = refusalOf(answer.head, Buffer.concat(chunks));
+    if (refusal !== null) throw refusal;
   }
 
   async function follow(startByte: number, endByte: number | null, signal: AbortSignal): Promise<{ url: URL; answer: Answer }> {
@@ -101,6 +132,7 @@ export function openHttpSession(
     const leave = (await context.hosts?.enter(url.hostname, signal)) ?? (() => {});
     try {
       const answer = await askByLane(url, headersOf, signal);
+      if (dialect !== null && url.origin === link.origin) orLetGo(answer, () => dialect.inspect(answer.head));
       cookies.keep(url, answer.head.fields.get('set-cookie') ?? [], context.clock.now());
       return {
         ...answer,
@@ -119,8 +151,8 @@ export function openHttpSession(
   async function askByLane(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer> {
     if (rawLaneWorks) {
       const answer = await askRaw(url, headersOf, signal);
-      if (answer !== null) return answer;
-      rawLaneWorks = false;
+      if (typeof answer !== 'string') return answer;
+      rawLaneWorks = answer === 'no file';
     }
     // Loaded when needed: most downloads never do, and it is the largest part of the program.
     const { askUndici, createUndiciAgent } = await import('./undici-lane.ts');
@@ -140,8 +172,8 @@ export function openHttpSession(
     return { ...answer, lengthBytes: pouredLength(answer.head) };
   }
 
-  /** null: an answer the raw lane does not pour. */
-  async function askRaw(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer | null> {
+  /** A word instead of an answer that the raw lane does not pour, though somebody wants to read it. */
+  async function askRaw(url: URL, headersOf: HeadersOf, signal: AbortSignal): Promise<Answer | 'file' | 'no file'> {
     const exchange = async (connection: Http1Connection) => {
       const asked = { host: url.host, path: url.pathname + url.search, headers: headersOf() };
       const late = new AbortController();
@@ -174,9 +206,9 @@ export function openHttpSession(
     }
     const [usedConnection, usedHead] = [connection, head];
     const isBody = head.status === 200 || head.status === 206;
-    if (isBody && !Http1Connection.isPlain(head)) {
+    if ((isBody || dialect !== null) && !Http1Connection.isPlain(head)) {
       connection.close();
-      return null;
+      return isBody ? 'file' : 'no file';
     }
     return {
       head,
@@ -206,7 +238,8 @@ export function openHttpSession(
     else if (isOwnOrigin && login !== null) headers.push(['Authorization', login.authorizationFor(url.pathname + url.search)]);
     const sent = isOwnOrigin ? withGiven(headers, request.headers ?? []) : headers;
     const cookie = cookies.headerFor(url, context.clock.now());
-    return cookie === null ? sent : withCookie(sent, cookie);
+    const whole = cookie === null ? sent : withCookie(sent, cookie);
+    return dialect === null || !isOwnOrigin ? whole : dialect.sign(url, whole);
   }
 
   function toRange(url: URL, answer: Answer, startByte: number, endByte: number | null): OpenedRange {
@@ -245,7 +278,8 @@ export function openHttpSession(
   }
 
   function opened(answer: Answer, facts: SourceFacts, startByte: number, endByte: number | null): OpenedRange {
-    return { facts, startByte, endByte, pour: answer.pour, discard: answer.discard };
+    const told = dialect === null ? facts : dialect.factsOf(facts, answer.head);
+    return { facts: told, startByte, endByte, pour: answer.pour, discard: answer.discard };
   }
 
   function refusal(url: URL, head: HttpHead): FlotillaError {

@@ -199,6 +199,12 @@ const malformed: [what: string, torrent: Encodable | Uint8Array, why: RegExp][] 
   ['an empty path', listed([{ length: 5, path: [] }]), /no path/],
   ['no path', listed([{ length: 5 }, { length: 5, path: ['a'] }]), /no path/],
   ['very many folders', listed([{ length: 5, path: Array.from({ length: 70 }, () => 'a') }]), /too many folders/],
+  [
+    'a very long path',
+    listed([{ length: 5, path: Array.from({ length: 20 }, () => 'a'.repeat(200)) }]),
+    /longer than any system/,
+  ],
+  ['very long paths in a tree', deepTree(10_000), /longer than 16 MiB together/],
   ['an entry that is text', listed(['a']), /an entry/],
   ['a list of files that is a dictionary', changed(one(), (_, info) => (info.files = {})), /list of files is none/],
   ['an empty list', listed([]), /lists no file/],
@@ -279,6 +285,17 @@ for (const [what, torrent, why] of malformed) {
 
 function nested(depth: number): Encodable {
   return depth === 0 ? 1 : [nested(depth - 1)];
+}
+
+/** Ten folders, one in the other, and all files in the last; the folders are named once. */
+function deepTree(fileCount: number): Uint8Array {
+  const files = Array.from(
+    { length: fileCount },
+    (_, n) => `6:f${10_000 + n}d0:d6:lengthi1e11:pieces root32:${'r'.repeat(32)}ee`,
+  );
+  const folders = Array.from({ length: 10 }, () => `200:${'d'.repeat(200)}d`);
+  const tree = `d${folders.join('')}${files.join('')}${'e'.repeat(10)}e`;
+  return raw(`d4:infod9:file tree${tree}12:meta versioni2e4:name1:f12:piece lengthi16384eee`);
 }
 
 function addBeside(info: Dictionary): void {

@@ -1,6 +1,6 @@
 /**
- * What a .torrent says: version 1 (BEP 3), version 2 (BEP 52) and both in one, with lists of trackers (BEP 12), web seeds (BEP 17,
- * 19), private torrents (BEP 27), padding and links (BEP 47). The hashes are those of the bytes as they came.
+ * What a .torrent says: version 1 (BEP 3), version 2 (BEP 52) and both in one, with lists of trackers (BEP 12), web seeds (BEP 19),
+ * private torrents (BEP 27), padding and links (BEP 47). The hashes are those of the bytes as they came.
  */
 import { hash } from 'node:crypto';
 import { DistinctPaths } from '#core/distinct-paths.ts';
@@ -48,6 +48,10 @@ const mostEntries = 200_000;
 const mostPieces = 2 ** 20;
 const mostPieceLengthBytes = 2 ** 29;
 const mostParts = 64;
+/** Beyond this no system opens a path, with the folder of the download before it. */
+const mostPathBytes = 3000;
+/** Of all paths: names of folders are written once in a tree, and once for each file here. */
+const mostPathsLength = 2 ** 24;
 /** A list that names one file over and over is no list of files. */
 const mostNamesakes = 32;
 const mostTextLength = 2000;
@@ -275,9 +279,14 @@ function laidOut(
   const files: TorrentFile[] = [];
   const paths = new DistinctPaths();
   let offsetBytes = 0;
+  let pathsLength = 0;
   for (const [position, { parts, sizeBytes, kind }] of entries.entries()) {
     if (kind === 'file') {
-      files.push({ path: paths.add(onlyName === null ? parts : [onlyName]), sizeBytes, position, offsetBytes });
+      const path = paths.add(onlyName === null ? parts : [onlyName]);
+      if (Buffer.byteLength(path) > mostPathBytes) throw refused('a path is longer than any system takes');
+      pathsLength += path.length;
+      if (pathsLength > mostPathsLength) throw refused(`its paths are longer than ${mostPathsLength / 2 ** 20} MiB together`);
+      files.push({ path, sizeBytes, position, offsetBytes });
     }
     // In version 2 each file begins with a piece.
     offsetBytes += isAligned ? Math.ceil(sizeBytes / pieceLengthBytes) * pieceLengthBytes : sizeBytes;

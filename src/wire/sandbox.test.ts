@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { encode } from '#lib/bencode.ts';
 import { makeTorrent } from '#testing/make-torrent.ts';
@@ -36,6 +37,17 @@ test('torrents and Metalink documents are read by a process of their own, one af
   }
 });
 
+test('who closes it learns nothing bad of the document', { timeout: 120_000 }, async () => {
+  const sandbox = new Sandbox();
+  const reading = sandbox.read('torrent', large());
+  const begun = sandbox.read('torrent', torrent());
+  const both = Promise.allSettled([reading, begun]);
+  await sandbox.close();
+  for (const { status, reason } of (await both) as PromiseRejectedResult[]) {
+    assert.deepEqual([status, reason.code, reason.retry], ['rejected', 'task_lost', 'later']);
+  }
+});
+
 for (const [what, limits] of [
   ['time', { mostWorkMs: 100 }],
   ['memory', { mostHeapMib: 16 }],
@@ -52,6 +64,17 @@ for (const [what, limits] of [
     }
   });
 }
+
+test('a program that forgets to close it ends all the same', { timeout: 120_000 }, async () => {
+  const program = `
+    import { Sandbox } from ${JSON.stringify(new URL('sandbox.ts', import.meta.url).href)};
+    console.log((await new Sandbox().read('metalink', Buffer.from(${JSON.stringify(metalink.toString())}))).length);`;
+  const child = await startChild({ command: process.execPath, args: ['--input-type=module', '-e', program], folder: '/' });
+  const said = text(child.stdout);
+  child.stderr.resume();
+  assert.deepEqual(await child.done, { code: 0, signal: null });
+  assert.equal(await said, '1\n');
+});
 
 test('the process that reads can do nothing but that', { timeout: 120_000 }, async () => {
   const could = async (args: string[]) => {

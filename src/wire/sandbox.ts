@@ -26,8 +26,9 @@ const defaults: SandboxLimits = { mostWorkMs: 2000, mostHeapMib: 128 };
 /** However busy the machine is; and where nobody tells how much work was done. */
 const longestWaitMs = 30_000;
 const lookEveryMs = 200;
-/** A process that nobody needed for so long is let go. */
+/** A process that nobody needed for so long is let go, and at once one that read something larger, whose memory it would keep. */
 const idleMs = 60_000;
+const largeBytes = 2 ** 20;
 
 const names: Record<Kind, string> = { torrent: 'torrent', metalink: 'Metalink document' };
 
@@ -43,14 +44,15 @@ export class Sandbox implements Closeable {
   /** A document is asked for its link first, and for its files then. */
   readonly #known = new WeakMap<Uint8Array, Promise<unknown>>();
   #idle: NodeJS.Timeout | null = null;
+  #isClosed = false;
 
   constructor(limits: Partial<SandboxLimits> = {}) {
     this.#limits = { ...defaults, ...limits };
   }
 
   /**
-   * Reads one document after the other, each as one kind. Throws what its reader throws, and `unsupported` when it would need more memory or time
-   * than any good document does.
+   * Reads one document after the other, each as one kind. Throws what its reader throws, and `unsupported` when it would need more
+   * memory or time than any good document does.
    */
   read<K extends Kind>(kind: K, bytes: Uint8Array): Promise<Readings[K]> {
     const reading = this.#known.get(bytes) ?? this.#last.then(() => this.#read(kind, bytes));
@@ -60,6 +62,7 @@ export class Sandbox implements Closeable {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const reader = await this.#reader?.catch(() => null);
     reader?.child.hold(true);
     this.#letGo();
@@ -68,8 +71,9 @@ export class Sandbox implements Closeable {
 
   async #read(kind: Kind, bytes: Uint8Array): Promise<unknown> {
     this.#stay();
-    this.#reader ??= this.#start();
     try {
+      if (this.#isClosed) throw new Overwhelmed('it is closed');
+      this.#reader ??= this.#start();
       const reader = await this.#reader;
       reader.child.hold(true);
       const answer = await ask(reader, { kind, bytes }, this.#limits.mostWorkMs);
@@ -79,11 +83,12 @@ export class Sandbox implements Closeable {
     } catch (error) {
       if (error instanceof FlotillaError) throw error;
       this.#letGo();
+      if (this.#isClosed) throw new FlotillaError('task_lost', `The ${names[kind]} was not read: Flotilla ends here.`);
       if (!(error instanceof Overwhelmed)) throw error;
       const message = `The ${names[kind]} is refused: to read it would take more time or memory than any good one does.`;
       throw new FlotillaError('unsupported', message, { cause: error });
     } finally {
-      this.#idle = setTimeout(() => this.#letGo(), idleMs);
+      this.#idle = setTimeout(() => this.#letGo(), bytes.length > largeBytes ? 0 : idleMs);
       this.#idle.unref();
     }
   }

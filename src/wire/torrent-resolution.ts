@@ -1,6 +1,7 @@
 /** Torrents and magnets as what probing finds. */
+import { FlotillaError } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
-import type { Resolution } from '#core/resolution.ts';
+import { mostFiles, type Resolution } from '#core/resolution.ts';
 import { torrentMediaType } from '#core/torrent-file.ts';
 import type { Range } from '#lib/ranges.ts';
 import type { Magnet } from './magnet.ts';
@@ -14,10 +15,16 @@ const found = {
   digests: [],
 };
 
-/** The files are those of the metainfo, in the same order; those of a folder lie in it. */
+/**
+ * The files are those of the metainfo, in the same order; those of a folder lie in it. Throws `unsupported` when there are more than
+ * a download may have.
+ */
 export function resolutionOfTorrent(metainfo: Metainfo, link: URL): Resolution {
   const { name, isFolder, files, infoHash, infoHashV2, isPrivate, trackers, webSeeds } = metainfo;
   const { comment, createdBy, pieceLengthBytes, pieceCount } = metainfo;
+  if (files.length > mostFiles) {
+    throw new FlotillaError('unsupported', `The torrent has ${files.length} files, and a download at most ${mostFiles}.`);
+  }
   return {
     ...found,
     name,

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Claim, TaskKind } from '#core/protocol.ts';
+import type { Store } from '#core/store.ts';
+import { openSqliteStore } from '#store/sqlite/sqlite.ts';
+import type { FakeClock } from '#testing/fake-clock.ts';
 import { type ControlUnderTest, type FakeWorker, never, owner, startControl, startWorker } from '../testing/start-control.ts';
 
 const noRoom = { probe: 0, fetch: 0, deliver: 0, erase: 0 };
@@ -89,6 +92,32 @@ test('a waiting worker goes home after its time, when it hangs up, and when we d
   await ask(never, () => under.control.drain());
   await under.add();
   assert.deepEqual(await under.control.claim(request, never), [], 'nothing is handed out while draining');
+});
+
+test('whoever goes home while work is looked for takes along what was found for it', async (t) => {
+  let atCommit = () => {};
+  const openStore = async (clock: FakeClock): Promise<Store> => {
+    const store = await openSqliteStore(':memory:', { clock });
+    const write: Store['write'] = (work) =>
+      store.write(async (tx) => {
+        const value = await work(tx);
+        atCommit();
+        return value;
+      });
+    return { ...store, write };
+  };
+  const under = await startControl(t, { openStore });
+  const worker = await startWorker(under);
+  const request = { workerId: worker.id, room: { ...noRoom, probe: 1 }, waitMs: 1000 };
+  const hangUp = new AbortController();
+  for (const leave of [() => under.clock.advance(1000), () => hangUp.abort()]) {
+    await under.add();
+    atCommit = leave;
+    const claims = await under.control.claim(request, hangUp.signal);
+    atCommit = () => {};
+    assert.equal(claims.length, 1);
+    await worker.succeed(claims[0] as Claim);
+  }
 });
 
 test('a hundred claims at the same moment never hand out a task twice (L1)', async (t) => {

@@ -29,11 +29,10 @@ type Asker = { worker: WorkerRecord; room: Record<TaskKind, number>; claims: Cla
 export async function serveAsks(parts: Parts, take: () => ClaimRequest[]): Promise<(Claim[] | FlotillaError)[]> {
   const served = await parts.store.write(async (tx) => {
     const requests = take();
-    await tx.workers.getMany(requests.map(({ workerId }) => workerId));
+    const [shown] = await Promise.all([readSettings(tx), tx.workers.getMany(requests.map(({ workerId }) => workerId))]);
     const found = new Map<ClaimRequest, Asker | FlotillaError>();
     for (const request of requests) found.set(request, await askerOf(parts, tx, request));
     const askers = [...found.values()].filter((one): one is Asker => 'worker' in one);
-    const shown = await readSettings(tx);
     const proxies = await recallProxies(parts, tx, shown.proxies);
     const settings = { ...shown, proxies, stages: await recallStages(parts, tx, shown.stages) };
     const round = await startRound(parts, tx, askers, settings);
@@ -141,24 +140,23 @@ async function findWaiting(round: Round, kind: TaskKind, room: number): Promise<
   const isFull = (queue: Queue) => kind === 'fetch' && crowd.isOwnerFull(queue.ownerId);
   const mine = queues.filter((queue) => isOpen(queue) && !isFull(queue));
   const most = mostOfQueues(round, kind, mine, room);
-  const found = [...Map.groupBy(mine, (queue) => most(queue))].filter(([limit]) => limit > 0);
-  const looks = found.map(([limit, group]) => {
+  const groups = [...Map.groupBy(mine, (queue) => most(queue))].filter(([limit]) => limit > 0);
+  const looks = groups.map(([limit, group]) => {
     return tx.tasks.heads(
       group.map(({ name }) => name),
       limit,
     );
   });
-  const tasks = (await Promise.all(looks)).flat();
+  const [found, hosts] = await Promise.all([Promise.all(looks), kind === 'fetch' ? tx.tasks.heldHosts() : []]);
+  const tasks = found.flat();
   const counts = new Map<string, number>();
   for (const { queue } of tasks) counts.set(queue, (counts.get(queue) ?? 0) + 1);
   let isCut = mine.some((queue) => most(queue) > 0 && counts.get(queue.name) === most(queue));
-  if (kind === 'fetch') {
-    const hosts = (await tx.tasks.heldHosts()).filter((host) => !crowd.isHostFull(host));
-    const limitEach = limitOf(room, mine.length);
-    const held = await Promise.all(hosts.map((host) => tx.tasks.heldHeads(host, limitEach)));
-    isCut ||= held.some((some) => some.length >= limitEach);
-    tasks.push(...held.flat().filter((task) => isOpen(readQueue(task.queue)) && !isFull(readQueue(task.queue))));
-  }
+  const limitEach = limitOf(room, mine.length);
+  const free = hosts.filter((host) => !crowd.isHostFull(host));
+  const held = await Promise.all(free.map((host) => tx.tasks.heldHeads(host, limitEach)));
+  isCut ||= held.some((some) => some.length >= limitEach);
+  tasks.push(...held.flat().filter((task) => isOpen(readQueue(task.queue)) && !isFull(readQueue(task.queue))));
   const waiting: Waiting = new Map();
   for (const task of tasks) {
     const own = waiting.get(task.ownerId);

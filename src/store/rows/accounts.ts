@@ -1,10 +1,11 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { SessionRow, SessionRows, TokenRow, TokenRows, UserRole, UserRow, UserRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
+import type { Unit } from '../unit.ts';
 
 type Db = Kysely<Pick<Schema, 'users' | 'sessions' | 'tokens'>>;
 
-export function userRows(db: Db): UserRows {
+export function userRows(db: Db, unit: Unit): UserRows {
   return {
     async get(id) {
       const row = await db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
@@ -15,8 +16,9 @@ export function userRows(db: Db): UserRows {
       return row ? toUser(row) : null;
     },
     async list() {
-      const rows = await db.selectFrom('users').selectAll().orderBy('createdAtMs').orderBy('id').execute();
-      return rows.map(toUser);
+      // Every claim asks for all of them.
+      const rows = await unit.select([], 'select * from users order by "createdAtMs", id');
+      return (rows as UsersRow[]).map(toUser);
     },
     async count() {
       const row = await db
@@ -111,8 +113,21 @@ function fold(name: string): string {
   return name.normalize('NFKC').toLowerCase();
 }
 
-function toUser({ foldedName: _, role, ...rest }: Selectable<Schema['users']>): UserRow {
-  return { ...rest, role: role as UserRole };
+type UsersRow = Selectable<Schema['users']>;
+
+function toUser(row: UsersRow): UserRow {
+  return {
+    id: row.id,
+    name: row.name,
+    role: row.role as UserRole,
+    passwordHash: row.passwordHash,
+    createdAtMs: row.createdAtMs,
+    limitBytesPerSecond: row.limitBytesPerSecond,
+    maxActive: row.maxActive,
+    maxQueued: row.maxQueued,
+    maxBytesPerDownload: row.maxBytesPerDownload,
+    weight: row.weight,
+  };
 }
 
 function toToken(row: Selectable<Schema['tokens']>): TokenRow {

@@ -7,7 +7,8 @@ const nothing: DailySums = { completed: 0, failed: 0, retries: 0, fetchedBytes: 
 /** Owner, kind, day and name, and then the sums in their order. */
 type Note = [ownerId: string, kind: string, day: string, name: string, ...numbers: number[]];
 const keyLength = 4;
-const counter = 'dailySequence';
+/** The last number of a row of notes. */
+export const dailyCounter = 'dailySequence';
 
 export function dailyRows(unit: Unit): DailyRows {
   const inPeriod = async (ownerId: string, kind: DailyKind, fromDay: string) => {
@@ -18,8 +19,8 @@ export function dailyRows(unit: Unit): DailyRows {
   const noted = new Map<string, Note>();
 
   async function writeNotes(): Promise<void> {
-    const last = (await unit.counters.get([counter]))?.value ?? 0;
-    unit.counters.put({ name: counter, value: last + 1 });
+    const last = (await unit.counters.get([dailyCounter]))?.value ?? 0;
+    unit.counters.put({ name: dailyCounter, value: last + 1 });
     unit.dailyNotes.insert({ sequence: last + 1, body: JSON.stringify([...noted.values()]) });
   }
 

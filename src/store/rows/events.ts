@@ -3,6 +3,7 @@ import type { EventName, FlotillaEvent } from '#core/event.ts';
 import type { EventRows } from '#core/store.ts';
 import type { Schema } from '../schema.ts';
 import type { Unit } from '../unit.ts';
+import { dailyCounter } from './daily.ts';
 
 /** The outbox: events wait here for whoever comes back with the sequence it saw last. */
 export function eventRows(unit: Unit): EventRows {
@@ -67,7 +68,8 @@ export function eventRows(unit: Unit): EventRows {
 
 /** Nobody else writes until our commit, so numbers that are taken from a counter follow the commits. */
 async function readCounter(unit: Unit, name: string): Promise<number> {
-  return (await unit.counters.get([name]))?.value ?? 0;
+  // Whoever tells something has often counted something too.
+  return (await unit.counters.get([name], () => [[dailyCounter]]))?.value ?? 0;
 }
 
 function toEvent(row: Selectable<Schema['events']>): FlotillaEvent {

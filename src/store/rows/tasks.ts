@@ -177,10 +177,10 @@ function toRow(task: TaskRow): Row {
 }
 
 function toColumns(change: Partial<TaskRow>): Partial<Row> {
-  const { erase, ...rest } = change;
-  return erase === undefined ? rest : { ...rest, erase: erase && JSON.stringify(erase) };
+  if (change.erase === undefined) return change as Partial<Row>;
+  return { ...change, erase: change.erase && JSON.stringify(change.erase) };
 }
 
 function toTask(row: Row): TaskRow {
-  return { ...row, erase: row.erase === null ? null : JSON.parse(row.erase) } as TaskRow;
+  return row.erase === null ? (row as TaskRow) : ({ ...row, erase: JSON.parse(row.erase) } as TaskRow);
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { selectionPattern } from '#core/selection.ts';
+import { isClientLink } from './clients/index.ts';
 
 const fileNumbers = z.union([z.literal(''), z.string().regex(selectionPattern)]);
 
@@ -30,6 +31,17 @@ export const torrentSettings = z.strictObject({
   mostPeers: z.int().min(1).max(500).default(60).describe('Connections to peers of one torrent.'),
   uploadBytesPerSecond: z.int().min(1).nullable().default(null).describe('What all torrents together give others.'),
   magnetSeconds: z.number().min(0).default(10).describe('A magnet that is looked at is asked about for so long.'),
+  client: z
+    .string()
+    .refine(isClientLink, 'it looks like transmission+http://user:password@host:9091, or qbittorrent+, deluge+, aria2+')
+    .nullable()
+    .default(null)
+    .describe('A torrent program to use; its folder of unfinished files is ours.'),
+  clientFor: z.enum(['all', 'needed']).default('all').describe('needed: only for what the built-in engine cannot fetch.'),
+  clientPaths: z
+    .array(z.string().regex(/^\/[^=]*=\/[^=]*$/))
+    .default([])
+    .describe('Folders that it sees under other names, as /ours=/theirs.'),
   patienceSeconds: z
     .number()
     .min(1)

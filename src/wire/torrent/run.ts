@@ -9,7 +9,8 @@ import { fetchTorrent } from '#wire/torrent-fetch.ts';
 import { resolutionOfMagnet, resolutionOfTorrent } from '#wire/torrent-resolution.ts';
 import { readParameters, readSettings, type TorrentParameters } from './choices.ts';
 import { EmbeddedEngine } from './embedded.ts';
-import type { TorrentEngine, TorrentState } from './engine.ts';
+import type { TorrentEngine, TorrentOrder, TorrentState } from './engine.ts';
+import { ExternalEngine } from './external.ts';
 import { documentOf, orderOf } from './order.ts';
 import { placeOfDocument } from './places.ts';
 
@@ -37,7 +38,7 @@ export async function runTorrent(context: SourceContext, job: EngineJob, signal:
       note: job.note,
       debug: job.debug,
     };
-    const finished = await engineOf(context).fetch(order, hooks, stopped);
+    const finished = await engineFor(context, order).fetch(order, hooks, stopped);
     const resolution = resolutionOfTorrent(metainfo, job.link);
     const { finalUrl, validator } = resolution;
     const files = finished.map(({ index, diskPath }) => {
@@ -130,6 +131,18 @@ function engineOf({ shared, settings, netAllow, searchPath }: SourceContext): To
     const { port, dht, pex, encryption, mostPeers, uploadBytesPerSecond } = readSettings(settings.torrent);
     return new EmbeddedEngine({ port, dht, pex, encryption, mostPeers, uploadBytesPerSecond, netAllow }, searchPath);
   });
+}
+
+/** The program that somebody set up, or our own. */
+function engineFor(context: SourceContext, { infoHash }: TorrentOrder): TorrentEngine {
+  const { client, clientFor, clientPaths } = readSettings(context.settings.torrent);
+  const isWanted = clientFor === 'all' || infoHash === null;
+  if (client === null || !isWanted) return engineOf(context);
+  const paths = clientPaths.map((text) => {
+    const [ours = '', theirs = ''] = text.split('=').map((path) => path.replace(/\/+$/, ''));
+    return { ours, theirs };
+  });
+  return context.shared.get(`torrent program ${client}`, () => new ExternalEngine(client, paths));
 }
 
 /** Peers speak over connections of their own, and would see where we are. */

@@ -1,0 +1,91 @@
+/** Torrent programs as people run them, to be asked by us, and a tracker by which they find each other. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server } from 'bittorrent-tracker';
+import { type StartedProcess, startProcess } from './process.ts';
+import { freePort, releaseAfter, type Scope, tempFolder } from './temp.ts';
+
+export type RunningClient = {
+  /** As in the setting `client`. */
+  link: string;
+  process: StartedProcess;
+};
+
+export const clientKinds = ['transmission', 'qbittorrent', 'deluge', 'aria2'] as const;
+export type ClientKind = (typeof clientKinds)[number];
+
+/** Each on an address of its own, where peers reach it. Throws when the program is not there. */
+export function startClient(t: Scope, kind: ClientKind): Promise<RunningClient> {
+  return { transmission, qbittorrent, deluge, aria2 }[kind](t);
+}
+
+export async function serveTracker(t: Scope): Promise<{ link: string }> {
+  const server = new Server({ http: true, udp: false, ws: false, stats: false, interval: 2000 });
+  server.on('error', () => {});
+  server.on('warning', () => {});
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, { http: '127.0.0.1' }, resolve));
+  releaseAfter(t, () => new Promise<void>((resolve) => server.close(() => resolve())));
+  return { link: `http://127.0.0.1:${port}/announce` };
+}
+
+async function transmission(t: Scope): Promise<RunningClient> {
+  const folder = tempFolder(t);
+  const [port, rpcPort] = [await freePort(), await freePort()];
+  const args = [
+    ...['-f', '-g', folder, '-w', folder, '--no-portmap', '--no-dht', '--no-lpd', '--no-utp', '-i', '127.0.0.11'],
+    ...['-P', String(port), '-p', String(rpcPort), '-r', '127.0.0.1', '-a', '127.0.0.1', '-t', '-u', 'anna', '-v', 'boat'],
+  ];
+  const process = await startProcess(t, 'transmission-daemon', args, { ready: rpcPort, readySeconds: 60 });
+  return { link: `transmission+http://anna:boat@127.0.0.1:${rpcPort}`, process };
+}
+
+async function qbittorrent(t: Scope): Promise<RunningClient> {
+  const folder = tempFolder(t);
+  const [port, webPort] = [await freePort(), await freePort()];
+  const configuration = join(folder, 'qBittorrent', 'config');
+  mkdirSync(configuration, { recursive: true });
+  const lines = [
+    ...['[BitTorrent]', 'Session\\DHTEnabled=false', 'Session\\LSDEnabled=false', 'Session\\PeXEnabled=false'],
+    ...['Session\\Interface=lo', 'Session\\InterfaceAddress=127.0.0.12', 'Session\\InterfaceName=lo', `Session\\Port=${port}`],
+    ...['[LegalNotice]', 'Accepted=true'],
+    // Its own standard password of version 4; from loopback it asks for none when that is allowed, which it is not here.
+    ...['[Preferences]', 'WebUI\\LocalHostAuth=true', 'WebUI\\Address=127.0.0.1', `WebUI\\Port=${webPort}`],
+    ...['WebUI\\CSRFProtection=true', 'General\\Locale=en'],
+  ];
+  writeFileSync(join(configuration, 'qBittorrent.conf'), `${lines.join('\n')}\n`);
+  const process = await startProcess(t, 'qbittorrent-nox', [`--profile=${folder}`], { ready: webPort, readySeconds: 60 });
+  return { link: `qbittorrent+http://admin:adminadmin@127.0.0.1:${webPort}`, process };
+}
+
+async function deluge(t: Scope): Promise<RunningClient> {
+  const folder = tempFolder(t);
+  const [port, rpcPort, webPort] = [await freePort(), await freePort(), await freePort()];
+  const { webId, login } = { webId: 'a'.repeat(32), login: 'localclient' };
+  const head = JSON.stringify({ file: 1, format: 1 });
+  const core = {
+    ...{ daemon_port: rpcPort, allow_remote: false, listen_interface: '127.0.0.13', outgoing_interface: '127.0.0.13' },
+    ...{ listen_ports: [port, port], random_port: false, dht: false, lsd: false, upnp: false, natpmp: false, utpex: false },
+  };
+  writeFileSync(join(folder, 'core.conf'), head + JSON.stringify(core));
+  writeFileSync(join(folder, 'auth'), `${login}:secret:10\n`);
+  const hosts = { hosts: [[webId, '127.0.0.1', rpcPort, login, 'secret']] };
+  writeFileSync(join(folder, 'hostlist.conf'), JSON.stringify({ file: 3, format: 1 }) + JSON.stringify(hosts));
+  await startProcess(t, 'deluged', ['-d', '-c', folder, '-i', '127.0.0.13', '-p', String(rpcPort)], {
+    ready: rpcPort,
+    readySeconds: 60,
+  });
+  const web = ['-d', '-c', folder, '-i', '127.0.0.1', '-p', String(webPort)];
+  const process = await startProcess(t, 'deluge-web', web, { ready: webPort, readySeconds: 60 });
+  return { link: `deluge+http://:deluge@127.0.0.1:${webPort}`, process };
+}
+
+async function aria2(t: Scope): Promise<RunningClient> {
+  const [port, rpcPort] = [await freePort(), await freePort()];
+  const args = [
+    ...['--no-conf', '--enable-rpc', `--rpc-listen-port=${rpcPort}`, '--rpc-secret=boat', '--enable-dht=false'],
+    ...['--bt-enable-lpd=false', '--interface=127.0.0.14', `--listen-port=${port}`, '--disable-ipv6=true', '-d', tempFolder(t)],
+  ];
+  const process = await startProcess(t, 'aria2c', args, { ready: rpcPort, readySeconds: 60 });
+  return { link: `aria2+http://:boat@127.0.0.1:${rpcPort}`, process };
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { sampleBytes, serveNginx } from '#testing/serve-nginx.ts';
+import { clientKinds, serveTracker, startClient } from '#testing/serve-torrent-clients.ts';
+import { layOut, seedTorrent, torrentOf } from '#testing/serve-torrents.ts';
+import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
+import { readMetainfo } from '#wire/metainfo.ts';
+import { torrentParameters } from './choices.ts';
+import type { TorrentHooks, TorrentState } from './engine.ts';
+import { ExternalEngine } from './external.ts';
+import { orderOf } from './order.ts';
+
+const files = [
+  { path: ['a.bin'], bytes: sampleBytes(700_001, 1) },
+  { path: ['inner', 'b.bin'], bytes: sampleBytes(1_300_000, 2) },
+  { path: ['c.txt'], bytes: sampleBytes(10, 3) },
+];
+
+/** A torrent with a seed, a tracker that knows it, and a web server, because Transmission goes to no peer on loopback. */
+async function seeded(
+  t: Scope,
+  { limitKilobytesPerSecond, hasWeb = false }: { limitKilobytesPerSecond?: number; hasWeb?: boolean } = {},
+) {
+  const tracker = await serveTracker(t);
+  const nginx = await serveNginx(t);
+  const torrent = torrentOf('ferry', files, {
+    fields: { announce: tracker.link, ...(hasWeb && { 'url-list': [`${nginx.origin}/`] }) },
+  });
+  cpSync(layOut(t, torrent), nginx.folder, { recursive: true });
+  const seed = await seedTorrent(t, torrent, limitKilobytesPerSecond === undefined ? {} : { limitKilobytesPerSecond });
+  return { torrent, seed };
+}
+
+function orderFor(bytes: Uint8Array, folder: string, peers: string[], selected: number[] | null = null) {
+  const parameters = torrentParameters.parse({ peers });
+  const job = { selected: selected && new Set(selected), folder, mostBytes: null };
+  return orderOf(bytes, readMetainfo(bytes), { job, parameters, magnet: null });
+}
+
+function listen(): { hooks: TorrentHooks; states: TorrentState[] } {
+  const states: TorrentState[] = [];
+  const hooks = {
+    state: (state: TorrentState) => void states.push(state),
+    limitBytesPerSecond: () => null,
+    note() {},
+    debug() {},
+  };
+  return { hooks, states };
+}
+
+for (const kind of clientKinds) {
+  describe(kind, () => {
+    test('fetches the wanted files of a torrent into our folder, and forgets it', async (t) => {
+      const [{ torrent, seed }, { link }] = await Promise.all([
+        seeded(t, { hasWeb: kind === 'transmission' }),
+        startClient(t, kind),
+      ]);
+      const engine = new ExternalEngine(link, []);
+      t.after(() => engine.close());
+      const order = orderFor(torrent.bytes, tempFolder(t), [seed.peer], [1, 2]);
+      const { hooks, states } = listen();
+      const finished = await engine.fetch(order, hooks, AbortSignal.timeout(120_000));
+      assert.deepEqual(
+        finished.map(({ index }) => index),
+        [1, 2],
+      );
+      for (const { index, diskPath } of finished) assert.ok(readFileSync(diskPath).equals(files[index]?.bytes as Buffer));
+      const last = states.at(-1);
+      assert.deepEqual([last?.doneBytes, last?.sizeBytes], [1_300_010, 1_300_010]);
+      // Again: it is there, so no more is fetched than the piece that it shares with a file that is not wanted, and the program
+      // does not stumble over what it knew.
+      const before = await seed.uploadedBytes();
+      await engine.fetch(order, hooks, AbortSignal.timeout(120_000));
+      assert.ok((await seed.uploadedBytes()) - before < 2 * 64 * 1024 + 1000);
+    });
+
+    test('a wrong login is told of in a sentence', async (t) => {
+      const { link } = await startClient(t, kind);
+      const engine = new ExternalEngine(link.replace(/:(?:boat|adminadmin|deluge)@/, ':wrong@'), []);
+      t.after(() => engine.close());
+      const torrent = torrentOf('ferry', files);
+      const order = orderFor(torrent.bytes, tempFolder(t), []);
+      const fetching = engine.fetch(order, listen().hooks, AbortSignal.timeout(60_000));
+      await assert.rejects(fetching, { code: 'auth_required', message: /refuses the login/ });
+    });
+  });
+}
+
+describe('any program', () => {
+  const kind = 'aria2';
+
+  test('a fetch that is stopped leaves the torrent nowhere, and its bytes are gone on with', async (t) => {
+    const [{ torrent, seed }, { link }] = await Promise.all([
+      seeded(t, { limitKilobytesPerSecond: 400 }),
+      startClient(t, kind),
+    ]);
+    const engine = new ExternalEngine(link, []);
+    t.after(() => engine.close());
+    const order = orderFor(torrent.bytes, tempFolder(t), [seed.peer]);
+    const stop = new AbortController();
+    const { hooks } = listen();
+    const fetching = engine.fetch(
+      order,
+      {
+        ...hooks,
+        state: ({ doneBytes }) => {
+          if (doneBytes > 300_000) stop.abort(new Error('stopped by the test'));
+        },
+      },
+      stop.signal,
+    );
+    await assert.rejects(fetching, /stopped by the test/);
+    const before = await seed.uploadedBytes();
+    const finished = await engine.fetch(order, hooks, AbortSignal.timeout(120_000));
+    for (const { index, diskPath } of finished) assert.ok(readFileSync(diskPath).equals(files[index]?.bytes as Buffer));
+    const again = (await seed.uploadedBytes()) - before;
+    assert.ok(again < 2_000_011 - 200_000, `${again} bytes came in the second run`);
+  });
+
+  test('a program that sees the folder under another name is told that name', async (t) => {
+    const [{ torrent, seed }, { link }] = await Promise.all([seeded(t), startClient(t, kind)]);
+    const [ours, theirs] = [tempFolder(t), join(tempFolder(t), 'seen')];
+    symlinkSync(ours, theirs);
+    const engine = new ExternalEngine(link, [{ ours, theirs }]);
+    t.after(() => engine.close());
+    const order = orderFor(torrent.bytes, join(ours, 'job'), [seed.peer]);
+    const finished = await engine.fetch(order, listen().hooks, AbortSignal.timeout(120_000));
+    assert.equal(finished.length, 3);
+    assert.ok(finished.every(({ diskPath }) => diskPath.startsWith(ours)));
+  });
+
+  test('a program that writes elsewhere is told of, and no file is taken that is not in our folder', async (t) => {
+    const [{ torrent, seed }, { link }] = await Promise.all([seeded(t), startClient(t, kind)]);
+    const [ours, theirs] = [tempFolder(t), tempFolder(t)];
+    const engine = new ExternalEngine(link, [{ ours, theirs }]);
+    t.after(() => engine.close());
+    const order = orderFor(torrent.bytes, join(ours, 'job'), [seed.peer], [0]);
+    // A link in place of a file is none.
+    const [client, target] = [join(ours, 'job', 'client', 'ferry'), join(theirs, 'job', 'client', 'ferry', 'a.bin')];
+    mkdirSync(client, { recursive: true });
+    symlinkSync(target, join(client, 'a.bin'));
+    const fetching = engine.fetch(order, listen().hooks, AbortSignal.timeout(120_000));
+    await assert.rejects(fetching, { code: 'refused', message: /Do both see the same folder\?/ });
+    assert.ok(existsSync(target));
+  });
+
+  test('a program that is not there is told of', async (t) => {
+    const engine = new ExternalEngine(`transmission+http://127.0.0.1:${await freePort()}`, []);
+    t.after(() => engine.close());
+    const order = orderFor(torrentOf('ferry', files).bytes, tempFolder(t), []);
+    await assert.rejects(
+      engine.fetch(order, listen().hooks, AbortSignal.timeout(60_000)),
+      /127\.0\.0\.1.* refused the connection/,
+    );
+  });
+});

@@ -1,0 +1,115 @@
+/** A .torrent is uploaded to a server: in JSON, as a form, good and broken, looked at and fetched. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startProcess } from '#testing/process.ts';
+import { launcher } from '#testing/run-get.ts';
+import { sampleBytes } from '#testing/serve-nginx.ts';
+import { seedTorrent, torrentOf } from '#testing/serve-torrents.ts';
+import { type Scope, tempFolder } from '#testing/temp.ts';
+import { readMetainfo } from '#wire/metainfo.ts';
+
+const token = 'the token of this story';
+const patient = { timeout: 240_000 };
+
+const album = torrentOf('album', [
+  { path: ['cover.jpg'], bytes: sampleBytes(40_000, 1) },
+  { path: ['disc 1', 'one.flac'], bytes: sampleBytes(300_000, 2) },
+  { path: ['disc 1', 'two.flac'], bytes: sampleBytes(200_001, 3) },
+]);
+
+type Answer = { status: number; body: Record<string, unknown> };
+
+/** Starts the whole program; `call` sends JSON or a form, or asks when there is neither. */
+async function serve(t: Scope) {
+  const data = tempFolder(t);
+  const env = {
+    FLOTILLA_NET_ALLOW: '127.0.0.0/8',
+    FLOTILLA_BOOTSTRAP_TOKEN: token,
+    FLOTILLA_TORRENT_DHT: 'false',
+  };
+  const process = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
+    env,
+    ready: /^ready http:\/\/\S+$/m,
+    readySeconds: 90,
+    stopSeconds: 25,
+  });
+  const origin = /^ready (\S+)$/m.exec(process.stdout)?.[1] ?? '';
+  const call = async (path: string, given?: object): Promise<Answer> => {
+    const isForm = given instanceof FormData;
+    const response = await fetch(`${origin}/api/v1${path}`, {
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(given === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(given === undefined ? {} : { method: 'POST', body: isForm ? given : JSON.stringify(given) }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  return { downloads: join(data, 'downloads'), call };
+}
+
+function form(bytes: Uint8Array, fields: Record<string, string> = {}): FormData {
+  const filled = new FormData();
+  filled.append('document', new Blob([Uint8Array.from(bytes)]), 'album.torrent');
+  for (const [name, text] of Object.entries(fields)) filled.append(name, text);
+  return filled;
+}
+
+async function until<T>(question: () => Promise<T | null>): Promise<T> {
+  for (let tries = 0; tries < 600; tries++) {
+    const answer = await question();
+    if (answer !== null) return answer;
+    await sleep(200);
+  }
+  throw new Error('it did not come to be within two minutes');
+}
+
+test('an uploaded .torrent is looked at, and of its files those are fetched that are wanted', patient, async (t) => {
+  const seed = await seedTorrent(t, album);
+  const { downloads, call } = await serve(t);
+  const base64 = Buffer.from(album.bytes).toString('base64');
+  const { infoHash } = readMetainfo(album.bytes);
+
+  for (const upload of [{ document: base64 }, form(album.bytes)]) {
+    const first = await call('/probe', upload);
+    const found = await until(async () => {
+      if (first.status === 200) return first.body;
+      assert.equal(first.status, 202, JSON.stringify(first.body));
+      const { status, body } = await call(`/probe/${first.body.id}`);
+      return status === 200 && body.looking !== true ? body : null;
+    });
+    assert.deepEqual([found.kind, found.name, found.infoHash], ['torrent', 'album', infoHash]);
+    assert.deepEqual(
+      (found.files as { path: string }[]).map(({ path }) => path),
+      ['album/cover.jpg', 'album/disc 1/one.flac', 'album/disc 1/two.flac'],
+    );
+  }
+
+  for (const broken of [album.bytes.subarray(0, -1), Buffer.from('d4:infod4:name1:aee')]) {
+    for (const upload of [{ document: Buffer.from(broken).toString('base64') }, form(broken)]) {
+      for (const path of ['/probe', '/downloads']) {
+        const { status, body } = await call(path, upload);
+        assert.equal(status, 422, JSON.stringify(body));
+        assert.match(String(body.detail), /^The torrent is refused: .+\.$/);
+      }
+    }
+  }
+
+  const parameters = JSON.stringify({ peers: [seed.peer] });
+  const added = await call('/downloads', form(album.bytes, { files: '0,2', parameters }));
+  assert.equal(added.status, 201, JSON.stringify(added.body));
+  const done = await until(async () => {
+    const { body } = await call(`/downloads/${added.body.id}`);
+    assert.notEqual(body.state, 'failed', JSON.stringify(body));
+    return body.state === 'completed' ? body : null;
+  });
+  assert.equal(done.kind, 'torrent');
+  for (const index of [0, 2]) {
+    const file = album.files[index];
+    assert.ok(readFileSync(join(downloads, 'album', ...(file?.path ?? []))).equals(file?.bytes ?? new Uint8Array()));
+  }
+  assert.deepEqual(readdirSync(join(downloads, 'album', 'disc 1')), ['two.flac']);
+});
