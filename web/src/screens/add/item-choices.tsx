@@ -59,6 +59,7 @@ export function ItemChoices({ link, resolution, sources, choice, onChange }: Pro
           kind={kind}
           parameters={parameters}
           values={choice.values}
+          details={resolution?.details}
           onChange={(values) => onChange({ ...choice, values, parameters: toParameters(parameters, values) })}
         />
       )}
@@ -88,7 +89,7 @@ function Details({ resolution: { details = {} } }: { resolution: Resolution }) {
     <dl className="grid grid-cols-[auto_1fr] gap-x-3 gap-y-0.5 text-dense">
       {shown.slice(0, mostDetails).map(([name, value]) => (
         <div key={name} className="col-span-2 grid grid-cols-subgrid">
-          <dt className="text-muted">{spell(name)}</dt>
+          <dt className="text-muted">{wordsFor(`detail.${name}`, spell(name))}</dt>
           <dd className="min-w-0 break-words">{value}</dd>
         </div>
       ))}

@@ -1,17 +1,20 @@
+import { useId } from 'react';
 import { Field } from '../../ui/field.tsx';
 import { useT, wordsFor } from '../../words/words.ts';
-import { type Parameter, type ParameterValues, shownValue, spell } from './parameters.ts';
+import { type Parameter, type ParameterValues, type Suggestion, shownValue, spell, suggestionsFor } from './parameters.ts';
 
 type Props = {
   /** Of the source, such as `ftp`. */
   kind: string;
   parameters: Parameter[];
   values: ParameterValues;
+  /** What the source found, some of which may be chosen. */
+  details: Record<string, unknown> | undefined;
   onChange(values: ParameterValues): void;
 };
 
 /** The choices of a kind of link. What the page has no words for is shown in those of the server. */
-export function ParameterFields({ kind, parameters, values, onChange }: Props) {
+export function ParameterFields({ kind, parameters, values, details, onChange }: Props) {
   return (
     <div className="grid gap-x-4 gap-y-3 tablet:grid-cols-2">
       {parameters.map((parameter) => (
@@ -20,6 +23,7 @@ export function ParameterFields({ kind, parameters, values, onChange }: Props) {
           kind={kind}
           parameter={parameter}
           value={shownValue(parameter, values)}
+          suggestions={suggestionsFor(parameter.name, details)}
           onChange={(value) => onChange({ ...values, [parameter.name]: value })}
         />
       ))}
@@ -31,11 +35,13 @@ type FieldProps = {
   kind: string;
   parameter: Parameter;
   value: string | boolean;
+  suggestions: Suggestion[];
   onChange(value: string | boolean): void;
 };
 
-function ParameterField({ kind, parameter: { name, help: given, field }, value, onChange }: FieldProps) {
+function ParameterField({ kind, parameter: { name, help: given, field }, value, suggestions, onChange }: FieldProps) {
   const t = useT();
+  const listId = useId();
   const label = wordsFor(`parameter.${kind}.${name}`, spell(name));
   const help = wordsFor(`parameterHelp.${kind}.${name}`, given);
   if (field.kind === 'switch') {
@@ -89,13 +95,27 @@ function ParameterField({ kind, parameter: { name, help: given, field }, value, 
                 onChange={({ target }) => onChange(target.value)}
               />
             ) : (
-              <input
-                {...props}
-                autoComplete="off"
-                spellCheck={false}
-                value={text}
-                onChange={({ target }) => onChange(target.value)}
-              />
+              <>
+                <input
+                  {...props}
+                  list={suggestions.length > 0 ? listId : undefined}
+                  autoComplete="off"
+                  spellCheck={false}
+                  value={text}
+                  onChange={({ target }) => onChange(target.value)}
+                />
+                {suggestions.length > 0 && (
+                  <datalist id={listId}>
+                    {suggestions.map((one) => (
+                      <option
+                        key={one.value}
+                        value={one.value}
+                        label={one.about === '' ? undefined : `${one.value} · ${one.about}`}
+                      />
+                    ))}
+                  </datalist>
+                )}
+              </>
             );
         }
       }}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { parametersOf, shownValue, spell, toParameters } from './parameters.ts';
+import { parametersOf, shownValue, spell, suggestionsFor, toParameters } from './parameters.ts';
 
 const schema = z.toJSONSchema(
   z.strictObject({
@@ -56,4 +56,19 @@ test('a number that is none, or beyond its limits, is noticed before it is sent'
 
 test('names of the code become words', () => {
   assert.deepEqual(['audioOnly', 'peer-exchange', 'tls'].map(spell), ['Audio only', 'Peer exchange', 'Tls']);
+});
+
+test('what the source found may be chosen where it fits', () => {
+  const details = {
+    formats: [{ id: '137', extension: 'mp4', width: 1920, height: 1080, videoCodec: 'avc1', audioCodec: null }, { no: 'id' }],
+    subtitles: ['en', 'fr'],
+    title: 'x',
+  };
+  assert.deepEqual(suggestionsFor('format', details), [{ value: '137', about: 'mp4 · 1920×1080 · avc1' }]);
+  assert.deepEqual(
+    suggestionsFor('subtitles', details).map(({ value }) => value),
+    ['en', 'fr'],
+  );
+  assert.deepEqual(suggestionsFor('title', details), []);
+  assert.deepEqual(suggestionsFor('format', undefined), []);
 });

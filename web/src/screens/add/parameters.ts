@@ -109,6 +109,25 @@ function meaningOf({ field, standard }: Parameter, value: string | boolean): unk
   }
 }
 
+/** What may be typed. `about`: what the source says of it, for people. */
+export type Suggestion = { value: string; about: string };
+
+/**
+ * Values for a field, from what the source found: the details `formats` are for the field `format`. Texts, or objects with an id.
+ */
+export function suggestionsFor(name: string, details: Record<string, unknown> | undefined): Suggestion[] {
+  const found = details?.[name] ?? details?.[`${name}s`];
+  if (!Array.isArray(found)) return [];
+  return found.slice(0, 300).flatMap((one: unknown): Suggestion[] => {
+    if (typeof one === 'string') return [{ value: one, about: '' }];
+    if (!isObject(one) || typeof one.id !== 'string') return [];
+    const { id, width, height, extension, videoCodec, audioCodec } = one;
+    const size = typeof width === 'number' && typeof height === 'number' ? `${width}×${height}` : '';
+    const about = [extension, size, videoCodec, audioCodec].filter((part) => typeof part === 'string' && part !== '');
+    return [{ value: id, about: about.join(' · ') }];
+  });
+}
+
 /** A name of the code in words, for choices that the page has no words for: `audioOnly` is "Audio only". */
 export function spell(name: string): string {
   const words = name
