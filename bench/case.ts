@@ -68,7 +68,7 @@ export type TransferOptions = {
 /** `both`: neither may be above the bar. */
 export type Measure = 'wallSeconds' | 'cpuSecondsPerGiB' | 'both';
 /** `ideal` is no program: what the servers allow at best. */
-export type Program = 'flotilla' | 'aria2' | 'aria2 defaults' | 'curl' | 'ideal';
+export type Program = 'flotilla' | 'aria2' | 'aria2 defaults' | 'curl' | 'qbittorrent' | 'ideal';
 
 export type Case = {
   name: string;

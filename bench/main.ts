@@ -8,13 +8,14 @@ import type { Scope } from '#testing/temp.ts';
 import { type CaseResult, type Figures, type Measure, type Row, ratioOf } from './case.ts';
 import { benchQueue } from './queue.ts';
 import { benchServe } from './serve.ts';
+import { benchTorrent } from './torrent.ts';
 import { benchTransfer } from './transfer.ts';
 
-const benches = { transfer: benchTransfer, serve: benchServe, queue: benchQueue };
+const benches = { transfer: benchTransfer, serve: benchServe, queue: benchQueue, torrent: benchTorrent };
 
 const usage = `npm run bench -- NAME... [options]   NAME: ${Object.keys(benches).join(', ')}
   --json            print one JSON object a row instead of tables
-  --write           write the tables to bench/RESULTS.md as well, of queue to bench/QUEUE.md
+  --write           write the tables to bench/RESULTS.md as well, of queue and torrent to pages of their own
   --rounds 5        counted rounds; one more warms up
   --size 1G         of the big file
   --queued 1000000  of queue: downloads that wait
@@ -80,7 +81,8 @@ try {
   if (options.json) for (const row of rows) console.log(JSON.stringify(row));
   else console.log(tables);
   if (options.write) {
-    const page = join(root, 'bench', positionals.includes('queue') ? 'QUEUE.md' : 'RESULTS.md');
+    const pages = { queue: 'QUEUE.md', torrent: 'TORRENT.md' };
+    const page = join(root, 'bench', pages[positionals[0] as keyof typeof pages] ?? 'RESULTS.md');
     writeFileSync(page, report(tables));
     console.error(`wrote ${relative(process.cwd(), page)}`);
   }

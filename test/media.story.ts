@@ -55,7 +55,7 @@ describe('video pages', { concurrency: 2, timeout: 400_000 }, () => {
 
   before(async () => {
     const scope = { after: (release: () => unknown) => releases.push(release) };
-    nginx = await serveMedia(scope, { slowBytesPerSecond: 120_000 });
+    nginx = await serveMedia(scope, { slowBytesPerSecond: 50_000 });
     proxy = await serveProxy(scope, nginx.port);
     clip = readFileSync(join(nginx.folder, 'clip.mp4'));
   });

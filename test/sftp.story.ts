@@ -1,12 +1,15 @@
 /** `flotilla get` and `probe` of what a real OpenSSH server has. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from '#client/client.ts';
 import { namesIn } from '#testing/fetch-into.ts';
-import { startPlainly, untilEnd } from '#testing/run-get.ts';
+import { startProcess } from '#testing/process.ts';
+import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { sampleFile } from '#testing/serve-nginx.ts';
 import { type Sftp, serveSftp } from '#testing/serve-sftp.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
@@ -95,5 +98,50 @@ describe('flotilla and SFTP', { concurrency: 2 }, () => {
     assert.deepEqual(namesIn(join(folder, 'album', 'deep')), ['three.txt', 'two.txt']);
     assert.equal(readFileSync(join(folder, 'album', 'deep', 'two.txt'), 'utf8'), 'this is album/deep/two.txt');
     assert.ok(!existsSync(join(folder, 'album', 'one.txt')));
+  });
+
+  test('the agent of the person signs, where there is one', async (t) => {
+    const [home, folder] = [tempFolder(t), tempFolder(t)];
+    const socket = join(home, 'agent');
+    await startProcess(t, 'ssh-agent', ['-D', '-a', socket], { ready: () => existsSync(socket) });
+    const env = { HOME: home, XDG_STATE_HOME: join(home, 'state'), SSH_AUTH_SOCK: socket };
+    const link = server.link('big file.bin');
+    const without = await untilEnd(await startPlainly(t, ['get', '-d', folder, link], undefined, env));
+    assert.equal(without.code, 4, without.stderr);
+    assert.match(without.stderr, /does not let "\w+" in with this agent/);
+    execFileSync('ssh-add', ['-q', server.keyPath], { env: { ...process.env, ...env }, stdio: 'pipe' });
+    const ran = await untilEnd(await startPlainly(t, ['get', '-d', folder, link], undefined, env));
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.equal(digestOf(join(folder, 'big file.bin')), sha256);
+  });
+
+  test('a server fetches a folder with the key of the request, which nobody is shown again', async (t) => {
+    const data = tempFolder(t);
+    mkdirSync(join(server.folder, 'songs', 'deep'), { recursive: true });
+    for (const path of ['songs/a.txt', 'songs/deep/b.txt']) writeFileSync(join(server.folder, path), `this is ${path}`);
+    const serving = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
+      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: 'the token of this story' },
+      ready: /^ready http:\/\/\S+$/m,
+      readySeconds: 120,
+      stopSeconds: 25,
+    });
+    const origin = /^ready (\S+)$/m.exec(serving.stdout)?.[1] ?? '';
+    const client = createClient({ baseUrl: origin, token: 'the token of this story' });
+    const request = { user: { name: server.user, password: '' }, sshKey: server.key };
+    const url = `${server.link('songs')}/`;
+    const { id } = await client.addDownload({ body: { url, request } });
+    for (let tries = 0; tries < 600; tries++) {
+      const { state } = await client.getDownload({ params: { id } });
+      if (state === 'completed' || state === 'failed') break;
+      await sleep(100);
+    }
+    const found = await client.getDownload({ params: { id } });
+    assert.equal(found.state, 'completed', JSON.stringify(found));
+    assert.equal(readFileSync(join(data, 'downloads', 'songs', 'deep', 'b.txt'), 'utf8'), 'this is songs/deep/b.txt');
+    assert.ok(!JSON.stringify(found).includes('PRIVATE KEY'));
+    assert.match(
+      readFileSync(join(data, 'known_hosts'), 'utf8'),
+      new RegExp(`^\\[127\\.0\\.0\\.1\\]:${server.port} ssh-ed25519 `),
+    );
   });
 });

@@ -1,11 +1,13 @@
-/** A .torrent is uploaded to a server: in JSON, as a form, good and broken, looked at and fetched. */
+/** A .torrent is uploaded to a server (in JSON, as a form, good and broken), or lies behind a link. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProcess } from '#testing/process.ts';
-import { launcher } from '#testing/run-get.ts';
+import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { seedTorrent, torrentOf } from '#testing/serve-torrents.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
@@ -112,4 +114,24 @@ test('an uploaded .torrent is looked at, and of its files those are fetched that
     assert.ok(readFileSync(join(downloads, 'album', ...(file?.path ?? []))).equals(file?.bytes ?? new Uint8Array()));
   }
   assert.deepEqual(readdirSync(join(downloads, 'album', 'disc 1')), ['two.flac']);
+});
+
+test('a link to a .torrent brings what it lists, known by its name or its bytes', patient, async (t) => {
+  const seed = await seedTorrent(t, album);
+  const server = createServer((_, response) => {
+    response.setHeader('content-type', 'application/octet-stream').end(album.bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  for (const path of ['/album.torrent', '/plain']) {
+    const folder = tempFolder(t);
+    const args = ['get', '-d', folder, '--files', '0', '--set', `peers=${JSON.stringify([seed.peer])}`];
+    const env = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_TORRENT_DHT: 'false' };
+    const { code, stderr } = await untilEnd(
+      await startPlainly(t, [...args, `http://127.0.0.1:${port}${path}`], undefined, env),
+    );
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(readdirSync(folder), ['cover.jpg'], path);
+  }
 });

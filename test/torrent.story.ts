@@ -9,7 +9,7 @@ import { startProcess } from '#testing/process.ts';
 import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePeer } from '#testing/serve-peer.ts';
-import { layOut, seedTorrent, seedUnchecked, type TestTorrent, torrentOf } from '#testing/serve-torrents.ts';
+import { layOut, seedTorrent, seedUnchecked, serveTracker, type TestTorrent, torrentOf } from '#testing/serve-torrents.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
 
@@ -35,13 +35,17 @@ function writeTorrent(t: Scope, { bytes }: TestTorrent): string {
   return path;
 }
 
-const album = () =>
-  torrentOf('album', [
-    { path: ['cover.jpg'], bytes: sampleBytes(100_000, 1) },
-    { path: ['disc 1', 'one.flac'], bytes: sampleBytes(700_000, 2) },
-    { path: ['disc 1', 'two.flac'], bytes: sampleBytes(500_001, 3) },
-    { path: ['empty.txt'], bytes: new Uint8Array() },
-  ]);
+const album = (fields: Record<string, string> = {}) =>
+  torrentOf(
+    'album',
+    [
+      { path: ['cover.jpg'], bytes: sampleBytes(100_000, 1) },
+      { path: ['disc 1', 'one.flac'], bytes: sampleBytes(700_000, 2) },
+      { path: ['disc 1', 'two.flac'], bytes: sampleBytes(500_001, 3) },
+      { path: ['empty.txt'], bytes: new Uint8Array() },
+    ],
+    { fields },
+  );
 
 function magnetOf(torrent: TestTorrent, peer: string): string {
   return `magnet:?xt=urn:btih:${readMetainfo(torrent.bytes).infoHash}&x.pe=${peer}`;
@@ -51,12 +55,13 @@ function assertFiles(folder: string, { name, files }: TestTorrent): void {
   for (const { path, bytes } of files) assert.ok(readFileSync(join(folder, name, ...path)).equals(bytes), path.join('/'));
 }
 
-test('a .torrent brings its files from a peer', patient, async (t) => {
-  const torrent = album();
-  const seed = await seedTorrent(t, torrent);
+test('a .torrent brings its files from a peer that its tracker knows', patient, async (t) => {
+  const tracker = await serveTracker(t);
+  const torrent = album({ announce: tracker.announceUrl });
+  await seedTorrent(t, torrent);
+  await tracker.untilSeeds(readMetainfo(torrent.bytes).infoHash ?? '', 1);
   const folder = tempFolder(t);
-  const peers = `peers=${JSON.stringify([seed.peer])}`;
-  const { code, stderr } = await run(t, ['get', '-d', folder, '--set', peers, writeTorrent(t, torrent)]);
+  const { code, stderr } = await run(t, ['get', '-d', folder, writeTorrent(t, torrent)]);
   assert.equal(code, 0, stderr);
   assertFiles(folder, torrent);
   assert.deepEqual(readdirSync(folder), ['album']);
@@ -79,7 +84,7 @@ test('a magnet is told what it stands for by its peer, and brings the files', pa
 
 test('only the files that were asked for are made', patient, async (t) => {
   const torrent = album();
-  const seed = await seedTorrent(t, torrent);
+  const seed = await servePeer(t, torrent);
   const folder = tempFolder(t);
   const { code, stderr } = await run(t, ['get', '-d', folder, '--files', '2', magnetOf(torrent, seed.peer)]);
   assert.equal(code, 0, stderr);
@@ -91,7 +96,7 @@ test('only the files that were asked for are made', patient, async (t) => {
   );
   const [only] = found;
   assert.ok(readFileSync(join(only?.parentPath ?? '', 'two.flac')).equals(two?.bytes ?? new Uint8Array()));
-  const given = await seed.uploadedBytes();
+  const given = seed.givenBytes;
   assert.ok(given < 800_000, `${given} bytes were given for a file of 500,001`);
 });
 
@@ -99,7 +104,7 @@ test('a peer that sends wrong bytes is sent away, and another one brings the rig
   const torrent = torrentOf('film.bin', [{ path: ['film.bin'], bytes: sampleBytes(4_000_000, 7) }]);
   const spoiled = { ...torrent, files: [{ path: ['film.bin'], bytes: sampleBytes(4_000_000, 8) }] };
   const liar = await seedUnchecked(t, torrent, layOut(t, spoiled));
-  const seed = await seedTorrent(t, torrent, { limitKilobytesPerSecond: 1000 });
+  const seed = await servePeer(t, torrent, { bytesPerSecond: 1_000_000 });
   const folder = tempFolder(t);
   const peers = `peers=${JSON.stringify([liar.peer, seed.peer])}`;
   const { code, stderr } = await run(t, ['get', '-d', folder, '--set', peers, writeTorrent(t, torrent)]);
@@ -121,13 +126,13 @@ test('when all peers lie, nothing is made and it is said why', patient, async (t
 
 test('peers in refused ranges are not asked', patient, async (t) => {
   const torrent = album();
-  const seed = await seedTorrent(t, torrent);
+  const seed = await servePeer(t, torrent);
   const env = { FLOTILLA_NET_ALLOW: '127.0.0.1', FLOTILLA_TORRENT_PATIENCE_SECONDS: '3' };
   const args = ['get', '-d', tempFolder(t), '--max-tries', '1', '--set', `peers=${JSON.stringify([seed.peer])}`];
   const { code, stderr } = await run(t, [...args, writeTorrent(t, torrent)], env);
   assert.equal(code, 5, stderr);
   assert.match(stderr, /No peer of this torrent can be reached/);
-  assert.equal(await seed.uploadedBytes(), 0);
+  assert.equal(seed.extensions.length, 0);
 });
 
 test('a download that is killed half-way goes on where it was', patient, async (t) => {

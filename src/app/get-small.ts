@@ -31,7 +31,7 @@ export type SmallOptions<W> = {
   done(wanted: W, result: GetResult): void;
   failed(wanted: W, error: unknown): void;
   /** Is this answer not the file itself, but a list of files? */
-  isList(facts: SourceFacts): boolean;
+  isList(facts: SourceFacts, bytes: Uint8Array): boolean;
 };
 
 /** One that was asked for. */
@@ -85,7 +85,7 @@ export async function getSmall<W extends SmallWanted>(list: W[], options: SmallO
     const { wanted } = asked;
     const { verifiedAgainst, mismatch, sha256 } = check(facts.digests, bytes);
     // The ordinary way tries again, and tells what is wrong.
-    if (mismatch || options.isList(facts)) return options.leave(wanted);
+    if (mismatch || options.isList(facts, bytes)) return options.leave(wanted);
     asked.name = safeName(wanted.name ?? facts.suggestedName ?? '', nameFromLink(wanted.link));
     const path = join(options.folder, asked.name);
     asked.result = { path, sizeBytes: bytes.length, sha256, verifiedAgainst, seconds: (clock.mono() - asked.askedMs) / 1000 };

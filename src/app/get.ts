@@ -18,7 +18,7 @@ import { type ByteSession, type Shared, type Source, type SourceContext, type So
 import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
-import { detect, guess, recognise } from '#sources/detect.ts';
+import { detect, guess, isNameless, recognise } from '#sources/detect.ts';
 import { sourceOf, sourceOfKind } from '#sources/index.ts';
 import { Fetch } from '#transfer/fetch-file.ts';
 import type { FetchResult, Promised } from '#transfer/fetch-task.ts';
@@ -149,9 +149,9 @@ async function getList(run: Run, signal: AbortSignal): Promise<void> {
       run.exitCodesSeen.push(exitCodeOf(failure.code));
     },
     // Of a long list pages are pages: looking for video behind each would take hours.
-    isList: ({ mediaType, suggestedName }) =>
+    isList: ({ mediaType, suggestedName }, bytes) =>
       listingFor(run.listings, { mediaType, name: suggestedName }) !== null ||
-      recognise(seenOf(mediaType, suggestedName)) !== null,
+      recognise({ mediaType, name: suggestedName, firstBytes: bytes.subarray(0, 512) }) !== null,
   };
   await getSmall(plain, small, signal);
   release();
@@ -514,9 +514,11 @@ function mayBeOther({ options }: Run, { promised, document, isLookedAt = false }
   return options.as === undefined && promised === null && document === null && !isLookedAt;
 }
 
-function isForOther({ context }: Run, mediaType: string | null, name: string | null): boolean {
+/** Sources that know their own by media type or name; where both say nothing, the bytes are looked at. */
+function isForOther({ context }: Run, { mediaType, suggestedName, sizeBytes }: SourceFacts, link: URL): boolean {
+  const name = suggestedName ?? nameFromLink(link);
   const seen = seenOf(mediaType, name);
-  return recognise(seen) !== null || guess(context, seen) !== null;
+  return recognise(seen) !== null || guess(context, seen) !== null || isNameless(mediaType, name, sizeBytes);
 }
 
 /** Asks what is behind the link first. */
@@ -687,8 +689,7 @@ async function fetchOnce(
     async place(facts) {
       const listing = promised === null ? listingFound(run, facts) : null;
       if (listing !== null) throw new ListFound(listing);
-      if (mayBeOther(run, wanted) && isForOther(run, facts.mediaType, facts.suggestedName ?? nameFromLink(link)))
-        throw new OtherFound();
+      if (mayBeOther(run, wanted) && isForOther(run, facts, link)) throw new OtherFound();
       const allocate: Opening['allocate'] = (...room) =>
         allocateOnDisk(...room, signal, (message) => screen.note(item, message));
       const place = await unfinished.place(facts, { share, ...(options.preallocate ? { allocate } : {}) });

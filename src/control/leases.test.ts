@@ -220,6 +220,20 @@ test('scratch is thrown away when nobody will ask for it, and not before', async
   assert.deepEqual(await discard(), [id, 'unknown']);
 });
 
+test('scratch that a worker is at stays until it has stopped', async (t) => {
+  const under = await startControl(t);
+  const worker = await startWorker(under);
+  const id = await under.add();
+  await worker.succeed(await worker.take('probe'));
+  const claim = await worker.take('fetch');
+  await under.control.cancel(owner, id);
+  const { orders, discard } = await worker.report([{ claim }], [id]);
+  assert.equal(orders[0]?.order, 'drop');
+  assert.deepEqual(discard, []);
+  await worker.finish(claim, { kind: 'given_back', doneBytes: 500 });
+  assert.deepEqual((await worker.report([], [id])).discard, [id]);
+});
+
 test('scratch of a failed download stays for another try, unless its bytes were wrong', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);

@@ -71,6 +71,12 @@ async function recogniseFound(
   return recognise({ ...seen, firstBytes: await peek(context, source, linkOfFile(file, link), request, signal) });
 }
 
+/** Do media type and name say so little that only the bytes themselves tell what it is? */
+export function isNameless(mediaType: string | null, name: string, sizeBytes: number | null): boolean {
+  const hasExtension = /\.(?!php|aspx?|jsp|cgi)[a-z0-9]{1,10}$/i.test(name);
+  return isVague(mediaType) && !hasExtension && (sizeBytes ?? 0) <= mostDocumentBytes;
+}
+
 /** Does the media type say nothing about the bytes? */
 function isVague(mediaType: string | null): boolean {
   return mediaType === null || /^(?:application|binary)\/(?:octet-stream|x-download|force-download)$/.test(mediaType);

@@ -71,8 +71,10 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
     const { bytes, facts } = await fetchFrom(t, `${server.origin}/file.bin`);
     assert.ok(bytes.equals(body));
     assert.deepEqual([facts.sizeBytes, facts.resumable, facts.validator.lastModified], [null, false, null]);
-    const cut = await serveOddFtp(t, { files: { 'file.bin': body }, cutAtByte: 900_000 });
-    await assert.rejects(fetchFrom(t, `${cut.origin}/file.bin`), { code: 'truncated' });
+    for (const options of [{}, { features: null, without, lastWord: '426 The disk is on fire' }]) {
+      const cut = await serveOddFtp(t, { files: { 'file.bin': body }, cutAtByte: 900_000, ...options });
+      await assert.rejects(fetchFrom(t, `${cut.origin}/file.bin`), { code: 'truncated' });
+    }
   });
 
   test('nobody but the server itself is connected to, whatever address it names', async (t) => {

@@ -8,7 +8,7 @@ import type { Resolution } from '#core/resolution.ts';
 import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
 import { absolute, type FtpConnection, type FtpOpening, type FtpTls, openFtp, unknownServer } from '#wire/ftp-connection.ts';
 import { FtpRefused, type FtpTransfer, openTransfer } from '#wire/ftp-data.ts';
-import { isFolder, lookAt } from '#wire/ftp-look.ts';
+import { isFolder, lookAt, promisesRest } from '#wire/ftp-look.ts';
 import { asLatin1, pathOfLink, textOfName, withMarks } from '#wire/ftp-path.ts';
 import { fileRefusal } from '#wire/ftp-refusal.ts';
 import { listTree } from '#wire/ftp-tree.ts';
@@ -106,7 +106,7 @@ async function resolveFolder(
         kind: 'ftp',
         name,
         files: await listTree(opening, connection, pathOfLink(link).bytes, name, signal),
-        resumable: null,
+        resumable: promisesRest(opening.server) ? true : null,
         finalUrl: showLink(link),
         validator: { etag: null, lastModified: null },
         mediaType: null,

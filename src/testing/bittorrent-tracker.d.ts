@@ -7,3 +7,17 @@ declare module 'bittorrent-tracker' {
     close(done: () => void): void;
   }
 }
+
+/** What tests use of the package, which brings no types. */
+declare module 'bittorrent-tracker/server' {
+  import type { EventEmitter } from 'node:events';
+  import type { Server as HttpServer } from 'node:http';
+
+  export default class Server extends EventEmitter {
+    constructor(options: { http: boolean; udp: boolean; ws: boolean; stats: boolean });
+    readonly http: HttpServer;
+    readonly torrents: Record<string, { complete: number; incomplete: number } | undefined>;
+    listen(port: number, hosts: { http: string }, listening: () => void): void;
+    close(closed?: () => void): void;
+  }
+}

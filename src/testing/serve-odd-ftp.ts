@@ -24,8 +24,10 @@ export type OddFtpOptions = {
   /** Logins at once; one more is answered with `tooMany`. */
   mostLogins?: number;
   tooMany?: string;
-  /** Ends data connections after so many bytes, and says that all went well. */
+  /** Ends data connections after so many bytes. */
   cutAtByte?: number;
+  /** What it says after a transfer. */
+  lastWord?: string;
 };
 
 export type OddFtp = {
@@ -103,7 +105,7 @@ function talk(
       if (!socket.write(chunk)) await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve));
     }
     socket.end();
-    say('226 Done');
+    say(options.lastWord ?? '226 Done');
   };
 
   const listen = async () => {

@@ -2,10 +2,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import TrackerServer from 'bittorrent-tracker/server';
 import { type Encodable, encode } from '#lib/bencode.ts';
 import { makeTorrent, type SeedFile, type TorrentVersion } from './make-torrent.ts';
 import { type StartedProcess, startProcess } from './process.ts';
-import { freePort, type Scope, tempFolder } from './temp.ts';
+import { freePort, releaseAfter, type Scope, tempFolder } from './temp.ts';
 
 export type TestTorrent = {
   name: string;
@@ -41,25 +42,42 @@ export function layOut(t: Scope, { name, files }: Pick<TestTorrent, 'name' | 'fi
   return folder;
 }
 
+export type Tracker = {
+  announceUrl: string;
+  /** Waits until so many seeds of the torrent are known: whoever asks before waits long until it asks again. */
+  untilSeeds(infoHash: string, count: number): Promise<void>;
+};
+
+/** A real tracker (https://github.com/webtorrent/bittorrent-tracker) over HTTP, in this process. */
+export async function serveTracker(t: Scope): Promise<Tracker> {
+  const server = new TrackerServer({ http: true, udp: false, ws: false, stats: false });
+  server.on('error', () => {}).on('warning', () => {});
+  await new Promise<void>((resolve) => server.listen(0, { http: '127.0.0.1' }, resolve));
+  releaseAfter(t, () => new Promise<void>((resolve) => server.close(resolve)));
+  const { port } = server.http.address() as { port: number };
+  return {
+    announceUrl: `http://127.0.0.1:${port}/announce`,
+    untilSeeds: (infoHash, count) =>
+      until(`${count} seeds at the tracker`, async () => (server.torrents[infoHash]?.complete ?? 0) >= count),
+  };
+}
+
 export type Seed = {
   /** `host:port`, as a peer is named. */
   peer: string;
   process: StartedProcess;
-  /** What it gave so far, of files and not of talk. */
-  uploadedBytes(): Promise<number>;
 };
 
 export type SeedOptions = {
   /** Its own address; every peer should have another. */
   host?: string;
-  limitKilobytesPerSecond?: number;
   /** Where the files lie already. */
   folder?: string;
 };
 
 /** Transmission with the files of the torrent, checked and ready. Throws when there is no `transmission-daemon`. */
 export async function seedTorrent(t: Scope, torrent: TestTorrent, options: SeedOptions = {}): Promise<Seed> {
-  const { host = '127.0.0.2', folder = layOut(t, torrent), limitKilobytesPerSecond } = options;
+  const { host = '127.0.0.2', folder = layOut(t, torrent) } = options;
   const configuration = tempFolder(t);
   const [port, rpcPort] = [await freePort(), await freePort()];
   writeFileSync(join(configuration, 'settings.json'), JSON.stringify({ umask: 18 }));
@@ -69,12 +87,9 @@ export async function seedTorrent(t: Scope, torrent: TestTorrent, options: SeedO
   ];
   const process = await startProcess(t, 'transmission-daemon', args, { ready: rpcPort, readySeconds: 60 });
   const rpc = transmissionRpc(rpcPort);
-  if (limitKilobytesPerSecond !== undefined) {
-    await rpc('session-set', { 'speed-limit-up': limitKilobytesPerSecond, 'speed-limit-up-enabled': true });
-  }
   await rpc('torrent-add', { metainfo: Buffer.from(torrent.bytes).toString('base64'), 'download-dir': folder });
-  await until(`transmission has checked ${torrent.name}`, async () => (await stateOf(rpc)).isReady);
-  return { peer: `${host}:${port}`, process, uploadedBytes: async () => (await stateOf(rpc)).uploadedBytes };
+  await until(`transmission has checked ${torrent.name}`, () => isSeeding(rpc));
+  return { peer: `${host}:${port}`, process };
 }
 
 /** aria2 that gives what lies in the folder, right or not. Throws when there is no `aria2c`. */
@@ -127,12 +142,13 @@ function transmissionRpc(port: number): Rpc {
   };
 }
 
-async function stateOf(rpc: Rpc): Promise<{ isReady: boolean; uploadedBytes: number }> {
-  const fields = ['percentDone', 'status', 'uploadedEver', 'recheckProgress'];
-  const { torrents } = (await rpc('torrent-get', { fields })) as { torrents: Record<string, number>[] };
+async function isSeeding(rpc: Rpc): Promise<boolean> {
+  const { torrents } = (await rpc('torrent-get', { fields: ['percentDone', 'status'] })) as {
+    torrents: Record<string, number>[];
+  };
   const [one] = torrents;
   const seeding = 6;
-  return { isReady: one?.percentDone === 1 && one.status === seeding, uploadedBytes: one?.uploadedEver ?? 0 };
+  return one?.percentDone === 1 && one.status === seeding;
 }
 
 async function until(what: string, isSo: () => Promise<boolean>, seconds = 60): Promise<void> {

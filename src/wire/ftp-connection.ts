@@ -103,17 +103,15 @@ export async function openFtp(opening: FtpOpening, signal: AbortSignal): Promise
   try {
     const greeting = await control.reply(signal);
     if (greeting.code !== 220) throw isTooMany(greeting, false) ? busy(host, greeting) : loginRefusal(host, greeting, false);
-    let isSecure = isImplicit;
-    if (opening.tls === 'explicit' || (opening.tls === 'auto' && server.wantsTls)) {
-      await authTls(opening, control, signal);
-      isSecure = true;
-    }
-    let reply = await logIn(opening, control, signal);
+    const isExplicit = opening.tls === 'explicit' || (opening.tls === 'auto' && server.wantsTls);
+    if (isExplicit) await authTls(opening, control, signal);
+    const isSecure = isImplicit || isExplicit;
+    const reply = await logIn(opening, control, signal);
     if (reply.code >= 300 && !isSecure && opening.tls === 'auto' && wantsTls(reply)) {
+      // Some servers hang up after saying so: a new connection begins with TLS.
       server.wantsTls = true;
-      await authTls(opening, control, signal);
-      isSecure = true;
-      reply = await logIn(opening, control, signal);
+      control.close();
+      return await openFtp(opening, signal);
     }
     if (reply.code >= 300) throw loginRefusal(host, reply, server.hasBeenIn);
     server.hasBeenIn = true;

@@ -96,7 +96,7 @@ export class FtpControl {
 
   #listen(): void {
     const gone = (cause?: Error) => {
-      const why = cause instanceof Error ? ` (${cause.message})` : '';
+      const why = cause instanceof Error ? ` (${cause.message.split('\n')[0]})` : '';
       this.#end(new FlotillaError('connection_lost', `${this.#host} closed the connection${why}.`, { cause }));
     };
     this.#socket.on('data', (bytes: Buffer) => this.#read(bytes));

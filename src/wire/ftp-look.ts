@@ -1,5 +1,5 @@
 /** What an FTP server says about a file before it sends it (RFC 3659). */
-import type { FtpConnection, FtpOpening } from './ftp-connection.ts';
+import type { FtpConnection, FtpOpening, FtpServer } from './ftp-connection.ts';
 import { FtpRefused, openTransfer } from './ftp-data.ts';
 import { factsOf } from './ftp-listing.ts';
 
@@ -70,7 +70,7 @@ async function canRest(
   sizeBytes: number | null,
   signal: AbortSignal,
 ): Promise<boolean | null> {
-  if (/STREAM/i.test(opening.server.features?.get('REST') ?? '')) return true;
+  if (promisesRest(opening.server)) return true;
   // Of no use without a size, and nothing can be learned from a file that has no middle.
   if (sizeBytes === null || sizeBytes < 2) return null;
   let isTaken = false;
@@ -93,6 +93,11 @@ async function canRest(
     if (error instanceof FtpRefused) return null;
     throw error;
   }
+}
+
+/** RFC 3659 section 5.1. */
+export function promisesRest({ features }: FtpServer): boolean {
+  return /STREAM/i.test(features?.get('REST') ?? '');
 }
 
 export async function isFolder({ control }: FtpConnection, path: Buffer, signal: AbortSignal): Promise<boolean> {

@@ -18,6 +18,9 @@ export function isTooMany({ code, text }: FtpReply, hasBeenIn: boolean): boolean
 export function loginRefusal(host: string, reply: FtpReply, hasBeenIn: boolean): FlotillaError {
   if (isTooMany(reply, hasBeenIn)) return busy(host, reply);
   if (reply.code >= 400 && reply.code < 500) return serverError(host, reply);
+  if (reply.code !== 530 && reply.code !== 532) {
+    return new FlotillaError('refused', `${host} lets nobody in (${said(reply)}).`);
+  }
   const message = `${host} wants another user name or password (${said(reply)}). Put them into the link, or beside it: ftp://user:password@…`;
   return new FlotillaError('auth_required', message);
 }

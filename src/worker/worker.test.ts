@@ -259,6 +259,17 @@ test('a worker that ends while nobody answers waits a moment, not for ever', asy
   assert.equal(isOver, true);
 });
 
+test('what a task is at is not thrown away, whoever says so', async (t) => {
+  const { far, root, pass, end } = await startWorker(t, [deliver]);
+  far.discard = [downloadId];
+  await pass(3000);
+  assert.deepEqual(namesIn(root), [downloadId]);
+  end('deliver');
+  await pass(3000);
+  assert.equal(far.finished.length, 1);
+  assert.deepEqual(namesIn(root), []);
+});
+
 test('what lies in scratch from the time of another database is kept for a day', async (t) => {
   const { worker, far, clock, root, pass } = await startWorker(t, []);
   far.mood = 'task_lost';

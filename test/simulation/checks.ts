@@ -326,14 +326,17 @@ export class Checks {
     const grantedAtMs = this.#grantedAtMs.get(key) ?? 0;
     if ((this.#registeredAtMs.get(workerId) ?? -1) >= grantedAtMs - 30_000) return;
     const sinceMs = (times: Map<string, number>, of: string) => this.#nowMs - (times.get(of) ?? Number.NEGATIVE_INFINITY);
-    // Its question may have waited since before it fell silent: who is given work at the very end begins with it.
-    if (this.#nowMs - grantedAtMs >= newsMs) this.#checkStopped(held);
+    const namedMs = Math.min(sinceMs(this.#namedAtMs, key), this.#nowMs - grantedAtMs);
+    const isReported = (this.#reportedAtMs.get(workerId) ?? -1) >= grantedAtMs;
+    const isUnnamed = isReported && namedMs >= forgottenMs;
+    // Its question may have waited since before it fell silent: who is given work at the very end begins with it. Whoever
+    // is heard is not silent, although what it says may be from before it began.
+    const isSilent = !isUnnamed || this.#wasSilent(workerId);
+    if (isSilent && this.#nowMs - grantedAtMs >= newsMs) this.#checkStopped(held);
     if (this.#world.isStoreSlow || this.#wasSilent(workerId)) return;
     // Another replica may have given it up just then, before it could know.
     if (sinceMs(this.#backAtMs, workerId) < newsMs) return;
-    const namedMs = Math.min(sinceMs(this.#namedAtMs, key), this.#nowMs - grantedAtMs);
-    const isReported = (this.#reportedAtMs.get(workerId) ?? -1) >= grantedAtMs;
-    assert.ok(isReported && namedMs >= forgottenMs, `L1: ${key} is taken from a worker that is heard and names it`);
+    assert.ok(isUnnamed, `L1: ${key} is taken from a worker that is heard and names it`);
   }
 
   /** Whoever was silent for so long has stopped by itself, unless it stands still. */
