@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
 import { safeName } from '#core/names.ts';
+import { readParameters } from '#core/parameters.ts';
 import type { Credentials, RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
@@ -35,7 +36,7 @@ export const ftp = defineSource({
   parameters,
 
   async probe(context, link, request, signal, asked) {
-    const marked = withChoices(link, parameters.parse(asked?.parameters ?? {}));
+    const marked = withChoices(link, readParameters(parameters, asked?.parameters));
     const at = marked ?? link;
     if (pathOfLink(at).isFolder) return resolveFolder(context, at, request, signal);
     const session = new FtpSession(context, at, request);
