@@ -155,7 +155,7 @@ test('a download that is killed half-way goes on where it was', patient, async (
   // Besides what was on its way: blocks that were asked for, and those of pieces that were not whole.
   const share = seed.givenBytes / sizeBytes;
   t.diagnostic(`${(share * 100).toFixed(1)} % of the size was given`);
-  assert.ok(share < 1.25, `${(share * 100).toFixed(1)} % of the size was given`);
+  assert.ok(share < 1.4, `${(share * 100).toFixed(1)} % of the size was given`);
 });
 
 test('a server takes a .torrent and a magnet, fetches what was ticked, and stops when it is told to', patient, async (t) => {
