@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -98,6 +98,31 @@ describe('flotilla and SFTP', { concurrency: 2 }, () => {
     assert.deepEqual(namesIn(join(folder, 'album', 'deep')), ['three.txt', 'two.txt']);
     assert.equal(readFileSync(join(folder, 'album', 'deep', 'two.txt'), 'utf8'), 'this is album/deep/two.txt');
     assert.ok(!existsSync(join(folder, 'album', 'one.txt')));
+  });
+
+  test('with --if-changed a file is fetched again only when it has changed', async (t) => {
+    const [home, folder] = [tempFolder(t), tempFolder(t)];
+    const path = join(server.folder, 'changing.txt');
+    const put = (text: string, hour: number) => {
+      writeFileSync(path, text);
+      utimesSync(path, new Date(Date.UTC(2020, 0, 1, hour)), new Date(Date.UTC(2020, 0, 1, hour)));
+    };
+    const events: string[][] = [];
+    for (const [text, hour] of [
+      ['first', 1],
+      ['first', 1],
+      ['other', 2],
+    ] as const) {
+      put(text, hour);
+      const ran = await get(t, home, folder, '--if-changed', '--json', server.link('changing.txt'));
+      const seen = ran.stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => String(JSON.parse(line).event));
+      events.push(seen.filter((event) => event === 'download.unchanged' || event === 'download.completed'));
+    }
+    assert.deepEqual(events, [['download.completed'], ['download.unchanged'], ['download.completed']]);
+    assert.deepEqual([namesIn(folder), readFileSync(join(folder, 'changing.txt'), 'utf8')], [['changing.txt'], 'other']);
   });
 
   test('the agent of the person signs, where there is one', async (t) => {

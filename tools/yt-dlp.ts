@@ -14,8 +14,8 @@ const usualMirror = 'http://deb.debian.org/debian';
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const cache = join(import.meta.dirname, '../node_modules/.cache/flotilla-tests');
 
-/** The program; it is there after `bringYtDlp`. */
-export const ytDlpPath = join(cache, 'yt-dlp/yt-dlp');
+/** The program, which src/testing/serve-media.ts knows, too. */
+const ytDlpPath = join(cache, 'yt-dlp/yt-dlp');
 
 /** Throws with a sentence when it cannot be brought. */
 export function bringYtDlp(): void {

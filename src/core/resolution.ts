@@ -1,7 +1,9 @@
 /** What identifies one version of a remote file (RFC 9110 section 8.8). null is "not given by the server". */
 export type Validator = { etag: string | null; lastModified: string | null };
 
-export type DigestAlgorithm = 'md5' | 'sha-1' | 'sha-256' | 'sha-512';
+export type DigestAlgorithm = 'md5' | 'sha-1' | 'sha-256' | 'sha-512' | CrcAlgorithm;
+/** As S3 names them. They find accidents, and stop nobody who wants to deceive. */
+export type CrcAlgorithm = 'crc32' | 'crc32c' | 'crc64nvme';
 /** A promised or computed digest, lower-case hex. */
 export type Digest = { algorithm: DigestAlgorithm; hex: string };
 

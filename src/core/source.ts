@@ -236,3 +236,14 @@ export function sessionOf(source: Source, context: SourceContext, link: URL, req
     `Links of the kind ${source.kind} cannot be read piece by piece, which is asked here.`,
   );
 }
+
+/** What the server says of the file that the session is for, without fetching it. Closes the session. */
+export async function readFacts(session: ByteSession, signal: AbortSignal): Promise<SourceFacts> {
+  try {
+    const opened = await session.open(0, null, signal);
+    opened.discard();
+    return opened.facts;
+  } finally {
+    session.close();
+  }
+}

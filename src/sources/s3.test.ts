@@ -16,6 +16,7 @@ import { serveCeph } from '#testing/serve-ceph.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { releaseAfter, tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
+import { createHasher } from '#wire/hasher.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { encodePart, type S3Login } from '#wire/s3.ts';
 import { systemClock } from '#wire/system.ts';
@@ -263,13 +264,13 @@ async function serveAnswers(t: TestContext, answer: Answer) {
 }
 
 /** Serves the whole or a part, as S3 does, with headers of its own. */
-function sendBody(headers: Record<string, string>): Answer {
+function sendBody(headers: Record<string, string>, bytes = body): Answer {
   return ({ headers: asked }, response) => {
     const match = /^bytes=(\d+)-(\d*)$/.exec(String(asked.range));
-    const [start, end] = [Number(match?.[1] ?? 0), match?.[2] ? Number(match[2]) + 1 : body.length];
-    const range = { 'Content-Range': `bytes ${start}-${end - 1}/${body.length}` };
+    const [start, end] = [Number(match?.[1] ?? 0), match?.[2] ? Number(match[2]) + 1 : bytes.length];
+    const range = { 'Content-Range': `bytes ${start}-${end - 1}/${bytes.length}` };
     response.writeHead(206, { ...range, ...headers, 'Content-Length': end - start });
-    response.end(body.subarray(start, end));
+    response.end(bytes.subarray(start, end));
   };
 }
 
@@ -290,6 +291,29 @@ test('the checksum of a whole object is verified', async (t) => {
   const wish = { request: keys, parameters: { endpoint: wrong.endpoint } };
   await assert.rejects(fetchOnly(t, 's3://bucket/file.bin', wish), { code: 'checksum_mismatch' });
 });
+
+/** The digest of a large file is computed while it comes, of a small one at its end. */
+for (const sizeBytes of [1_000_003, 5_000_001]) {
+  for (const algorithm of ['crc32', 'crc32c', 'crc64nvme', 'sha-1'] as const) {
+    test(`the ${algorithm} of ${sizeBytes} bytes is verified`, async (t) => {
+      const bytes = sampleBytes(sizeBytes, 83);
+      const hasher = createHasher(algorithm);
+      hasher.update(bytes);
+      const value = Buffer.from(hasher.digest(), 'hex');
+      const name = `x-amz-checksum-${algorithm.replace('-', '')}`;
+      const wish = async (checksum: Buffer) => {
+        const headers = { ETag: '"x"', [name]: checksum.toString('base64'), 'x-amz-checksum-type': 'FULL_OBJECT' };
+        const { endpoint } = await serveAnswers(t, sendBody(headers, bytes));
+        return { request: keys, parameters: { endpoint } };
+      };
+      const { verifiedAgainst } = await fetchOnly(t, 's3://bucket/file.bin', await wish(value));
+      assert.deepEqual(verifiedAgainst, [{ algorithm, hex: value.toString('hex') }]);
+      value[0] = (value[0] as number) ^ 1;
+      const fetching = fetchOnly(t, 's3://bucket/file.bin', await wish(value));
+      await assert.rejects(fetching, { code: 'checksum_mismatch', message: new RegExp(`its ${algorithm} is`) });
+    });
+  }
+}
 
 test('checksums of parts, and ETags, are no checksums of the object', async (t) => {
   const composite = { 'x-amz-checksum-sha256': sha256, 'x-amz-checksum-type': 'COMPOSITE' };

@@ -5,7 +5,7 @@ import { decodePercent, safeName } from '#core/names.ts';
 import { readParameters } from '#core/parameters.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
-import { type ByteSession, defineSource, type SourceContext, type SourceFacts } from '#core/source.ts';
+import { type ByteSession, defineSource, readFacts, type SourceContext, type SourceFacts } from '#core/source.ts';
 import { openHttpSession } from '#wire/http-session.ts';
 import {
   encodePart,
@@ -55,17 +55,13 @@ export const s3 = defineSource({
         return folderAt(at, prefix, await listObjects(context, plain(request), bucket, prefix, signal));
       });
     }
-    const session = openSession(context, at, request);
-    try {
-      const opened = await session.open(0, null, signal);
-      opened.discard();
-      return fileAt(at, opened.facts, at.href !== link.href);
-    } finally {
-      session.close();
-    }
+    const facts = await readFacts(openSession(context, at, request), signal);
+    return fileAt(at, facts, at.href !== link.href);
   },
 
   openSession,
+
+  changedSince: (context, link, request, _known, signal) => readFacts(openSession(context, link, request), signal),
 });
 
 function openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession {

@@ -9,6 +9,7 @@ import { noServices } from '#testing/no-services.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { makeHostKey, type ScriptedSftpOptions, serveScriptedSftp } from '#testing/serve-scripted-sftp.ts';
 import { serveSftp } from '#testing/serve-sftp.ts';
+import { serveHttpProxy, serveSocks5 } from '#testing/serve-tunnels.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
@@ -171,10 +172,22 @@ test('many reads are on their way at the same time', async (t) => {
   assert.ok(mostReads() >= 4, `${mostReads()} at most`);
 });
 
+test('a proxy passes SFTP on, and looks the name up', async (t) => {
+  const { port } = await serve(t);
+  const proxies = [await serveSocks5(t), await serveHttpProxy(t)];
+  for (const [at, { port: proxyPort, asked }] of proxies.entries()) {
+    const request = { ...anna, proxy: `${at === 0 ? 'socks5' : 'http'}://127.0.0.1:${proxyPort}` };
+    const { bytes } = await fetchInto(sftp, tempFolder(t), `sftp://behind.proxy.test:${port}/file.bin`, { request });
+    assert.ok(bytes.equals(body));
+    assert.ok(asked.length > 0 && asked.every((one) => one.endsWith(`behind.proxy.test:${port}`)), asked.join());
+  }
+});
+
 test('a server that never answers is given up', async (t) => {
   const { link } = await serve(t, { isMute: true });
   const fetching = fetchInto(sftp, tempFolder(t), link, { request: anna, connectTimeoutMs: 1000, maxTries: 1 });
-  await assert.rejects(fetching, { code: 'timed_out', message: /did not open the file within 1 s/ });
+  await assert.rejects(fetching, { code: 'timed_out', message: /did not answer within 1 s/ });
+  await assert.rejects(probe(t, link, { connectTimeoutMs: 1000 }), { code: 'timed_out' });
 });
 
 // Folders

@@ -8,7 +8,14 @@ import { decodePercent, safeName } from '#core/names.ts';
 import { readParameters } from '#core/parameters.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution, Validator } from '#core/resolution.ts';
-import { type ByteSession, defineSource, type OpenedRange, type SourceContext, type SourceFacts } from '#core/source.ts';
+import {
+  type ByteSession,
+  defineSource,
+  type OpenedRange,
+  readFacts,
+  type SourceContext,
+  type SourceFacts,
+} from '#core/source.ts';
 import { addKnownKey, findKnownKeys, fingerprint, type HostKey, keyType } from '#wire/known-hosts.ts';
 import { listTree } from '#wire/sftp-folder.ts';
 import { pourStretch } from '#wire/sftp-read.ts';
@@ -57,6 +64,8 @@ export const sftp = defineSource({
   },
 
   openSession,
+
+  changedSince: (context, link, request, _known, signal) => readFacts(openSession(context, link, request), signal),
 });
 
 function openSession(context: SourceContext, link: URL, request: RequestOptions): ByteSession {
@@ -187,11 +196,6 @@ function serverOf(context: SourceContext, link: URL, request: RequestOptions) {
   ): Promise<T> {
     const abort = () => connection.close(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    const timer = context.clock.setTimer(context.connectTimeoutMs, () => {
-      const seconds = Math.round(context.connectTimeoutMs / 1000);
-      if (!signal.aborted && then === 'hold')
-        connection.close(new FlotillaError('timed_out', `${host} did not open the file within ${seconds} s.`));
-    });
     try {
       if (signal.aborted) abort();
       const result = await work(connection);
@@ -201,7 +205,6 @@ function serverOf(context: SourceContext, link: URL, request: RequestOptions) {
       keep(connection);
       throw error;
     } finally {
-      timer.cancel();
       signal.removeEventListener('abort', abort);
     }
   }

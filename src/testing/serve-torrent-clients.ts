@@ -1,9 +1,8 @@
-/** Torrent programs as people run them, to be asked by us, and a tracker by which they find each other. */
+/** Torrent programs as people run them, to be asked by us. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server } from 'bittorrent-tracker';
 import { type StartedProcess, startProcess } from './process.ts';
-import { freePort, releaseAfter, type Scope, tempFolder } from './temp.ts';
+import { freePort, type Scope, tempFolder } from './temp.ts';
 
 export type RunningClient = {
   /** As in the setting `client`. */
@@ -17,16 +16,6 @@ export type ClientKind = (typeof clientKinds)[number];
 /** Each on an address of its own, where peers reach it. Throws when the program is not there. */
 export function startClient(t: Scope, kind: ClientKind): Promise<RunningClient> {
   return { transmission, qbittorrent, deluge, aria2 }[kind](t);
-}
-
-export async function serveTracker(t: Scope): Promise<{ link: string }> {
-  const server = new Server({ http: true, udp: false, ws: false, stats: false, interval: 2000 });
-  server.on('error', () => {});
-  server.on('warning', () => {});
-  const port = await freePort();
-  await new Promise<void>((resolve) => server.listen(port, { http: '127.0.0.1' }, resolve));
-  releaseAfter(t, () => new Promise<void>((resolve) => server.close(() => resolve())));
-  return { link: `http://127.0.0.1:${port}/announce` };
 }
 
 async function transmission(t: Scope): Promise<RunningClient> {

@@ -66,18 +66,21 @@ export type Seed = {
   /** `host:port`, as a peer is named. */
   peer: string;
   process: StartedProcess;
+  /** What it gave so far, of files and not of talk. */
+  uploadedBytes(): Promise<number>;
 };
 
 export type SeedOptions = {
   /** Its own address; every peer should have another. */
   host?: string;
+  limitKilobytesPerSecond?: number;
   /** Where the files lie already. */
   folder?: string;
 };
 
 /** Transmission with the files of the torrent, checked and ready. Throws when there is no `transmission-daemon`. */
 export async function seedTorrent(t: Scope, torrent: TestTorrent, options: SeedOptions = {}): Promise<Seed> {
-  const { host = '127.0.0.2', folder = layOut(t, torrent) } = options;
+  const { host = '127.0.0.2', folder = layOut(t, torrent), limitKilobytesPerSecond } = options;
   const configuration = tempFolder(t);
   const [port, rpcPort] = [await freePort(), await freePort()];
   writeFileSync(join(configuration, 'settings.json'), JSON.stringify({ umask: 18 }));
@@ -87,9 +90,12 @@ export async function seedTorrent(t: Scope, torrent: TestTorrent, options: SeedO
   ];
   const process = await startProcess(t, 'transmission-daemon', args, { ready: rpcPort, readySeconds: 60 });
   const rpc = transmissionRpc(rpcPort);
+  if (limitKilobytesPerSecond !== undefined) {
+    await rpc('session-set', { 'speed-limit-up': limitKilobytesPerSecond, 'speed-limit-up-enabled': true });
+  }
   await rpc('torrent-add', { metainfo: Buffer.from(torrent.bytes).toString('base64'), 'download-dir': folder });
-  await until(`transmission has checked ${torrent.name}`, () => isSeeding(rpc));
-  return { peer: `${host}:${port}`, process };
+  await until(`transmission has checked ${torrent.name}`, async () => (await stateOf(rpc)).isReady);
+  return { peer: `${host}:${port}`, process, uploadedBytes: async () => (await stateOf(rpc)).uploadedBytes };
 }
 
 /** aria2 that gives what lies in the folder, right or not. Throws when there is no `aria2c`. */
@@ -142,13 +148,12 @@ function transmissionRpc(port: number): Rpc {
   };
 }
 
-async function isSeeding(rpc: Rpc): Promise<boolean> {
-  const { torrents } = (await rpc('torrent-get', { fields: ['percentDone', 'status'] })) as {
-    torrents: Record<string, number>[];
-  };
+async function stateOf(rpc: Rpc): Promise<{ isReady: boolean; uploadedBytes: number }> {
+  const fields = ['percentDone', 'status', 'uploadedEver'];
+  const { torrents } = (await rpc('torrent-get', { fields })) as { torrents: Record<string, number>[] };
   const [one] = torrents;
   const seeding = 6;
-  return one?.percentDone === 1 && one.status === seeding;
+  return { isReady: one?.percentDone === 1 && one.status === seeding, uploadedBytes: one?.uploadedEver ?? 0 };
 }
 
 async function until(what: string, isSo: () => Promise<boolean>, seconds = 60): Promise<void> {

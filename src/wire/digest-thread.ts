@@ -2,14 +2,14 @@
  * The thread that computes digests: it follows the part of a file that is there without a gap, reading it back from the
  * page cache, while the connections go on writing elsewhere.
  */
-import { createHash, type Hash } from 'node:crypto';
 import fs from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { Digest, DigestAlgorithm } from '#core/resolution.ts';
 import type { DigestAnswer, DigestCommand } from './digests.ts';
+import { createHasher, type Hasher } from './hasher.ts';
 
 const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
-const jobs = new Map<number, { descriptor: number; position: number; hashes: Map<DigestAlgorithm, Hash> }>();
+const jobs = new Map<number, { descriptor: number; position: number; hashes: Map<DigestAlgorithm, Hasher> }>();
 /** What went wrong before anybody asked for the digests: they are told when they do. */
 const failures = new Map<number, string>();
 
@@ -26,7 +26,7 @@ parentPort?.on('message', (command: DigestCommand) => {
 
 function obey(command: DigestCommand): DigestAnswer | null {
   if (command.kind === 'open') {
-    const hashes = new Map(command.algorithms.map((algorithm) => [algorithm, createHash(algorithm.replace('sha-', 'sha'))]));
+    const hashes = new Map(command.algorithms.map((algorithm) => [algorithm, createHasher(algorithm)]));
     jobs.set(command.id, { descriptor: fs.openSync(command.path, 'r'), position: 0, hashes });
     return null;
   }
@@ -51,7 +51,7 @@ function obey(command: DigestCommand): DigestAnswer | null {
     job.position += count;
   }
   if (command.kind === 'advance') return null;
-  const digests = [...job.hashes].map(([algorithm, hash]) => ({ algorithm, hex: hash.digest('hex') }));
+  const digests = [...job.hashes].map(([algorithm, hash]) => ({ algorithm, hex: hash.digest() }));
   jobs.delete(command.id);
   fs.closeSync(job.descriptor);
   return { id: command.id, digests };
@@ -61,11 +61,11 @@ function digestPieces({ path, algorithm, lengthBytes }: DigestCommand & { kind: 
   const descriptor = fs.openSync(path, 'r');
   try {
     const digests: Digest[] = [];
-    let hash = createHash(algorithm.replace('sha-', 'sha'));
+    let hash = createHasher(algorithm);
     let inPiece = 0;
     const finishPiece = () => {
-      digests.push({ algorithm, hex: hash.digest('hex') });
-      hash = createHash(algorithm.replace('sha-', 'sha'));
+      digests.push({ algorithm, hex: hash.digest() });
+      hash = createHasher(algorithm);
       inPiece = 0;
     };
     for (;;) {

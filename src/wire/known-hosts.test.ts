@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import fc from '#testing/fast-check.ts';
 import { tempFolder } from '#testing/temp.ts';
 import { addKnownKey, findKnownKeys, fingerprint, keyType } from './known-hosts.ts';
 
@@ -71,4 +72,36 @@ test('what is added is found again, and is for its owner alone', async (t) => {
   assert.equal(keyType(key(1)), 'ssh-ed25519');
   assert.match(fingerprint(key(1)), /^SHA256:[A-Za-z0-9+/]{43}$/);
   assert.equal(keyType(Buffer.from([255, 255, 255, 255, 1])), '');
+});
+
+test('whatever is in the file, it is read, and never takes a key for another server', async (t) => {
+  const path = join(tempFolder(t), 'known_hosts');
+  const words = [
+    '@revoked',
+    '@',
+    '|1|',
+    '|',
+    '*',
+    '?',
+    '!',
+    ',',
+    ' ',
+    '\t',
+    '\n',
+    '#',
+    'ssh-ed25519',
+    'b.example',
+    '[',
+    ']:22',
+    'AAAA',
+    '=',
+  ];
+  const noise = fc.array(fc.oneof(fc.constantFrom(...words), fc.string()), { maxLength: 60 }).map((parts) => parts.join(''));
+  await fc.assert(
+    fc.asyncProperty(noise, async (text) => {
+      writeFileSync(path, `${text}\n${line('b.example', 1)}\n${line('a.example', 2)}\n`);
+      const { trusted } = await findKnownKeys([path], 'a.example', 22);
+      assert.deepEqual(trusted, [key(2)]);
+    }),
+  );
 });

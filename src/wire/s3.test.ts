@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FlotillaError } from '#core/errors.ts';
+import fc from '#testing/fast-check.ts';
 import { encodePart, httpLink, readList, type S3Bucket, signed } from './s3.ts';
 
 /** The example of Amazon S3 API Reference, "Signature Calculations for the Authorization Header", GET Object. */
@@ -57,4 +59,41 @@ test('what is no object of a list is left out, and what is no list is refused', 
   for (const bytes of ['<html></html>', '', '<!DOCTYPE x><ListBucketResult/>', '<ListBucketResult>']) {
     assert.throws(() => readList(Buffer.from(bytes)), { code: 'unsupported' });
   }
+});
+
+test('whatever comes as a list, it is read or refused in words', () => {
+  const words = [
+    '<',
+    '>',
+    '/',
+    'ListBucketResult',
+    'Contents',
+    'Key',
+    'Size',
+    'EncodingType',
+    'url',
+    '%',
+    '%ff',
+    '&amp;',
+    '&#0;',
+    '1',
+    'é',
+  ];
+  const noise = fc.array(fc.oneof(fc.constantFrom(...words), fc.string()), { maxLength: 40 }).map((parts) => parts.join(''));
+  const wrapped = noise.map((inside) => `<ListBucketResult><EncodingType>url</EncodingType>${inside}</ListBucketResult>`);
+  const keys = fc.array(fc.tuple(fc.string({ minLength: 1 }), fc.nat()), { maxLength: 5 }).map((objects) => {
+    const items = objects.map(([key, size]) => item(encodePart(key.toWellFormed()), String(size)));
+    return `<ListBucketResult><EncodingType>url</EncodingType>${items.join('')}</ListBucketResult>`;
+  });
+  fc.assert(
+    fc.property(fc.oneof(noise, wrapped, keys), (text) => {
+      try {
+        for (const { key, sizeBytes } of readList(Buffer.from(text)).objects) {
+          assert.ok(key !== '' && Number.isSafeInteger(sizeBytes) && sizeBytes >= 0);
+        }
+      } catch (error) {
+        assert.ok(error instanceof FlotillaError && error.code === 'unsupported', String(error));
+      }
+    }),
+  );
 });

@@ -138,6 +138,9 @@ function digestsOf(head: HttpHead): Digest[] {
   const known: [algorithm: Digest['algorithm'], name: string, byteCount: number][] = [
     ['sha-256', 'x-amz-checksum-sha256', 32],
     ['sha-1', 'x-amz-checksum-sha1', 20],
+    ['crc64nvme', 'x-amz-checksum-crc64nvme', 8],
+    ['crc32c', 'x-amz-checksum-crc32c', 4],
+    ['crc32', 'x-amz-checksum-crc32', 4],
   ];
   return known.flatMap(([algorithm, name, byteCount]) => {
     const value = field(head, name) ?? '';

@@ -33,6 +33,7 @@ const status = { endOfFile: 1, noSuchFile: 2, permissionDenied: 3 };
 export class SftpConnection implements KeptConnection {
   readonly #client: Client;
   readonly #host: string;
+  readonly #timeoutMs: number;
   #channel: SFTPWrapper | null = null;
   #failure: unknown = null;
   #onFailure: ((error: unknown) => void) | null = null;
@@ -41,9 +42,10 @@ export class SftpConnection implements KeptConnection {
   /** Why it was not. */
   #distrust: unknown = null;
 
-  private constructor(client: Client, host: string) {
+  private constructor(client: Client, { host, timeoutMs }: SshTarget) {
     this.#client = client;
     this.#host = host;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** Throws what the gate throws, `auth_required`, `timed_out`, `connection_lost`, `unsupported`, or what `checkKey` says. */
@@ -52,7 +54,7 @@ export class SftpConnection implements KeptConnection {
     // Loaded when needed: most downloads never do.
     const { default: ssh2 } = await import('ssh2');
     const sock = await egress.connect({ host, port, tls: false, service: 'ssh', signal, timeoutMs });
-    const connection = new SftpConnection(new ssh2.Client(), host);
+    const connection = new SftpConnection(new ssh2.Client(), target);
     const abort = () => connection.#fail(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -184,7 +186,11 @@ export class SftpConnection implements KeptConnection {
   #ask<T>(path: string, start: (channel: SFTPWrapper, done: (error: Error | undefined | null, result: T) => void) => void) {
     return new Promise<T>((resolve, reject) => {
       if (this.#channel === null || this.#failure !== null) return reject(this.#failure);
+      const timer = setTimeout(() => this.#fail(mute(this.#host, this.#timeoutMs)), this.#timeoutMs);
+      // The connection keeps the program running, and nothing does when it is gone.
+      timer.unref();
       start(this.#channel, (error, result) => {
+        clearTimeout(timer);
         if (error) reject(this.#explainAnswer(error, path));
         else resolve(result);
       });
@@ -263,6 +269,10 @@ function first(keyTypes: string[]) {
 function lost(host: string, why: string, cause?: unknown): FlotillaError {
   const said = why === '' ? '' : ` (${why})`;
   return new FlotillaError('connection_lost', `The SSH connection to ${host} was closed${said}.`, { cause });
+}
+
+function mute(host: string, timeoutMs: number): FlotillaError {
+  return new FlotillaError('timed_out', `${host} did not answer within ${Math.round(timeoutMs / 1000)} s.`);
 }
 
 function noFiles(host: string, cause: Error): FlotillaError {

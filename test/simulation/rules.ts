@@ -185,7 +185,7 @@ export const rules: Rule[] = [
   {
     name: 'held tasks are looked at when their host has room',
     file: 'control/queue/schedule.ts',
-    text: '(await tx.tasks.heldHosts()).filter((host) => !crowd.isHostFull(host))',
+    text: 'hosts.filter((host) => !crowd.isHostFull(host))',
     without: '[] as string[]',
   },
   {

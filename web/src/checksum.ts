@@ -1,7 +1,10 @@
 import type { Digest } from './types.ts';
 
-const hexLength: Record<Digest['algorithm'], number> = { md5: 32, 'sha-1': 40, 'sha-256': 64, 'sha-512': 128 };
-const algorithms = Object.keys(hexLength) as Digest['algorithm'][];
+/** What people give. */
+type Typed = Exclude<Digest['algorithm'], `crc${string}`>;
+
+const hexLength: Record<Typed, number> = { md5: 32, 'sha-1': 40, 'sha-256': 64, 'sha-512': 128 };
+const algorithms = Object.keys(hexLength) as Typed[];
 
 /**
  * Reads a checksum as pages print it: `sha256:…`, `SHA-256=…`, `sha256 …`, or bare hex whose length tells the algorithm.

@@ -31,7 +31,7 @@ export const problem = z
 
 export const digest = z
   .object({
-    algorithm: z.enum(['md5', 'sha-1', 'sha-256', 'sha-512']),
+    algorithm: z.enum(['md5', 'sha-1', 'sha-256', 'sha-512', 'crc32', 'crc32c', 'crc64nvme']),
     hex: z.string().regex(/^[0-9a-f]{32,128}$/),
   })
   .meta({ id: 'Digest' });

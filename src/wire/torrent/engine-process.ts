@@ -92,7 +92,7 @@ export class EngineProcess {
     const child = await startChild({
       command: process.execPath,
       // The cipher of encrypted peers is an old one; in JavaScript it takes half a processor.
-      args: [`--max-old-space-size=${mostHeapMiB}`, '--max-semi-space-size=4', '--openssl-legacy-provider', program],
+      args: [`--max-old-space-size=${mostHeapMiB}`, '--max-semi-space-size=16', '--openssl-legacy-provider', program],
       folder,
       searchPath,
       hasChannel: true,

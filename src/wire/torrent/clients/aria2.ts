@@ -43,6 +43,8 @@ export function createAria2(ask: Ask, link: URL): TorrentClient {
 
   function torrentOf(gid: string): ClientTorrent {
     const status = async () => statusShape.parse(await call('tellStatus', gid));
+    /** What lay there before; it does not tell what came over the network. */
+    let foundBytes: number | null = null;
     return {
       async look() {
         const found = await status();
@@ -50,13 +52,14 @@ export function createAria2(ask: Ask, link: URL): TorrentClient {
         const doneBytes = wanted.reduce((sum, file) => sum + file.completedLength, 0);
         const isChecking = found.verifiedLength !== undefined || found.verifyIntegrityPending === 'true';
         const isDone = found.status === 'complete' || found.seeder === 'true' || wanted.every(isWhole);
+        if (!isChecking) foundBytes ??= doneBytes;
         const peers = await call('getPeers', gid).catch(() => []);
         const shape = z.array(z.object({ ip: z.string(), port: z.string(), downloadSpeed: count })).catch([]);
         return {
           phase: isChecking ? 'checking' : isDone ? 'done' : 'fetching',
           doneBytes,
           speedBytesPerSecond: found.downloadSpeed,
-          receivedBytes: doneBytes,
+          receivedBytes: isChecking ? 0 : doneBytes - (foundBytes ?? 0),
           ratio: found.totalLength === 0 ? 0 : found.uploadLength / found.totalLength,
           connections: shape.parse(peers).map(({ ip, port, downloadSpeed }) => peerOf(`${ip}:${port}`, downloadSpeed)),
           problem: ['error', 'removed', 'paused'].includes(found.status) ? found.errorMessage || found.status : null,
