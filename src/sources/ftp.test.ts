@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestOptions } from '#core/request.ts';
 import type { SourceContext } from '#core/source.ts';
 import { type FetchIntoOptions, fetchInto } from '#testing/fetch-into.ts';
@@ -132,6 +133,22 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
     }
     const full = await serveOddFtp(t, { files: { 'file.bin': body }, mostLogins: 0 });
     await assert.rejects(fetchFrom(t, `${full.origin}/file.bin`, { maxTries: 1 }), { code: 'busy', retry: 'later' });
+  });
+
+  test('a login that somebody gave up is there for the next one', async (t) => {
+    const { promise: loginsBegin, resolve: beginLogins } = Promise.withResolvers<void>();
+    const server = await serveOddFtp(t, { files: { 'file.bin': body }, loginsBegin });
+    const session = ftp.openSession(contextFor(t), new URL(`${server.origin}/file.bin`), {});
+    const first = new AbortController();
+    const given = session.open(0, null, first.signal);
+    while (!server.commands.some((command) => command.startsWith('PASS'))) await sleep(5);
+    first.abort(new Error('somebody else took it over'));
+    await assert.rejects(given, /somebody else took it over/);
+    const opening = session.open(0, null, t.signal);
+    beginLogins();
+    (await opening).discard();
+    assert.equal(server.commands.filter((command) => command.startsWith('PASS')).length, 1);
+    session.close();
   });
 
   test('what speaks something else is told of', async (t) => {

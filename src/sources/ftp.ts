@@ -55,10 +55,14 @@ export const ftp = defineSource({
 
   async changedSince(context, link, request, known, signal) {
     const session = new FtpSession(context, link, request);
-    const { facts, discard } = await session.open(0, null, signal);
-    discard();
-    const { lastModified } = facts.validator;
-    return lastModified !== null && lastModified === known.lastModified ? null : facts;
+    try {
+      const { facts, discard } = await session.open(0, null, signal);
+      discard();
+      const { lastModified } = facts.validator;
+      return lastModified !== null && lastModified === known.lastModified ? null : facts;
+    } finally {
+      session.close();
+    }
   },
 });
 
@@ -136,6 +140,9 @@ class FtpSession implements ByteSession {
   readonly #opening: FtpOpening;
   /** Connections of the same key are logged in to the same place in the same way. */
   readonly #key: string;
+  readonly #closed = new AbortController();
+  /** Logins that nobody waits for. */
+  readonly #leftLogins = new Set<Promise<FtpConnection>>();
   /** How the server spells the path; null until somebody asked. */
   #path: Buffer | null = null;
 
@@ -173,7 +180,9 @@ class FtpSession implements ByteSession {
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.#closed.abort(new Error('the session is closed'));
+  }
 
   /** A connection that was kept may have been closed by the server just now; that says nothing about the file. */
   async #withConnection<T>(signal: AbortSignal, use: (connection: FtpConnection) => Promise<T>): Promise<T> {
@@ -186,7 +195,33 @@ class FtpSession implements ByteSession {
         if (kept.control.isOpen) throw error;
       }
     }
-    return use(await openFtp(this.#opening, signal));
+    return use(await this.#logIn(signal));
+  }
+
+  /**
+   * A login takes many round trips, and some servers take seconds for it. Whoever is not wanted any more before it is done leaves it
+   * to the next one.
+   */
+  async #logIn(signal: AbortSignal): Promise<FtpConnection> {
+    const [left] = this.#leftLogins;
+    if (left !== undefined) this.#leftLogins.delete(left);
+    const login = left ?? openFtp(this.#opening, this.#closed.signal);
+    try {
+      return await unlessAborted(login, signal);
+    } catch (error) {
+      if (signal.aborted) this.#leave(login);
+      throw error;
+    }
+  }
+
+  #leave(login: Promise<FtpConnection>): void {
+    this.#leftLogins.add(login);
+    const done = (connection: FtpConnection) => {
+      if (!this.#leftLogins.delete(login)) return;
+      if (this.#closed.signal.aborted) connection.close();
+      else this.#keep(connection);
+    };
+    login.then(done, () => this.#leftLogins.delete(login));
   }
 
   #keep(connection: FtpConnection): void {
@@ -326,6 +361,15 @@ async function lastWord(connection: FtpConnection, signal: AbortSignal): Promise
     // All bytes are there: it only cannot be used again.
     connection.close();
   }
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function openingOf(context: SourceContext, link: URL, request: RequestOptions): FtpOpening {

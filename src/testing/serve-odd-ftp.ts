@@ -24,6 +24,8 @@ export type OddFtpOptions = {
   /** Logins at once; one more is answered with `tooMany`. */
   mostLogins?: number;
   tooMany?: string;
+  /** Passwords are answered only then. */
+  loginsBegin?: Promise<void>;
   /** Ends data connections after so many bytes. */
   cutAtByte?: number;
   /** What it says after a transfer. */
@@ -124,7 +126,10 @@ function talk(
 
   const own = new Map<string, (argument: string) => unknown>();
   own.set('USER', () => say('331 And the password?'));
-  own.set('PASS', () => say(enter() ? '230 Welcome' : (options.tooMany ?? '530 Sorry, too many connections')));
+  own.set('PASS', async () => {
+    await options.loginsBegin;
+    say(enter() ? '230 Welcome' : (options.tooMany ?? '530 Sorry, too many connections'));
+  });
   own.set('FEAT', () =>
     features === null ? say('502 Unknown') : say(`211-Features:\r\n${features.map((one) => ` ${one}\r\n`).join('')}211 End`),
   );
