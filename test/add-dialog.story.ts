@@ -10,6 +10,7 @@ import * as hands from '#testing/page-hands.ts';
 import { startProcess } from '#testing/process.ts';
 import { serveFtp } from '#testing/serve-ftp.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
+import { serveMedia, ytDlpPath } from '#testing/serve-media.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { tempFolder } from '#testing/temp.ts';
 
@@ -32,7 +33,7 @@ describe('the add dialog', { timeout: 600_000 }, () => {
     folder = tempFolder(scope);
     files = await serveHostile(scope, { body });
     const server = await startProcess(scope, join(root, 'flotilla'), ['serve', '--data', folder, '--port', '0'], {
-      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token },
+      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token, FLOTILLA_MEDIA_YT_DLP: ytDlpPath },
       ready: /^ready http/m,
       readySeconds: 60,
     });
@@ -220,6 +221,23 @@ describe('the add dialog', { timeout: 600_000 }, () => {
     assert.deepEqual([chosen, Buffer.from(document, 'base64').equals(torrent('first set'))], ['0,2', true]);
     await dialog.waitFor({ state: 'hidden' });
     await page.getByRole('row').getByText('Paused').first().waitFor();
+  });
+
+  test('the entries of a video page are chosen from, and asked for as its options say', async () => {
+    const nginx = await serveMedia(scope);
+    await hands.paste(page, `${nginx.origin}/list.html`);
+    await dialog.getByText(/^Video or audio page · 3 files/).waitFor({ timeout: 90_000 });
+    // The first row is the folder of the list.
+    await dialog.getByRole('treeitem').nth(1).click();
+    await dialog.getByText('2 of 3 files').first().waitFor();
+    await dialog.getByLabel('Quality').selectOption('sound alone');
+    await dialog.getByLabel('Kind of file').selectOption('mp3');
+    await hands.checkAxe(page, 'a video page');
+    const asked = page.waitForRequest((request) => request.method() === 'POST' && /\/downloads$/.test(request.url()));
+    await dialog.getByRole('button', { name: 'Add paused' }).click();
+    const { parameters, files: chosen } = (await asked).postDataJSON();
+    assert.deepEqual([parameters, chosen], [{ quality: 'audio', container: 'mp3' }, '1-2']);
+    await dialog.waitFor({ state: 'hidden' });
   });
 
   test('on a phone everything is there, and nothing is cut off', async () => {

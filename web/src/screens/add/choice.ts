@@ -17,8 +17,8 @@ export const noChoice: Choice = { as: '', values: {}, parameters: undefined, pic
 
 /** A list of files, told from another. */
 export function listName(files: Resolution['files']): string {
-  const names = files.map(({ path }) => path);
-  return `${names.length} ${names.slice(0, 50).join('\n')} ${names.at(-1) ?? ''}`;
+  const first = files.slice(0, 50).map(({ path }) => path);
+  return `${files.length} ${first.join('\n')} ${files.at(-1)?.path ?? ''}`;
 }
 
 const trees = new WeakMap<Resolution, FileTree>();

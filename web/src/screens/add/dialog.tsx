@@ -68,7 +68,8 @@ export function AddDialog({ initialText, initialGivens, onClose }: Props) {
   const asks: Ask[] = items.map(({ key: of, what }) => {
     const { as, parameters } = lookChoices.get(of) ?? noChoice;
     const asked = { ...(as !== '' && { as }), ...(parameters && { parameters }) };
-    return { key: of, question: { ...what, ...(lookRequest && { request: lookRequest }), ...asked } };
+    const how = JSON.stringify([asked, lookRequest]);
+    return { key: of, how, question: { ...what, ...(lookRequest && { request: lookRequest }), ...asked } };
   });
   const { probes, stop } = useProbes(asks);
   const foundOf = (of: string): Resolution | null => {

@@ -3,8 +3,8 @@ import { sentenceOf } from '../../actions.ts';
 import { ApiProblem, api } from '../../api.ts';
 import type { AskProbe, Resolution } from '../../types.ts';
 
-/** One link or file to look at, and how. Asked in another way it is looked at again. */
-export type Ask = { key: string; question: AskProbe };
+/** One link or file to look at, and how. `how` tells one way from another: asked in another way it is looked at again. */
+export type Ask = { key: string; how: string; question: AskProbe };
 
 export type Probe =
   /** `before`: what was found when it was asked for in another way. */
@@ -28,28 +28,27 @@ export function useProbes(asks: Ask[]): { probes: ReadonlyMap<string, Probe>; st
   const running = useRef(new Map<string, AbortController>());
   /** How each was asked for last. */
   const known = useRef(new Map<string, string>());
-  const list = useRef<{ key: string; signature: string; question: AskProbe }[]>([]);
-  const wanted = JSON.stringify(asks.slice(0, mostProbes));
+  const list = useRef<Ask[]>([]);
+  // Not what files hold, which may be megabytes: a file keeps its key.
+  const wanted = JSON.stringify(asks.map(({ key, how }) => [key, how]));
 
   const put = (key: string, probe: Probe) => setProbes((old) => new Map(old).set(key, probe));
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is written down says whether anything changed
   useEffect(() => {
-    list.current = asks
-      .slice(0, mostProbes)
-      .map(({ key, question }) => ({ key, question, signature: JSON.stringify(question) }));
+    list.current = asks;
     for (const [key, controller] of running.current) {
       const one = list.current.find((ask) => ask.key === key);
-      if (one !== undefined && known.current.get(key) === one.signature) continue;
+      if (one !== undefined && known.current.get(key) === one.how) continue;
       controller.abort();
       running.current.delete(key);
       known.current.delete(key);
     }
 
-    async function look(key: string, signature: string, question: AskProbe) {
+    async function look({ key, how, question }: Ask) {
       const controller = new AbortController();
       const { signal } = controller;
-      known.current.set(key, signature);
+      known.current.set(key, how);
       running.current.set(key, controller);
       setProbes((old) => {
         const last = old.get(key);
@@ -72,9 +71,9 @@ export function useProbes(asks: Ask[]): { probes: ReadonlyMap<string, Probe>; st
     }
 
     const next = () => {
-      for (const { key, signature, question } of list.current) {
+      for (const ask of list.current) {
         if (running.current.size >= parallel) return;
-        if (known.current.get(key) !== signature && !running.current.has(key)) void look(key, signature, question);
+        if (known.current.get(ask.key) !== ask.how && !running.current.has(ask.key)) void look(ask);
       }
     };
     const timer = setTimeout(next, settleMs);
