@@ -2,7 +2,6 @@ import { defineSource } from '#core/source.ts';
 import { isTorrentFile } from '#core/torrent-file.ts';
 import { sandboxOf } from '#wire/sandbox.ts';
 import { torrentParameters, torrentSettings } from '#wire/torrent/choices.ts';
-import { probeMagnet, runTorrent } from '#wire/torrent/run.ts';
 import { fetchTorrent } from '#wire/torrent-fetch.ts';
 import { magnetOf, resolutionOfTorrent } from '#wire/torrent-resolution.ts';
 
@@ -19,10 +18,21 @@ export const torrent = defineSource({
 
   /** Of a .torrent that was given, of one behind a link, or of a magnet. */
   async probe(context, link, request, signal, { document, parameters } = {}) {
-    if (document === undefined && link.protocol === 'magnet:') return probeMagnet(context, link, parameters, signal);
+    if (document === undefined && link.protocol === 'magnet:') {
+      const { probeMagnet } = await loadRun();
+      return probeMagnet(context, link, parameters, signal);
+    }
     const bytes = document ?? (await fetchTorrent(context, link, request, signal));
     return resolutionOfTorrent(await sandboxOf(context.shared).read('torrent', bytes), link);
   },
 
-  run: runTorrent,
+  async run(context, job, signal) {
+    const { runTorrent } = await loadRun();
+    return runTorrent(context, job, signal);
+  },
 });
+
+/** Whoever fetches something else need not wait for it. */
+function loadRun() {
+  return import('#wire/torrent/run.ts');
+}

@@ -1,6 +1,7 @@
 /** Torrent programs as people run them, to be asked by us. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ClientKind } from '#wire/torrent/clients/link.ts';
 import { type StartedProcess, startProcess } from './process.ts';
 import { freePort, type Scope, tempFolder } from './temp.ts';
 
@@ -9,9 +10,6 @@ export type RunningClient = {
   link: string;
   process: StartedProcess;
 };
-
-export const clientKinds = ['transmission', 'qbittorrent', 'deluge', 'aria2'] as const;
-export type ClientKind = (typeof clientKinds)[number];
 
 /** Each on an address of its own, where peers reach it. Throws when the program is not there. */
 export function startClient(t: Scope, kind: ClientKind): Promise<RunningClient> {

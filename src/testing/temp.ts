@@ -34,16 +34,27 @@ export function tempFolder(t: Scope): string {
   return folder;
 }
 
+/** Below those that the system gives to outgoing connections, where any of them may sit on a port that was free a moment ago. */
+const firstPort = 10_000;
+const portCount = 20_000;
+/** Processes that run side by side begin far from each other. */
+let nextPort = (process.pid * 7919) % portCount;
+
 /** A TCP port on 127.0.0.1 that was free a moment ago. Someone may take it before you do: check who listens. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < portCount; attempt++) {
+    const port = firstPort + nextPort;
+    nextPort = (nextPort + 1) % portCount;
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no port is free');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { selectionPattern } from '#core/selection.ts';
-import { isClientLink } from './clients/index.ts';
+import { isClientLink } from './clients/link.ts';
 
 const fileNumbers = z.union([z.literal(''), z.string().regex(selectionPattern)]);
 

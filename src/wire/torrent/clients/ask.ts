@@ -1,7 +1,6 @@
 /** Requests to a torrent program, over a gate that opens only where the person who set it up said. */
 import { FlotillaError } from '#core/errors.ts';
 import { canonicalHost, createEgress, lookupAll, refusedRangeOf } from '#wire/egress.ts';
-import { createUndiciAgent } from '#wire/undici-lane.ts';
 
 const timeoutMs = 20_000;
 const mostAnswerBytes = 64 * 1024 * 1024;
@@ -18,7 +17,10 @@ export type Ask = (
  * of the program.
  */
 export function createAsk(name: string, link: URL): { ask: Ask; close(): Promise<void> } {
-  const agent = gateTo(link).then((egress) => createUndiciAgent(egress, timeoutMs));
+  const agent = gateTo(link).then(async (egress) => {
+    const { createUndiciAgent } = await import('#wire/undici-lane.ts');
+    return createUndiciAgent(egress, timeoutMs);
+  });
   agent.catch(() => {});
   return {
     async ask(path, { body, headers = {} } = {}) {
