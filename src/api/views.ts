@@ -6,14 +6,14 @@ import type { Download } from '#core/download.ts';
 import { showLink } from '#core/link.ts';
 import type { FetchedFile, TaskProgress } from '#core/protocol.ts';
 import type { Receipt } from '#core/receipt.ts';
+import type { ResolvedFile } from '#core/resolution.ts';
 import { parseSelection } from '#core/selection.ts';
 import type { download, downloadFile, pieces, progressFrame, receipt } from './contract/shapes.ts';
 
 export type DownloadView = z.input<typeof download>;
 
 /** Whole, with its location when it was delivered. */
-export async function viewDownload(control: Control, stored: Download): Promise<DownloadView> {
-  const proof = stored.state === 'completed' ? await control.receipt(stored.ownerId, stored.id) : null;
+export function viewDownload(control: Control, stored: Download): DownloadView {
   const live = stored.state === 'active' ? control.progressOf(stored.id) : null;
   const { options, failure } = stored;
   return {
@@ -32,7 +32,7 @@ export async function viewDownload(control: Control, stored: Download): Promise<
     connectionCount: live?.connectionCount ?? 0,
     resumable: stored.resolution?.resumable ?? null,
     destinationId: stored.destinationId,
-    location: proof?.files[0]?.location ?? null,
+    location: stored.location,
     mirrors: options.mirrors ?? [],
     checksum: options.checksum ?? null,
     connections: options.connections ?? null,
@@ -74,13 +74,17 @@ export function viewPieces(stored: Download, live: TaskProgress | null): z.input
 }
 
 /** Files as far as known: promised by the probe, with what is on disk of each, then proven by the receipt. */
-export function viewFiles(stored: Download, proof: Receipt | null, live: TaskProgress | null): FileView[] {
+export function viewFiles(
+  stored: Download,
+  known: ResolvedFile[],
+  proof: Receipt | null,
+  live: TaskProgress | null,
+): FileView[] {
   if (proof !== null) {
     return proof.files.map(({ index, path, sizeBytes, digests, location }) => {
       return { index, path, sizeBytes, digests, location, available: false, wanted: true, doneBytes: sizeBytes };
     });
   }
-  const known = stored.resolution?.files ?? [];
   const selected = parseSelection(stored.options.files);
   const files = known.map(({ path, sizeBytes }, index): FileView => {
     const wanted = selected?.has(index) ?? true;

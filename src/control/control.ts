@@ -6,7 +6,7 @@ import type { ListedFile, Promised } from '#core/listing.ts';
 import type { ControlPlane, TaskProgress, Vitals } from '#core/protocol.ts';
 import type { ProxyRule } from '#core/proxies.ts';
 import type { Receipt } from '#core/receipt.ts';
-import type { Resolution } from '#core/resolution.ts';
+import type { Resolution, ResolvedFile } from '#core/resolution.ts';
 import type { Rung, Stage } from '#core/stage.ts';
 import type { AttemptRow, UserLimits, UserRole } from '#core/store.ts';
 import type { Timetable } from '#core/timetable.ts';
@@ -165,6 +165,8 @@ export interface Control extends ControlPlane {
   ): Promise<(Download | { problem: string })[]>;
 
   get(ownerId: string, id: string): Promise<Download | null>;
+  /** What its link leads to, as far as that is known; empty for an unknown or foreign one. */
+  files(ownerId: string, id: string): Promise<ResolvedFile[]>;
   /** In no order; unknown and foreign ones are left out. */
   getMany(ownerId: string, ids: string[]): Promise<Download[]>;
   list(ownerId: string, request: ListRequest): Promise<DownloadPage>;

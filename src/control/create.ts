@@ -14,6 +14,7 @@ import { putDestination, removeDestination } from './destinations.ts';
 import { logOf } from './download-log.ts';
 import { createEventHub, eventsAfter } from './events.ts';
 import { gaugeControl, openFigures } from './figures.ts';
+import { wholeResolution } from './file-lists.ts';
 import { createFinishes } from './finish.ts';
 import { changeWorker, removeWorker } from './fleet.ts';
 import { clearHistory, restore } from './history.ts';
@@ -148,6 +149,11 @@ export async function createControl(options: ControlOptions): Promise<Control> {
       const found = await store.read((tx) => findDownload(tx, ownerId, id));
       return found && toDownload(found);
     },
+    files: (ownerId, id) =>
+      store.read(async (tx) => {
+        const found = await findDownload(tx, ownerId, id);
+        return (found && (await wholeResolution(tx, found)))?.files ?? [];
+      }),
     async getMany(ownerId, ids) {
       const found = await store.read((tx) => tx.downloads.getMany(ids));
       return found.filter((download) => download.ownerId === ownerId).map(toDownload);
@@ -286,10 +292,11 @@ function viewOf(parts: Parts, stored: StoredDownload): Download {
     queuedAtMs: _q,
     stopAtMs: _a,
     fetched: _f,
-    delivered: _d,
+    delivered,
     isErased: _e,
     secrets: _s,
     ...download
   } = stored;
-  return { ...download, stage: climb?.stage ?? null, reason: shownReason(parts, stored) };
+  const location = download.state === 'completed' ? (delivered?.[0]?.location ?? null) : null;
+  return { ...download, location, stage: climb?.stage ?? null, reason: shownReason(parts, stored) };
 }

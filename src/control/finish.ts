@@ -9,6 +9,7 @@ import { changeState } from './change.ts';
 import { rememberStage, stageOf } from './climb.ts';
 import { keepLines, type Said } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { deliveredInRow, fetchedFiles, forgetLists, putFetched, putResolution } from './file-lists.ts';
 import { settleListed } from './listed.ts';
 import { settleLook } from './looks.ts';
 import type { Parts } from './parts.ts';
@@ -218,7 +219,15 @@ async function settleResolved(
     tx,
     download,
     'resolved',
-    { reason: 'slot', kind, name, resolution, sizeBytes, tries: 0, failure: null },
+    {
+      reason: 'slot',
+      kind,
+      name,
+      resolution: await putResolution(tx, download.id, resolution),
+      sizeBytes,
+      tries: 0,
+      failure: null,
+    },
     { name: 'download.resolved', message: `It is ${name}.`, data: { name, kind, sizeBytes, resumable: resolution.resumable } },
   );
   await dropTask(parts, tx, task);
@@ -231,7 +240,8 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
   if (problem !== null) return handleFailure(parts, tx, task, download, problem, download.doneBytes);
   const sizeBytes = totalBytes(files) ?? 0;
   const name = download.options.name ?? safeName(resolution.name);
-  const fetched = { workerId: task.workerId ?? '', atMs: parts.clock.now(), files, facts };
+  const came = { workerId: task.workerId ?? '', atMs: parts.clock.now(), files, facts };
+  const fetched = await putFetched(tx, download.id, came);
   const about = { sizeBytes, fetchedBytes: facts.fetchedBytes, connections: facts.connections, workerId: task.workerId };
   const sha256 = files.length === 1 ? files.map(sha256Of)[0] : undefined;
   const promises = files.flatMap((file) => file.verifiedAgainst);
@@ -250,7 +260,7 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
       phase: 'deliver',
       fetched,
       homeWorkerId: null,
-      resolution,
+      resolution: await putResolution(tx, download.id, resolution),
       kind: resolution.kind,
       name,
       sizeBytes,
@@ -267,12 +277,13 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
 }
 
 async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload, files: DeliveredFile[]) {
-  const problem = proofProblem(download.fetched, files);
+  const expected = await fetchedFiles(tx, download);
+  const problem = proofProblem(expected, files);
   if (problem !== null) return handleFailure(parts, tx, task, download, problem, download.doneBytes);
   if (await isBeingErased(parts, tx, files, download.id)) {
     return handleFailure(parts, tx, task, download, erasedMeanwhile, download.doneBytes);
   }
-  const receipt = await makeReceipt(parts, tx, task, download, files);
+  const receipt = await makeReceipt(parts, tx, task, download, expected, files);
   const where = files.length === 1 ? files[0]?.location : `${files.length} files`;
   await changeState(
     parts,
@@ -281,7 +292,7 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
     'completed',
     {
       ...(await forgetSecrets(tx, download)),
-      delivered: receipt.files,
+      delivered: deliveredInRow(receipt.files),
       failure: null,
       doneBytes: receipt.sizeBytes,
       sizeBytes: receipt.sizeBytes,
@@ -289,8 +300,8 @@ async function settleDelivered(parts: Parts, tx: Transaction, task: TaskRow, dow
     { name: 'download.delivered', message: `Delivered and proven: ${where}.`, data: { location: files[0]?.location ?? null } },
     { name: 'download.completed', message: 'Completed.', data: { sizeBytes: receipt.sizeBytes } },
   );
-  // The only other thing that lies beside a download.
   await tx.attachments.remove(download.id, 'promised');
+  await forgetLists(tx, download);
   await tx.receipts.put(receipt);
   tx.afterCommit(() => parts.figures.deliveredBytes.add(receipt.sizeBytes));
   await countCompleted(parts, tx, download, receipt);
@@ -389,6 +400,7 @@ async function makeReceipt(
   tx: Transaction,
   task: TaskRow,
   download: StoredDownload,
+  expected: FetchedFile[],
   files: DeliveredFile[],
 ): Promise<Receipt> {
   const { fetched } = download;
@@ -397,7 +409,7 @@ async function makeReceipt(
   const destination = await tx.destinations.get(download.destinationId);
   const nowMs = parts.clock.now();
   // What was fetched is our own record; only where it went and what was read back there comes with the delivery.
-  const known = new Map(fetched.files.map((file) => [file.index, file]));
+  const known = new Map(expected.map((file) => [file.index, file]));
   const proven = files.map(({ index, path, location, provenSha256 }) => {
     return { ...(known.get(index) as FetchedFile), path, location, provenSha256 };
   });

@@ -1,7 +1,7 @@
 import type { Failure } from '#core/errors.ts';
 import { safeName } from '#core/names.ts';
 import type { DeliveredFile, FetchedFile } from '#core/protocol.ts';
-import type { FetchedFacts, StoredDownload } from '#core/store.ts';
+import type { StoredDownload } from '#core/store.ts';
 
 /** Workers are authenticated, not believed: what they claim to have fetched is checked as far as it can be from here. */
 export function unprovenFetch(download: StoredDownload, files: FetchedFile[]): Failure | null {
@@ -22,8 +22,7 @@ export function unprovenFetch(download: StoredDownload, files: FetchedFile[]): F
 }
 
 /** Is every fetched file at the destination, with the digest that was read back there? null: yes (B1). */
-export function proofProblem(fetched: FetchedFacts | null, delivered: DeliveredFile[]): Failure | null {
-  const expected = fetched?.files ?? [];
+export function proofProblem(expected: FetchedFile[], delivered: DeliveredFile[]): Failure | null {
   const copies = new Map(delivered.map((copy) => [copy.index, copy]));
   const isProven = (file: FetchedFile) => {
     const copy = copies.get(file.index);

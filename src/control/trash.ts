@@ -1,6 +1,7 @@
 /** What was removed with its files lies in the trash for some days; after that, or when somebody says so, the files are erased. */
 import type { StoredDownload, Transaction } from '#core/store.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { deliveredFiles } from './file-lists.ts';
 import type { Parts } from './parts.ts';
 import { addEraseTask } from './queue/tasks.ts';
 
@@ -17,7 +18,8 @@ export function endOfTrash({ clock }: Parts, trashDays: number): number {
 export async function eraseFiles(parts: Parts, tx: Transaction, download: StoredDownload): Promise<StoredDownload> {
   const erased = { ...download, isErased: true, eraseAtMs: null };
   await tx.downloads.update(download.id, { isErased: true, eraseAtMs: null });
-  await addEraseTask(parts, tx, erased, { files: download.delivered ?? [], destinationId: download.destinationId });
+  const files = (await deliveredFiles(tx, download)) ?? [];
+  await addEraseTask(parts, tx, erased, { files, destinationId: download.destinationId });
   return erased;
 }
 

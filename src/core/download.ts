@@ -74,6 +74,8 @@ export type Download = {
   retryAtMs: number | null;
   options: DownloadOptions;
   destinationId: string;
+  /** Of the first delivered file; null: none is there. */
+  location: string | null;
   resolution: Resolution | null;
   sizeBytes: number | null;
   doneBytes: number;

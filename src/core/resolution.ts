@@ -43,6 +43,8 @@ export type Resolution = {
   kind: string;
   name: string;
   files: ResolvedFile[];
+  /** There are so many that they are kept elsewhere, and `files` is empty; absent: `files` has all. */
+  fileCount?: number;
   /** null: unknown until bytes flow. */
   resumable: boolean | null;
   /** Where the bytes come from after redirects, shown form. */

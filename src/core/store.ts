@@ -215,10 +215,17 @@ export interface WorkerKeyRows {
 }
 
 /** What the last good fetch left in a worker's scratch. */
-export type FetchedFacts = { workerId: string; atMs: number; files: FetchedFile[]; facts: FetchFacts };
+export type FetchedFacts = {
+  workerId: string;
+  atMs: number;
+  files: FetchedFile[];
+  /** There are so many that they are an attachment, and `files` is empty; absent: `files` has all. */
+  fileCount?: number;
+  facts: FetchFacts;
+};
 
 /** A download with what only the control plane needs to know. */
-export type StoredDownload = Omit<Download, 'stage'> & {
+export type StoredDownload = Omit<Download, 'stage' | 'location'> & {
   /** null: on the first stage of its ladder. */
   climb: Climb | null;
   /** Passing faults in a row on its stage; a person's retry and real progress begin again at 0. */
@@ -279,9 +286,10 @@ export interface DownloadRows {
 
 /**
  * `secrets`: sealed JSON · `unsealed`: the same, as an older program kept it · `promised`: what a document lists, as JSON ·
- * `document`: a file that was given instead of a link, in base64 · `look`: what somebody wants to know of a link that is no download, sealed · `answer`: what a worker found.
+ * `document`: a file that was given instead of a link, in base64 · `files`,
+ * `fetched`: long lists of what the link leads to, and of what was fetched, as JSON · `look`: what somebody wants to know of a link that is no download, sealed · `answer`: what a worker found.
  */
-export const attachmentKinds = ['secrets', 'unsealed', 'promised', 'document', 'look', 'answer'] as const;
+export const attachmentKinds = ['secrets', 'unsealed', 'promised', 'document', 'files', 'fetched', 'look', 'answer'] as const;
 export type AttachmentKind = (typeof attachmentKinds)[number];
 export type AttachmentRow = { downloadId: string; kind: AttachmentKind; body: string };
 

@@ -22,7 +22,8 @@ export function downloadPartHandlers({
       const receipt = await control.receipt(ownerId, id);
       const live = download.state === 'active' && receipt === null ? await control.lookClosely(id) : null;
       const deliveredFiles = new Map(receipt?.files.map((file) => [file.index, file]));
-      const page = viewFiles(download, receipt, live)
+      const known = receipt === null ? await control.files(ownerId, id) : [];
+      const page = viewFiles(download, known, receipt, live)
         .filter(({ index }) => index >= cursor)
         .slice(0, limit);
       const files = page.map(async (file) => {

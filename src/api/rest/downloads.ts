@@ -48,21 +48,21 @@ export function downloadHandlers(
               key,
             )
           : await control.submitListed(ownerId, listed, toListedWishes(wishes), key);
-      const items = results.map(async (result, index) => {
+      const items = results.map((result, index) => {
         // The link as it was sent, not as it is shown: the sender looks its own line up by it.
         const url = links[index]?.url ?? '';
         if ('problem' in result) return { url, download: null, problem: result.problem };
-        return { url, download: await view(result), problem: null };
+        return { url, download: view(result), problem: null };
       });
-      return { items: await Promise.all(items) };
+      return { items };
     },
     async listDownloads({ query: { state, ids, limit = pageSize, ...rest } }, { ownerId }) {
       if (ids !== undefined) {
         const named = await control.getMany(ownerId, [...new Set(ids.split(','))]);
-        return { items: await Promise.all(named.map(view)), nextCursor: null, counts: await control.countsOf(ownerId) };
+        return { items: named.map(view), nextCursor: null, counts: await control.countsOf(ownerId) };
       }
       const page = await control.list(ownerId, { ...rest, filter: state, limit, of: 'list' });
-      return { ...page, items: await Promise.all(page.items.map(view)) };
+      return { ...page, items: page.items.map(view) };
     },
     async getDownload({ params }, { ownerId }) {
       const download = await control.get(ownerId, params.id);

@@ -17,6 +17,7 @@ import { changeState } from '../change.ts';
 import { type Step, stepOn } from '../climb.ts';
 import type { Settings } from '../control.ts';
 import { downloadEvent, recordEvents } from '../events.ts';
+import { fetchedFiles, wholeResolution } from '../file-lists.ts';
 import { recallLook } from '../looks.ts';
 import type { Parts } from '../parts.ts';
 import { recallWish, secretsGone } from '../secrets-at-rest.ts';
@@ -140,7 +141,8 @@ async function start(
   const refusal = wish === null ? secretsGone(download) : tooLarge(download.sizeBytes, owner);
   if (wish === null || refusal !== null) return giveUp(parts, tx, task, started, refusal ?? secretsGone(download));
   const mostBytes = owner.maxBytesPerDownload;
-  const { ownerId, resolution } = download;
+  const { ownerId } = download;
+  const resolution = await wholeResolution(tx, download);
   const promised = await promisedOf(tx, downloadId);
   return { kind: 'fetch', downloadId, ownerId, ...asked(wish), resolution, promised, mostBytes, limits: noLimits };
 }
@@ -163,7 +165,12 @@ async function startDelivery(
     data: { ...data, destinationId: download.destinationId },
   });
   if (destination === null || download.fetched === null) return giveUp(parts, tx, task, started, destinationGone);
-  return { kind: 'deliver', downloadId: download.id, files: filesToDeliver(download), destination: grant(destination) };
+  return {
+    kind: 'deliver',
+    downloadId: download.id,
+    files: filesToDeliver(await fetchedFiles(tx, download), download.options),
+    destination: grant(destination),
+  };
 }
 
 /** Its hours were over before it had its turn, or the stage that it begins with is for other workers. */
@@ -208,8 +215,7 @@ async function promisedOf(tx: Transaction, downloadId: string): Promise<Promised
 }
 
 /** The name may have been changed since the bytes came; of several files it is their folder's. */
-function filesToDeliver({ fetched, options: { name, folder } }: StoredDownload): FetchedFile[] {
-  const files = fetched?.files ?? [];
+function filesToDeliver(files: FetchedFile[], { name, folder }: DownloadOptions): FetchedFile[] {
   if (files.length > 1) {
     const roots = new Set(files.map(({ path }) => path.split('/')[0]));
     const isOneFolder = roots.size === 1 && files.every(({ path }) => path.includes('/'));
