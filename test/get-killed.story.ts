@@ -17,8 +17,8 @@ const launcher = join(import.meta.dirname, '../flotilla');
 const sizeBytes = 256 * 1024 * 1024;
 const connections = 4;
 const kills = 20;
-/** Of the size of the file. */
-const wastePerKill = 0.1 / kills;
+/** Of the size of the file: what lay in the buffers of the system for four connections, which our server counts as sent. */
+const wastePerKill = 0.01;
 
 /** In memory where there is room, so that not the disk is measured. */
 function roomyFolder(t: Scope): string {
@@ -49,8 +49,8 @@ async function untilDone(t: TestContext, server: HostileServer, body: Buffer, wa
   assert.ok(readFileSync(join(folder, 'file.bin')).equals(body), 'wrong bytes');
   const share = sentBytes / sizeBytes;
   t.diagnostic(`killed ${killed} times, ${(share * 100).toFixed(1)} % of the file was sent`);
-  // A slow machine may kill one file more often than the whole test is about.
-  const most = 1.1 + Math.max(0, killed - kills) * wastePerKill;
+  // On a busy machine a run may come no farther than its start, and be killed more often than others.
+  const most = 1 + Math.max(0.1, killed * wastePerKill);
   assert.ok(share <= most, `${(share * 100).toFixed(1)} % of the file was sent over ${killed} kills`);
   rmSync(folder, { recursive: true });
   return killed;
