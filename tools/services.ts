@@ -35,7 +35,6 @@ const programs: readonly Program[] = [
   { command: 'deluge-web', packages: ['deluge-web'], use: 'tests' },
   { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
   { command: 'python3', packages: ['python3'], use: 'tests' },
-  { command: 'qbittorrent-nox', packages: ['qbittorrent-nox'], use: 'bench' },
   { command: 'curl', packages: ['curl'], use: 'bench' },
 ];
 

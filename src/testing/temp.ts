@@ -35,8 +35,8 @@ export function tempFolder(t: Scope): string {
 }
 
 /** Below those that the system gives to outgoing connections, where any of them may sit on a port that was free a moment ago. */
-const firstPort = 10_000;
-const portCount = 20_000;
+const firstPort = 12_000;
+const portCount = 18_000;
 /** Processes that run side by side begin far from each other. */
 let nextPort = (process.pid * 7919) % portCount;
 
