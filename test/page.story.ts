@@ -355,6 +355,9 @@ describe('the page', { timeout: 600_000 }, () => {
     assert.match(page.url(), /\/workers\?id=/);
     await dialog.getByLabel('Labels').fill('geo:fr, vpn');
     await page.keyboard.press('Enter');
+    // The next field is shown anew when this one is kept.
+    const hasLabels = ({ name, labels }: Machine) => name === 'attic' && labels.join() === 'geo:fr,vpn';
+    await untilKept('/workers', (workers: Machine[]) => workers.some(hasLabels));
     await dialog.getByLabel('Most downloads at once').fill('3');
     await page.keyboard.press('Enter');
     const isKept = ({ name, labels, maxFetches }: Machine) =>
