@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { Encodable } from '#lib/bencode.ts';
 import { sampleBytes, serveNginx } from '#testing/serve-nginx.ts';
 import { startClient } from '#testing/serve-torrent-clients.ts';
@@ -46,6 +47,13 @@ function listen(): { hooks: TorrentHooks; states: TorrentState[] } {
     debug() {},
   };
   return { hooks, states };
+}
+
+async function tellAria2(link: string, method: string): Promise<void> {
+  const { host } = new URL(link);
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 'test', method: `aria2.${method}`, params: ['token:boat'] });
+  const answer = await fetch(`http://${host}/jsonrpc`, { method: 'POST', body });
+  assert.ok(answer.ok, await answer.text());
 }
 
 // They mostly wait for each other.
@@ -112,6 +120,25 @@ describe('torrent programs', { concurrency: true }, () => {
     for (const { index, diskPath } of finished) assert.ok(readFileSync(diskPath).equals(files[index]?.bytes as Buffer));
     const { receivedBytes = Number.NaN } = again.states.at(-1) ?? {};
     assert.ok(receivedBytes < 2_000_011 - 200_000, `${receivedBytes} bytes came in the second run`);
+  });
+
+  test('what is paused there for a moment goes on, and what stays paused is told of', async (t) => {
+    const [{ torrent, seed }, { link }] = await Promise.all([seeded(t), startClient(t, kind)]);
+    const engine = new ExternalEngine(link, []);
+    t.after(() => engine.close());
+    const { hooks } = listen();
+    const begun = Promise.withResolvers<void>();
+    const order = orderFor(torrent.bytes, tempFolder(t), [seed.peer]);
+    const fetching = engine.fetch(order, { ...hooks, state: () => begun.resolve() }, AbortSignal.timeout(120_000));
+    await begun.promise;
+    await tellAria2(link, 'forcePauseAll');
+    await setTimeout(2500);
+    await tellAria2(link, 'unpauseAll');
+    assert.equal((await fetching).length, 3);
+    const other = orderFor(torrent.bytes, tempFolder(t), [seed.peer]);
+    const pausing = { ...hooks, state: () => void tellAria2(link, 'forcePauseAll') };
+    const stuck = engine.fetch(other, pausing, AbortSignal.timeout(120_000));
+    await assert.rejects(stuck, { code: 'refused', message: 'aria2 does not go on with this torrent: paused.' });
   });
 
   test('a program that sees the folder under another name is told that name', async (t) => {

@@ -11,6 +11,8 @@ import type { FinishedFile, MetadataWish, TorrentEngine, TorrentHooks, TorrentOr
 const lookMs = 1000;
 /** A program that is started anew is away for a while. */
 const mostAwayMs = 60_000;
+/** What was just added, resumed or checked is paused for a moment, although nobody paused it. */
+const mostStuckMs = 10_000;
 
 export type PathMap = { ours: string; theirs: string };
 
@@ -94,17 +96,17 @@ export class ExternalEngine implements TorrentEngine {
       try {
         const state = await torrent.look();
         if (state === null) throw this.#stopped('it was removed there', 'later');
-        if (state.problem !== null && state.phase !== 'done') throw this.#stopped(state.problem, 'later');
-        return state;
+        if (state.problem === null || state.phase === 'done') return state;
+        if (performance.now() - sinceMs > mostStuckMs) throw this.#stopped(state.problem, 'later');
       } catch (error) {
         const { retry, code, message } = toFailure(error);
         const isAway = retry === 'later' && code !== 'refused' && code !== 'internal';
         if (!isAway || performance.now() - sinceMs > mostAwayMs) throw error;
         if (!isTold) hooks.note('waiting', `${message} It is asked again.`);
         isTold = true;
-        await pause(lookMs, undefined, { signal }).catch(() => {});
-        signal.throwIfAborted();
       }
+      await pause(lookMs, undefined, { signal }).catch(() => {});
+      signal.throwIfAborted();
     }
   }
 

@@ -68,7 +68,8 @@ export function createDeluge(ask: Ask, link: URL): TorrentClient {
         const { state, message, total_wanted: wanted, total_remaining: left } = found;
         const isChecking = state === 'Checking' || state === 'Allocating' || state === 'Moving';
         const isDone = !isChecking && wanted > 0 && left === 0;
-        const isStuck = state === 'Error' || (state === 'Paused' && !isDone);
+        // The message of what is paused is "OK".
+        const problem = state === 'Error' ? message || 'an error' : state === 'Paused' ? 'it is paused there' : null;
         return {
           phase: isChecking ? 'checking' : isDone ? 'done' : 'fetching',
           doneBytes: wanted - left,
@@ -76,7 +77,7 @@ export function createDeluge(ask: Ask, link: URL): TorrentClient {
           receivedBytes: found.all_time_download,
           ratio: Math.max(0, found.ratio),
           connections: found.peers.map(({ ip, down_speed }) => peerOf(ip, down_speed)),
-          problem: isStuck ? message || `its state there is ${state}` : null,
+          problem,
         };
       },
       async paths() {
