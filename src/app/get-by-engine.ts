@@ -1,13 +1,19 @@
 /** `flotilla get` of what a source fetches by itself: torrents, video pages. */
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import type { GetItem, GetScreen } from '#cli/get-screen.ts';
+import { checksumOfSeveral } from '#core/checksum.ts';
+import { sleep } from '#core/clock.ts';
 import type { Digester } from '#core/digester.ts';
+import { FlotillaError, toFailure } from '#core/errors.ts';
 import { insideRoot, numberedName, safeName } from '#core/names.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { EngineFile, EngineJob, EngineResult, Source, SourceContext } from '#core/source.ts';
 import { crc32 } from '#lib/crc32.ts';
 import { digestsOf, flushFile } from '#transfer/engine-files.ts';
-import { systemClock as clock, systemFiles as files } from '#wire/system.ts';
+import { Patience } from '#transfer/patience.ts';
+import { verifyDigests } from '#transfer/verify.ts';
+import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 
 export type EngineWish = Pick<
   EngineJob,
@@ -22,6 +28,11 @@ export type EngineWish = Pick<
   /** Given by a person; null: as it is found. */
   name: string | null;
   hasDigests: boolean;
+  /** That of the only file. */
+  checksum: Digest | null;
+  maxTries: number;
+  /** More patience is not asked of us. */
+  longestWaitMs: number;
   /** Folders that downloads of this call are using. */
   taken: Set<string>;
 };
@@ -31,7 +42,7 @@ export type EngineHome = { path: string; sizeBytes: number; digests: Digest[]; v
 /** Kept beside the engine's folder until everything has its name: what is finished, and the name of all of it. */
 type Note = { identity: string; result: EngineResult; root: string };
 
-/** Goes on with what an earlier run left. Rejects with what ended it; `forget` then tells whether anything is worth keeping. */
+/** Goes on with what an earlier run left. Rejects with what ended it; of what nobody can go on with nothing is left. */
 export async function getByEngine(
   context: SourceContext,
   digester: Digester,
@@ -41,12 +52,10 @@ export async function getByEngine(
   signal: AbortSignal,
 ): Promise<EngineHome> {
   const beganMs = clock.mono();
-  const home = homeOf(wish);
-  wish.taken.add(home);
+  const home = await openHome(wish);
   try {
-    await files.makeFolder(home);
-    const note = (await recall(home, wish)) ?? (await runEngine(context, wish, home, item, screen, signal));
-    const delivered = await bringHome(digester, wish, note);
+    const note = await fetchAll(context, digester, wish, home, item, screen, signal);
+    const delivered = await bringHome(digester, wish, home, note);
     await files.removeFolder(home);
     item.name = note.root;
     const seconds = (clock.mono() - beganMs) / 1000;
@@ -60,11 +69,44 @@ export async function getByEngine(
   }
 }
 
-/** Of what nobody can go on with nothing is left. */
-export async function forget(wish: EngineWish): Promise<void> {
-  await files.removeFolder(homeOf(wish));
+/** The folder of an earlier run of this wish, or a new one, that no other run is using. */
+async function openHome({ scratch, identity, taken }: EngineWish): Promise<string> {
+  const key = createHash('sha256').update(identity).digest('hex').slice(0, 16);
+  for (let number = 0; ; number++) {
+    const home = join(scratch, `.flotilla-${key}${number === 0 ? '' : `-${number}`}`);
+    if (taken.has(home)) continue;
+    taken.add(home);
+    const owner = await files.readText(join(home, 'owner'));
+    if (owner !== null && files.isOtherProcess(Number(owner))) {
+      taken.delete(home);
+      continue;
+    }
+    await files.makeFolder(home);
+    await files.writeText(join(home, 'owner'), String(files.processId));
+    return home;
+  }
 }
 
+async function fetchAll(
+  context: SourceContext,
+  digester: Digester,
+  wish: EngineWish,
+  home: string,
+  item: GetItem,
+  screen: GetScreen,
+  signal: AbortSignal,
+): Promise<Note> {
+  try {
+    const note = (await recall(home, wish)) ?? (await runEngine(context, wish, home, item, screen, signal));
+    await prove(digester, wish, note.result);
+    return note;
+  } catch (error) {
+    if (!signal.aborted && toFailure(error).retry === 'never') await files.removeFolder(home);
+    throw error;
+  }
+}
+
+/** Tries again after passing faults. */
 async function runEngine(
   context: SourceContext,
   wish: EngineWish,
@@ -73,14 +115,16 @@ async function runEngine(
   screen: GetScreen,
   signal: AbortSignal,
 ): Promise<Note> {
-  const { source, identity, ...asked } = wish;
-  if (source.run === undefined) throw new Error(`the source ${source.kind} does not fetch by itself`);
+  const { source, identity, maxTries, longestWaitMs, ...asked } = wish;
+  const { run } = source;
+  if (run === undefined) throw new Error(`the source ${source.kind} does not fetch by itself`);
+  const patience = new Patience({ maxTries, longestWaitMs }, clock, random, ({ message }) => screen.note(item, message));
   const folder = join(home, 'engine');
-  await files.makeFolder(folder);
   let stateOf: Parameters<EngineJob['show']>[0] | null = null;
   const look = () => {
     if (stateOf === null) return;
     const { doneBytes, sizeBytes, speedBytesPerSecond, connections } = stateOf();
+    patience.reached(doneBytes);
     Object.assign(item, { doneBytes, sizeBytes, speedBytesPerSecond, connectionCount: connections.length });
   };
   const job: EngineJob = {
@@ -97,14 +141,38 @@ async function runEngine(
   screen.started(item, 0);
   const ticker = setInterval(look, 250);
   try {
-    const result = await source.run(context, job, signal);
-    for (const { diskPath } of result.files) await flushFile(files, diskPath);
-    const note = { identity, result, root: await freeRoot(wish, result) };
-    await files.writeText(join(home, 'result'), JSON.stringify(note satisfies Note));
-    return note;
+    for (;;) {
+      try {
+        await files.makeFolder(folder);
+        const result = await run(context, job, signal);
+        for (const { diskPath } of result.files) await flushFile(files, diskPath);
+        const note = { identity, result, root: await freeRoot(wish, result) };
+        await keep(home, note);
+        return note;
+      } catch (error) {
+        signal.throwIfAborted();
+        look();
+        await sleep(clock, patience.afterFailure(error), signal);
+      }
+    }
   } finally {
     clearInterval(ticker);
   }
+}
+
+/** Throws unless the only file has the digest that it should have. */
+async function prove(digester: Digester, { checksum }: EngineWish, { files: all }: EngineResult): Promise<void> {
+  if (checksum === null) return;
+  const [only, ...others] = all;
+  if (only === undefined || others.length > 0) {
+    throw new FlotillaError('link_invalid', checksumOfSeveral(all.length));
+  }
+  const digests = await digestsOf(digester, only.diskPath, only.sizeBytes, [checksum.algorithm]);
+  only.verifiedAgainst = [...(only.verifiedAgainst ?? []), ...verifyDigests([checksum], digests)];
+}
+
+function keep(home: string, note: Note): Promise<void> {
+  return files.writeText(join(home, 'result'), JSON.stringify(note));
 }
 
 /** Finished before, and stopped on the way to the names. */
@@ -118,33 +186,49 @@ async function recall(home: string, { identity }: EngineWish): Promise<Note | nu
 async function bringHome(
   digester: Digester,
   wish: EngineWish,
-  { result, root }: Note,
+  home: string,
+  note: Note,
 ): Promise<{ path: string; digests: Digest[] }[]> {
+  const { result } = note;
   const homes: { path: string; digests: Digest[] }[] = [];
   for (const file of result.files) {
     const { diskPath, sizeBytes, modifiedAtMs } = file;
-    const [name = '', ...folders] = partsBelow(root, file, result).reverse();
-    const folder = folders.length === 0 ? wish.folder : insideRoot(wish.folder, folders.reverse().join('/'));
-    await files.makeFolder(folder);
-    const path = join(folder, name);
+    let path = pathOf(wish, note, file);
     if ((await files.sizeOf(diskPath)) !== null) {
       if (modifiedAtMs !== undefined) await files.setModified(diskPath, modifiedAtMs);
-      await move(diskPath, folder, path);
+      while (!(await move(diskPath, path))) {
+        if (result.files.length > 1) throw isTaken(path);
+        // Somebody else took the name meanwhile.
+        note.root = await freeRoot(wish, result);
+        await keep(home, note);
+        path = pathOf(wish, note, file);
+      }
     }
-    homes.push({ path, digests: wish.hasDigests ? await digestsOf(digester, path, sizeBytes) : [] });
+    homes.push({ path, digests: wish.hasDigests ? await digestsOf(digester, path, sizeBytes, ['sha-256']) : [] });
   }
   return homes;
 }
 
-async function move(from: string, folder: string, path: string): Promise<void> {
-  if (await files.sharesDisk(from, folder)) {
-    await files.claimName(from, path);
-    return;
-  }
+function isTaken(path: string): FlotillaError {
+  const message = `${path} came to be while we fetched. Move it away, and run the same command again.`;
+  return new FlotillaError('not_writable', message, { retry: 'later' });
+}
+
+function pathOf({ folder }: EngineWish, { root, result }: Note, file: EngineFile): string {
+  const parts = partsBelow(root, file, result);
+  return parts.length === 1 ? join(folder, root) : insideRoot(folder, parts.join('/'));
+}
+
+/** False: the name is taken. */
+async function move(from: string, path: string): Promise<boolean> {
+  const folder = dirname(path);
+  await files.makeFolder(folder);
+  if (await files.sharesDisk(from, folder)) return files.claimName(from, path);
   const draft = join(folder, `.flotilla-${crc32(from)}.part`);
   await files.copy(from, draft, new AbortController().signal);
-  await files.claimName(draft, path);
-  await files.remove(from);
+  const isMoved = await files.claimName(draft, path);
+  await files.remove(isMoved ? from : draft);
+  return isMoved;
 }
 
 /** The first name for the file, or for the folder of all files, that nothing has. */
@@ -164,8 +248,4 @@ function partsBelow(root: string, { path }: EngineFile, { files: all }: EngineRe
   const parts = path.split('/').map((part) => safeName(part));
   const isFlat = all.some((file) => !file.path.includes('/'));
   return isFlat ? [root, ...parts] : [root, ...parts.slice(1)];
-}
-
-function homeOf({ scratch, identity }: EngineWish): string {
-  return join(scratch, `.flotilla-${crc32(identity)}`);
 }

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { exitCodeOf, exitCodeOfAll, exitCodes } from '#cli/exit-codes.ts';
 import { blockScreen, type GetItem, type GetScreen, jsonScreen, plainScreen, type Terminal } from '#cli/get-screen.ts';
-import { parseChecksum } from '#core/checksum.ts';
+import { checksumOfSeveral, parseChecksum } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { noLimits } from '#core/limits.ts';
 import { parseLink, showLink } from '#core/link.ts';
@@ -37,7 +37,7 @@ import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { environment, netAllow, searchPath, stateFolder, wantsColour } from './config.ts';
 import { openDocument } from './document.ts';
-import { type EngineWish, forget, getByEngine } from './get-by-engine.ts';
+import { type EngineWish, getByEngine } from './get-by-engine.ts';
 import { getSmall, type SmallOptions } from './get-small.ts';
 import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from './keep-current.ts';
 import { rangesOfTypedHosts, withServices } from './outlet.ts';
@@ -73,6 +73,9 @@ export type GetOptions = {
   ifChanged?: boolean;
 } & AskFlags &
   RequestFlags;
+
+const onlyFilesChange =
+  '--if-changed asks a server for a newer version of one file, and this link leads to none of its own: leave it out.';
 
 /** A server that asks for more patience than this in the foreground ends the download. */
 const longestWaitMs = 120_000;
@@ -534,6 +537,7 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
     const resolution = await detect(context, { link, request, as, parameters, document: document ?? undefined }, signal);
     const source = sourceOfKind(resolution.kind);
     if (source.run !== undefined) {
+      if (options.ifChanged) throw new FlotillaError('link_invalid', onlyFilesChange);
       wish = engineWish(run, wanted, source, resolution);
       const home = await getByEngine(run.context, run.digester, wish, item, screen, signal);
       Object.assign(item, { state: 'done', doneBytes: home.sizeBytes, sizeBytes: home.sizeBytes });
@@ -556,7 +560,6 @@ async function getDetected(run: Run, wanted: Wanted, signal: AbortSignal): Promi
     item.state = 'failed';
     const failure = toFailure(error);
     const canGoOn = wish !== null && failure.retry !== 'never';
-    if (wish !== null && !canGoOn) await forget(wish);
     const hint = canGoOn ? ' What has arrived is kept: run the same command again to go on.' : '';
     screen.failed(item, { ...failure, message: failure.message + hint }, canGoOn);
     return exitCodeOf(failure.code);
@@ -581,6 +584,9 @@ function engineWish(run: Run, wanted: Wanted, source: Source, resolution: Resolu
     scratch: scratchFor(run, folder),
     name,
     hasDigests: options.digest,
+    checksum: run.checksum,
+    maxTries: options.maxTries,
+    longestWaitMs,
     taken: run.names,
   };
 }
@@ -593,11 +599,10 @@ function smallest(...limits: (number | null)[]): number | null {
 /** Every wanted file of a folder, below the folder of its name. */
 async function wantFolder(run: Run, wanted: Wanted, { files: all }: Resolution): Promise<void> {
   const { output, checksum } = run.options;
-  if (checksum !== undefined) {
-    const message = 'A checksum belongs to a single file, and the link leads to a folder: leave it out.';
-    throw new FlotillaError('link_invalid', message);
-  }
-  for (const { file } of select(all, parseSelection(run.options.files))) {
+  const selected = select(all, parseSelection(run.options.files));
+  if (checksum !== undefined && selected.length > 1)
+    throw new FlotillaError('link_invalid', checksumOfSeveral(selected.length));
+  for (const { file } of selected) {
     const [root = '', ...parts] = file.path.split('/');
     const path = parts.length === 0 ? [root] : [output ?? root, ...parts];
     const name = path.pop() as string;

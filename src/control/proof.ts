@@ -1,3 +1,4 @@
+import { checksumOfSeveral } from '#core/checksum.ts';
 import type { Failure } from '#core/errors.ts';
 import { safeName } from '#core/names.ts';
 import type { DeliveredFile, FetchedFile } from '#core/protocol.ts';
@@ -13,7 +14,8 @@ export function unprovenFetch(download: StoredDownload, files: FetchedFile[]): F
   }
   const promised = download.options.checksum;
   const [only] = files;
-  if (promised === undefined || only === undefined || files.length > 1) return null;
+  if (promised === undefined || only === undefined) return null;
+  if (files.length > 1) return failure('link_invalid', checksumOfSeveral(files.length), 'never');
   const found = only.digests.find((digest) => digest.algorithm === promised.algorithm);
   if (found?.hex === promised.hex) return null;
   const what = found === undefined ? 'was not computed' : `is ${found.hex}`;

@@ -26,3 +26,7 @@ export function parseChecksum(text: string): Digest & { algorithm: Typed } {
   }
   return { algorithm, hex };
 }
+
+export function checksumOfSeveral(count: number): string {
+  return `A checksum belongs to a single file, and the link leads to ${count}: leave it out.`;
+}

@@ -1,7 +1,7 @@
 /** Files that a source brought by itself. */
 import type { Digester } from '#core/digester.ts';
 import type { Files } from '#core/files.ts';
-import type { Digest } from '#core/resolution.ts';
+import type { Digest, DigestAlgorithm } from '#core/resolution.ts';
 
 /** Every byte of it is on the disk itself when this resolves. */
 export async function flushFile(files: Files, path: string): Promise<void> {
@@ -13,9 +13,14 @@ export async function flushFile(files: Files, path: string): Promise<void> {
   }
 }
 
-/** SHA-256 of the whole file, read again. */
-export async function digestsOf(digester: Digester, path: string, sizeBytes: number): Promise<Digest[]> {
-  const digests = digester.follow(path, sizeBytes, ['sha-256']);
+/** Of the whole file, read again. */
+export async function digestsOf(
+  digester: Digester,
+  path: string,
+  sizeBytes: number,
+  algorithms: DigestAlgorithm[],
+): Promise<Digest[]> {
+  const digests = digester.follow(path, sizeBytes, algorithms);
   try {
     return await digests.finish(sizeBytes);
   } finally {

@@ -10,8 +10,10 @@ const longestBackoffMs = 60_000;
 /** Before going on where a stream broke off. */
 const pauseMs = 100;
 
+type PatienceOptions = Pick<FetchOptions, 'maxTries' | 'longestWaitMs'>;
+
 export class Patience {
-  readonly #options: FetchOptions;
+  readonly #options: PatienceOptions;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #note: (note: FetchNote) => void;
@@ -20,7 +22,7 @@ export class Patience {
   #bestBytes = 0;
   #notBeforeMs = 0;
 
-  constructor(options: FetchOptions, clock: Clock, random: Random, note: (note: FetchNote) => void) {
+  constructor(options: PatienceOptions, clock: Clock, random: Random, note: (note: FetchNote) => void) {
     this.#options = options;
     this.#clock = clock;
     this.#random = random;

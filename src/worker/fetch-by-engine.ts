@@ -1,8 +1,9 @@
 /** A download from a source that fetches by itself; its finished files are proven and taken here. */
 import { parseLink, showLink } from '#core/link.ts';
 import type { FetchClaim, FetchedFile, Outcome } from '#core/protocol.ts';
+import type { DigestAlgorithm } from '#core/resolution.ts';
 import { parseSelection } from '#core/selection.ts';
-import type { EngineFile, EngineResult, Source } from '#core/source.ts';
+import type { EngineFile, EngineJob, EngineResult, Source } from '#core/source.ts';
 import { digestsOf, flushFile } from '#transfer/engine-files.ts';
 import type { TaskContext } from './parts.ts';
 import { requestTo } from './request-to.ts';
@@ -17,6 +18,7 @@ export async function fetchByEngine(source: Source, claim: FetchClaim, context: 
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const idle = { speedBytesPerSecond: 0, connections: [], stretches: [] };
   show(() => ({ ...idle, phase: 'verify', doneBytes: sizeBytes, sizeBytes, ranges: [[0, sizeBytes]] }));
+  const algorithms = [...new Set<DigestAlgorithm>(['sha-256', claim.options.checksum?.algorithm ?? 'sha-256'])];
   const fetched: FetchedFile[] = [];
   for (const file of files) {
     signal.throwIfAborted();
@@ -27,7 +29,7 @@ export async function fetchByEngine(source: Source, claim: FetchClaim, context: 
       await parts.files.claimName(file.diskPath, path);
     }
     const { index, path: shown, sizeBytes: size, verifiedAgainst = [], modifiedAtMs } = file;
-    const digests = await digestsOf(parts.digester, path, size);
+    const digests = await digestsOf(parts.digester, path, size, algorithms);
     fetched.push({ index, path: shown, sizeBytes: size, digests, verifiedAgainst, ...(modifiedAtMs && { modifiedAtMs }) });
   }
   return { kind: 'fetched', resolution, files: fetched, facts };
@@ -40,7 +42,7 @@ async function runEngine(source: Source, claim: FetchClaim, context: TaskContext
   const limits = parts.limits.begin(downloadId, ownerId, (message) => note('waiting', message));
   try {
     const sources = { ...parts.sources, hosts: limits.hosts };
-    const job = {
+    const job: EngineJob = {
       link,
       request: requestTo(link, claim),
       parameters: options.parameters ?? {},
@@ -50,8 +52,7 @@ async function runEngine(source: Source, claim: FetchClaim, context: TaskContext
       resolution,
       mostBytes,
       limitBytesPerSecond: limits.bytesPerSecond,
-      show: (stateOf: Parameters<Parameters<NonNullable<Source['run']>>[1]['show']>[0]) =>
-        show(() => ({ phase: 'fetch', stretches: [], ...stateOf() })),
+      show: (stateOf) => show(() => ({ phase: 'fetch', stretches: [], ...stateOf() })),
       note,
       debug,
     };

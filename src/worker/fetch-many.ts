@@ -1,4 +1,5 @@
 /** A folder: many files, each with a link of its own, fetched a few at a time. */
+import { checksumOfSeveral } from '#core/checksum.ts';
 import { FlotillaError, toFailure } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
 import type { FetchClaim, FetchedFile, Outcome } from '#core/protocol.ts';
@@ -28,6 +29,8 @@ export async function fetchMany(resolution: Resolution, claim: FetchClaim, conte
   const { parts, show, note } = context;
   const wanted = layOut(select(resolution.files, parseSelection(options.files)));
   const sizeBytes = totalOf(wanted);
+  if (options.checksum !== undefined && wanted.length > 1)
+    throw new FlotillaError('link_invalid', checksumOfSeveral(wanted.length));
   if (mostBytes !== null && sizeBytes !== null && sizeBytes > mostBytes) throw tooMuch(mostBytes);
   show(() => stateOf(wanted, sizeBytes));
   const limits = parts.limits.begin(downloadId, ownerId, (message) => note('waiting', message));
@@ -68,9 +71,8 @@ async function fetchPart(
   const promised = file.sizeBytes === null ? null : { sizeBytes: file.sizeBytes, digests: [] };
   const connections = Math.max(1, Math.floor((options.connections ?? defaultConnections) / filesAtOnce));
   const wanted = { index, link, mirrors: [], promised, connections };
-  const own = { ...claim, options: { ...options, checksum: undefined } };
   try {
-    const result = await fetchFile(wanted, own, limits, context, signal, (progress) => {
+    const result = await fetchFile(wanted, claim, limits, context, signal, (progress) => {
       part.progress = progress;
     });
     const atMs = options.remoteTime ? modifiedAt(result.facts.validator) : null;
