@@ -147,6 +147,19 @@ test('what was stopped goes on without a byte twice, and nothing runs meanwhile'
   assert.ok((begun?.doneBytes ?? 0) >= doneOf(first), `${begun?.doneBytes} of ${doneOf(first)} bytes were known again`);
 });
 
+test('what is stopped before the engine has begun asks nobody and makes nothing', patience, async (t) => {
+  const torrent = torrentOf('small.bin', [{ path: ['small.bin'], bytes: sampleBytes(1_000_000, 6) }]);
+  const [unwanted, wanted] = [await serveSlowly(t), await servePeer(t, torrent, { host: '127.0.0.5' })];
+  const engine = startEngine(t);
+  const stop = new AbortController();
+  const folder = join(tempFolder(t), 'never');
+  const fetching = engine.fetch(orderFor(film, folder, { peers: [unwanted.peer] }), watch(), stop.signal);
+  stop.abort(new Error('stopped'));
+  await assert.rejects(fetching, /stopped/);
+  assertWhole(await engine.fetch(orderFor(torrent, tempFolder(t), { peers: [wanted.peer] }), watch(), t.signal), torrent);
+  assert.deepEqual([unwanted.extensions.length, unwanted.connectionCount, existsSync(folder)], [0, 0, false]);
+});
+
 test('pieces that changed on the disk are fetched again', patience, async (t) => {
   const torrent = torrentOf('small.bin', [{ path: ['small.bin'], bytes: sampleBytes(1_000_000, 6) }]);
   const seed = await servePeer(t, torrent);
