@@ -1,6 +1,7 @@
 /** Fetches a torrent for a job: finds out what it is, asks an engine, and tells how far it is. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { FlotillaError } from '#core/errors.ts';
+import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { EngineJob, EngineResult, SourceContext } from '#core/source.ts';
 import { type Magnet, readMagnet } from '#wire/magnet.ts';
@@ -59,9 +60,11 @@ export async function runTorrent(context: SourceContext, job: EngineJob, signal:
 export async function probeMagnet(
   context: SourceContext,
   link: URL,
+  { proxy }: RequestOptions,
   given: Record<string, unknown> | undefined,
   signal: AbortSignal,
 ): Promise<Resolution> {
+  refuseProxy(proxy);
   const magnet = readMagnet(link);
   const parameters = readParameters(given);
   const { magnetSeconds } = readSettings(context.settings.torrent);
