@@ -147,6 +147,36 @@ test('what was stopped goes on without a byte twice, and nothing runs meanwhile'
   assert.ok((begun?.doneBytes ?? 0) >= doneOf(first), `${begun?.doneBytes} of ${doneOf(first)} bytes were known again`);
 });
 
+test('what was verified is written down again and again, and as not whole while it goes on', patience, async (t) => {
+  const seed = await servePeer(t, film, { bytesPerSecond: 500_000 });
+  const engine = startEngine(t);
+  const order = orderFor(film, tempFolder(t), { peers: [seed.peer] });
+  const record = () => {
+    const bytes = readFileSync(join(order.folder, 'verified'), { flag: 'a+' });
+    const end = bytes.indexOf('\n');
+    const isWhole = end > 0 && JSON.parse(bytes.toString('utf8', 0, end)).isWhole;
+    const bits = bytes.subarray(end + 1).reduce((text, byte) => text + byte.toString(2), '');
+    return { isWhole, count: bits.replaceAll('0', '').length };
+  };
+  const stop = new AbortController();
+  const fetching = engine.fetch(order, watch(), stop.signal);
+  const stopped = assert.rejects(fetching, /stopped/);
+  await until(() => record().count > 0, 'some pieces in the record');
+  const { count } = record();
+  await until(() => record().count > count, 'more pieces in the record');
+  assert.equal(record().isWhole, false);
+  stop.abort(new Error('stopped'));
+  await stopped;
+  assert.equal(record().isWhole, true);
+  const again = new AbortController();
+  const isWhole = new Promise((resolve) => {
+    const state = ({ phase }: TorrentState) => phase === 'fetching' && resolve(record().isWhole);
+    engine.fetch(order, { ...watch(), state }, again.signal).catch(() => {});
+  });
+  assert.equal(await isWhole, false);
+  again.abort();
+});
+
 test('what is stopped before the engine has begun asks nobody and makes nothing', patience, async (t) => {
   const torrent = torrentOf('small.bin', [{ path: ['small.bin'], bytes: sampleBytes(1_000_000, 6) }]);
   const [unwanted, wanted] = [await serveSlowly(t), await servePeer(t, torrent, { host: '127.0.0.5' })];

@@ -100,6 +100,7 @@ async function fetchTorrent({ id, order, limitBytesPerSecond }: Extract<Command,
     await swarm.begin(ready());
   } catch (error) {
     swarms.delete(id);
+    await swarm.remove();
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import type WebTorrent from 'webtorrent';
 import type { Torrent, Wire } from 'webtorrent';
 import type { ConnectionProgress } from '#core/protocol.ts';
 import type { TorrentOrder, TorrentState } from '../engine.ts';
-import { hasBit } from './bits.ts';
+import { hasBit, setBit } from './bits.ts';
 import { type PeerRules, Peers } from './peers.ts';
 import { Picker } from './picker.ts';
 import { PieceStore } from './piece-store.ts';
@@ -64,6 +64,9 @@ export class Swarm {
   async #begin(engine: Engine): Promise<void> {
     await this.#store.prepare();
     this.#pieces = await recallPieces(this.#order, this.#store, this.#stopped.signal);
+    // From now on something may be written that the record does not name.
+    this.#isRecordStale = true;
+    await this.#record(false);
     if (this.#stopped.signal.aborted) return;
     this.#phase = 'fetching';
     this.#recordTimer = setInterval(() => {
@@ -194,7 +197,7 @@ export class Swarm {
     this.#peers?.right(index);
     this.#picker?.arrived(index);
     if (hasBit(this.#pieces, index)) return;
-    this.#pieces = this.#torrent?.bitfield.buffer ?? this.#pieces;
+    setBit(this.#pieces, index);
     this.#isRecordStale = true;
   }
 
