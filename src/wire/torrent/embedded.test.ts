@@ -1,7 +1,7 @@
 /** The engine of our own with real peers: what it survives, what it keeps, and whom it listens to. */
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -75,6 +75,17 @@ function assertWhole(finished: FinishedFile[], torrent: TestTorrent): void {
 }
 
 const doneOf = ({ states }: Watched) => states.at(-1)?.doneBytes ?? 0;
+
+/** What is written down of pieces that are there. */
+function recordIn(folder: string): { isWhole: boolean; count: number } {
+  const path = join(folder, 'verified');
+  if (!existsSync(path)) return { isWhole: false, count: 0 };
+  const bytes = readFileSync(path);
+  const end = bytes.indexOf('\n');
+  const { isWhole } = JSON.parse(bytes.toString('utf8', 0, end));
+  const bits = bytes.subarray(end + 1).reduce((text, byte) => text + byte.toString(2), '');
+  return { isWhole, count: bits.replaceAll('0', '').length };
+}
 
 test('when its process is killed half-way, another one goes on with what is there', patience, async (t) => {
   const seed = await serveSlowly(t);
@@ -151,13 +162,7 @@ test('what was verified is written down again and again, and as not whole while 
   const seed = await servePeer(t, film, { bytesPerSecond: 500_000 });
   const engine = startEngine(t);
   const order = orderFor(film, tempFolder(t), { peers: [seed.peer] });
-  const record = () => {
-    const bytes = readFileSync(join(order.folder, 'verified'), { flag: 'a+' });
-    const end = bytes.indexOf('\n');
-    const isWhole = end > 0 && JSON.parse(bytes.toString('utf8', 0, end)).isWhole;
-    const bits = bytes.subarray(end + 1).reduce((text, byte) => text + byte.toString(2), '');
-    return { isWhole, count: bits.replaceAll('0', '').length };
-  };
+  const record = () => recordIn(order.folder);
   const stop = new AbortController();
   const fetching = engine.fetch(order, watch(), stop.signal);
   const stopped = assert.rejects(fetching, /stopped/);
@@ -175,6 +180,24 @@ test('what was verified is written down again and again, and as not whole while 
   });
   assert.equal(await isWhole, false);
   again.abort();
+});
+
+test('when the disk fails, what it was to keep is not written down', patience, async (t) => {
+  const files = Array.from({ length: 3000 }, (_, at) => ({ path: [`${at}`], bytes: sampleBytes(2 ** 14, at) }));
+  const torrent = torrentOf('many', files, { pieceLengthBytes: 2 ** 14 });
+  const seed = await servePeer(t, torrent, { bytesPerSecond: 4_000_000 });
+  const order = orderFor(torrent, tempFolder(t), { peers: [seed.peer], sequential: true });
+  const fetching = startEngine(t).fetch(order, watch(), t.signal);
+  const failed = assert.rejects(fetching, /EISDIR/);
+  // What was written some files ago is closed, and opened again to be flushed.
+  const breaking = setInterval(() => {
+    const made = existsSync(join(order.folder, 'files')) ? readdirSync(join(order.folder, 'files')).length : 0;
+    const place = join(order.folder, 'files', String(made - 100));
+    rmSync(place, { force: true, recursive: true });
+    if (made > 100) mkdirSync(place);
+  }, 100);
+  await failed.finally(() => clearInterval(breaking));
+  assert.equal(recordIn(order.folder).isWhole, false);
 });
 
 test('what is stopped before the engine has begun asks nobody and makes nothing', patience, async (t) => {

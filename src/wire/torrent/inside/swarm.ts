@@ -230,7 +230,7 @@ export class Swarm {
       .then(() => this.#tells.fetched(), this.#fail);
   }
 
-  /** Flushes first: the record names nothing that could be lost. One at a time. */
+  /** Flushes first: the record names nothing that could be lost. One at a time, and none after a disk that failed. */
   #record(isLast: boolean): Promise<void> {
     const write = async () => {
       if (!this.#isRecordStale && !isLast) return;
@@ -239,7 +239,7 @@ export class Swarm {
       await this.#store.flush();
       await writeRecord(this.#order, pieces, isLast);
     };
-    this.#recording = this.#recording.then(write, write);
+    this.#recording = this.#recording.then(write);
     return this.#recording;
   }
 
