@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlotillaError } from '#core/errors.ts';
@@ -291,6 +294,30 @@ test('a web seed brings what no peer has', patience, async (t) => {
   const torrent = torrentOf('from the web', files, { fields: { 'url-list': [`${nginx.origin}/`] } });
   const order = orderFor(torrent, tempFolder(t), {});
   assertWhole(await startEngine(t).fetch(order, watch(), t.signal), torrent);
+});
+
+test('a web seed that sends and sends is heard no longer than it was asked to', patience, async (t) => {
+  const heard = Promise.withResolvers<number>();
+  const server = createServer((_, response) => {
+    let sentBytes = 0;
+    const endless = function* () {
+      for (; sentBytes < 2 ** 30; sentBytes += 2 ** 16) yield new Uint8Array(2 ** 16);
+    };
+    response.writeHead(206).on('close', () => heard.resolve(sentBytes));
+    Readable.from(endless()).pipe(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  releaseAfter(t, () => server.close());
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const seeded = torrentOf('a.bin', [{ path: ['a.bin'], bytes: sampleBytes(100_000, 1) }], {
+    fields: { 'url-list': `${origin}/a.bin` },
+  });
+  const stop = new AbortController();
+  const fetching = startEngine(t).fetch(orderFor(seeded, tempFolder(t), {}), watch(), stop.signal);
+  const heardBytes = await heard.promise;
+  stop.abort(new Error('enough'));
+  await assert.rejects(fetching, /enough/);
+  assert.ok(heardBytes < 50_000_000, `${heardBytes} bytes were heard`);
 });
 
 test('a web seed in a refused range is not asked', patience, async (t) => {

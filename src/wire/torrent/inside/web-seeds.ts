@@ -23,15 +23,16 @@ async function readRange(link: string, order: TorrentOrder, startByte: number, e
     const from = Math.max(startByte, offsetBytes);
     const until = Math.min(endByte, offsetBytes + sizeBytes);
     if (from >= until) continue;
-    const part = await readPart(linkOf(link, order, path), from - offsetBytes, until - offsetBytes);
-    bytes.set(part, from - startByte);
+    const part = bytes.subarray(from - startByte, until - startByte);
+    await readPart(linkOf(link, order, path), from - offsetBytes, part);
   }
   return bytes;
 }
 
-async function readPart(link: string, startByte: number, endByte: number): Promise<Uint8Array> {
+/** Fills the part with the bytes from `startByte` on. */
+async function readPart(link: string, startByte: number, part: Uint8Array): Promise<void> {
   const response = await fetch(link, {
-    headers: { range: `bytes=${startByte}-${endByte - 1}` },
+    headers: { range: `bytes=${startByte}-${startByte + part.length - 1}` },
     signal: AbortSignal.timeout(timeoutMs),
   });
   if (response.status !== 206) {
@@ -39,9 +40,13 @@ async function readPart(link: string, startByte: number, endByte: number): Promi
     await response.body?.cancel();
     throw new Error(`the web seed answers ${response.status}`);
   }
-  const part = await response.bytes();
-  if (part.length !== endByte - startByte) throw new Error('the web seed sent another range');
-  return part;
+  let at = 0;
+  for await (const chunk of response.body ?? []) {
+    if (at + chunk.length > part.length) throw new Error('the web seed sends more than it was asked for');
+    part.set(chunk, at);
+    at += chunk.length;
+  }
+  if (at < part.length) throw new Error('the web seed sends less than it was asked for');
 }
 
 /** BEP 19: a link to a folder is followed by the name of the torrent and the path of the file. */
