@@ -296,6 +296,20 @@ test('a web seed brings what no peer has', patience, async (t) => {
   assertWhole(await startEngine(t).fetch(order, watch(), t.signal), torrent);
 });
 
+test('web seeds are asked for files by the names that the torrent gives them', patience, async (t) => {
+  const odd = [['.hidden', 'a:b?.bin'], ['same.bin'], ['SAME.bin'], ['100%.bin ']];
+  const several = odd.map((path, at) => ({ path, bytes: sampleBytes(100_000, at) }));
+  const only = 'only?: 1.bin';
+  for (const { name, files } of [
+    { name: 'what? #1: .', files: several },
+    { name: only, files: [{ path: [only], bytes: sampleBytes(100_000, 9) }] },
+  ]) {
+    const nginx = await serveNginx(t, { folder: layOut(t, { name, files }) });
+    const torrent = torrentOf(name, files, { fields: { 'url-list': `${nginx.origin}/` } });
+    assertWhole(await startEngine(t).fetch(orderFor(torrent, tempFolder(t), {}), watch(), t.signal), torrent);
+  }
+});
+
 test('a web seed that sends and sends is heard no longer than it was asked to', patience, async (t) => {
   const heard = Promise.withResolvers<number>();
   const server = createServer((_, response) => {
