@@ -310,6 +310,18 @@ test('web seeds are asked for files by the names that the torrent gives them', p
   }
 });
 
+test('a web seed that lies is sent away, and one that does not is asked on', patience, async (t) => {
+  const filesOf = (seed: number) => [{ path: ['a.bin'], bytes: sampleBytes(4_000_000, seed) }];
+  const [files, spoiled] = [filesOf(1), filesOf(2)];
+  const liar = await serveNginx(t, { folder: layOut(t, { name: 'a.bin', files: spoiled }) });
+  const slow = await serveNginx(t, { folder: layOut(t, { name: 'a.bin', files }), slowBytesPerSecond: 400_000 });
+  const links = [`${liar.origin}/a.bin`, `${slow.origin}/slow/a.bin`];
+  const torrent = torrentOf('a.bin', files, { fields: { 'url-list': links } });
+  const watched = watch();
+  assertWhole(await startEngine(t).fetch(orderFor(torrent, tempFolder(t), {}), watched, t.signal), torrent);
+  assert.equal(watched.states.at(-1)?.bannedCount, 1);
+});
+
 test('a web seed that sends and sends is heard no longer than it was asked to', patience, async (t) => {
   const heard = Promise.withResolvers<number>();
   const server = createServer((_, response) => {
