@@ -246,6 +246,12 @@ test('in order, what is there is always one stretch from the start', patience, a
   );
 });
 
+test('pieces that are too large for the memory of the engine are left to a torrent program', patience, async (t) => {
+  const torrent = torrentOf('a.bin', [{ path: ['a.bin'], bytes: sampleBytes(1000, 1) }], { pieceLengthBytes: 2 ** 28 });
+  const fetching = startEngine(t).fetch(orderFor(torrent, tempFolder(t), {}), watch(), t.signal);
+  await assert.rejects(fetching, { code: 'unsupported', message: /Set a torrent program to use/ });
+});
+
 test('a limit is kept', patience, async (t) => {
   const seed = await serveSlowly(t);
   const stop = new AbortController();
