@@ -10,8 +10,9 @@ import { insideRoot, numberedName, safeName } from '#core/names.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { EngineFile, EngineJob, EngineResult, Source, SourceContext } from '#core/source.ts';
 import { crc32 } from '#lib/crc32.ts';
-import { digestsOf, flushFile } from '#transfer/engine-files.ts';
+import { claimRoom, digestsOf, flushFile } from '#transfer/engine-files.ts';
 import { Patience } from '#transfer/patience.ts';
+import type { Need, Room } from '#transfer/room.ts';
 import { verifyDigests } from '#transfer/verify.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 
@@ -33,6 +34,9 @@ export type EngineWish = Pick<
   maxTries: number;
   /** More patience is not asked of us. */
   longestWaitMs: number;
+  room: Room;
+  /** Throws the error when there is none in time. */
+  untilThereIsRoom(needs: readonly Need[], error: FlotillaError, signal: AbortSignal): Promise<void>;
   /** Folders that downloads of this call are using. */
   taken: Set<string>;
 };
@@ -115,7 +119,7 @@ async function runEngine(
   screen: GetScreen,
   signal: AbortSignal,
 ): Promise<Note> {
-  const { source, identity, maxTries, longestWaitMs, ...asked } = wish;
+  const { source, identity, maxTries, longestWaitMs, room, untilThereIsRoom, ...asked } = wish;
   const { run } = source;
   if (run === undefined) throw new Error(`the source ${source.kind} does not fetch by itself`);
   const patience = new Patience({ maxTries, longestWaitMs }, clock, random, ({ message }) => screen.note(item, message));
@@ -142,9 +146,11 @@ async function runEngine(
   const ticker = setInterval(look, 250);
   try {
     for (;;) {
+      const share = room.share();
       try {
         await files.makeFolder(folder);
-        const result = await run(context, job, signal);
+        await claimRoom(files, share, wish.scratch, job, () => stateOf?.() ?? null);
+        const result = await run(context, job, AbortSignal.any([signal, share.full]));
         for (const { diskPath } of result.files) await flushFile(files, diskPath);
         const note = { identity, result, root: await freeRoot(wish, result) };
         await keep(home, note);
@@ -152,7 +158,11 @@ async function runEngine(
       } catch (error) {
         signal.throwIfAborted();
         look();
-        await sleep(clock, patience.afterFailure(error), signal);
+        share.release();
+        if (error instanceof FlotillaError && error.code === 'no_space') await untilThereIsRoom(share.needs, error, signal);
+        else await sleep(clock, patience.afterFailure(error), signal);
+      } finally {
+        share.release();
       }
     }
   } finally {
