@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type GetItem, jsonScreen } from '#cli/get-screen.ts';
@@ -142,4 +142,38 @@ test('when the disk fills up the engine is stopped, and goes on when there is ro
   });
   assert.equal(runs, 2);
   assert.ok(readFileSync(home.path).equals(bytes));
+});
+
+test('what was stopped on the way to its name goes on with what is there', async (t) => {
+  let runs = 0;
+  const { folder, digester, get } = setUp(t, () => runs++);
+  const path = join(folder, 'film.bin');
+  const checksum = { algorithm: 'sha-256', hex: sha256 } as const;
+  const stopped: Digester = {
+    digestPieces: digester.digestPieces.bind(digester),
+    close() {},
+    // The file has its name, and nobody knows it yet.
+    follow: (...call) => (call[0] === path ? assert.fail('stopped') : digester.follow(...call)),
+  };
+  const stop = () => assert.rejects(get({}, stopped), /stopped/);
+  const again = async () => {
+    assert.equal((await get({ checksum })).path, path);
+    assert.ok(readFileSync(path).equals(bytes));
+    assert.deepEqual(readdirSync(folder), ['film.bin']);
+    rmSync(path);
+  };
+  await stop();
+  await again();
+  assert.equal(runs, 1, 'it had its name');
+
+  await stop();
+  const [home = ''] = readdirSync(folder).filter((name) => name.startsWith('.'));
+  copyFileSync(path, join(folder, home, 'engine', 'film.bin'));
+  await again();
+  assert.equal(runs, 2, 'it had its name, and its first copy was there still');
+
+  await stop();
+  rmSync(path);
+  await again();
+  assert.equal(runs, 4, 'it was gone');
 });
