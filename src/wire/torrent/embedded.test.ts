@@ -177,12 +177,12 @@ test('what was verified is written down again and again, and as not whole while 
   await stopped;
   assert.equal(record().isWhole, true);
   const again = new AbortController();
-  const isWhole = new Promise((resolve) => {
-    const state = ({ phase }: TorrentState) => phase === 'fetching' && resolve(record().isWhole);
-    engine.fetch(order, { ...watch(), state }, again.signal).catch(() => {});
-  });
-  assert.equal(await isWhole, false);
-  again.abort();
+  const second = watch();
+  const ended = assert.rejects(engine.fetch(order, second, again.signal), /enough/);
+  await until(() => second.states.some(({ phase }) => phase === 'fetching'), 'that it goes on');
+  assert.equal(record().isWhole, false);
+  again.abort(new Error('enough'));
+  await ended;
 });
 
 test('when the disk fails, what it was to keep is not written down', patience, async (t) => {
