@@ -152,7 +152,8 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
   });
 
   test('what speaks something else is told of', async (t) => {
-    for (const greeting of ['SSH-2.0-OpenSSH_9.2p1\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n', `220-${'a'.repeat(400_000)}`]) {
+    const endless = [`220-${'a'.repeat(400_000)}`, `220-${'\n'.repeat(400_000)}`, '\r\n'.repeat(400_000)];
+    for (const greeting of ['SSH-2.0-OpenSSH_9.2p1\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n', ...endless]) {
       const server = await serveOddFtp(t, { answers: { greeting } });
       await assert.rejects(fetchFrom(t, `${server.origin}/file.bin`, { maxTries: 1 }), { code: 'protocol_error' });
     }
