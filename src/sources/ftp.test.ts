@@ -225,7 +225,17 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
     function* deeper() {
       yield 'type=dir; deeper\r\n';
     }
-    for (const listing of [endless, endlessLine, deeper]) {
+    function* deeperAndLonger() {
+      yield `type=dir; ${'d'.repeat(1000)}\r\n`;
+      yield `type=file; ${'f'.repeat(1000)}\r\n`;
+    }
+    let folderCount = 0;
+    function* longNames() {
+      folderCount++;
+      yield `type=dir; ${folderCount}\r\n`;
+      for (let n = 0; n < 4000; n++) yield `type=file; ${n}${'f'.repeat(900)}\r\n`;
+    }
+    for (const listing of [endless, endlessLine, deeper, deeperAndLonger, longNames]) {
       const server = await serveOddFtp(t, { features: ['MLST type*;size*;'], listing });
       await assert.rejects(probe(t, `${server.origin}/top/`), { code: 'unsupported' });
     }

@@ -7,7 +7,7 @@ import type { Asked, SourceContext } from '#core/source.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
 import { noServices } from '#testing/no-services.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
-import { makeHostKey, type ScriptedSftpOptions, serveScriptedSftp } from '#testing/serve-scripted-sftp.ts';
+import { type Listed, makeHostKey, type ScriptedSftpOptions, serveScriptedSftp } from '#testing/serve-scripted-sftp.ts';
 import { serveSftp } from '#testing/serve-sftp.ts';
 import { serveHttpProxy, serveSocks5 } from '#testing/serve-tunnels.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
@@ -232,10 +232,31 @@ test('links of OpenSSH out of the folder are not followed, and the folder itself
   assert.deepEqual(new Set(found.details?.leftOut as string[]), new Set(['deep/round', 'out']));
 });
 
-test('a folder that never ends is refused with a sentence', async (t) => {
-  const { port } = await serve(t, { endless: ['/endless'] });
-  await assert.rejects(probe(t, `sftp://127.0.0.1:${port}/endless/`), {
-    code: 'unsupported',
-    message: /more than 100000 files/,
+for (const [what, listed] of [
+  ['files', { name: null }],
+  ['what is no file', { name: '.', type: 'folder' }],
+] as const) {
+  test(`a folder that never ends with ${what} is refused with a sentence`, async (t) => {
+    const { port } = await serve(t, { endless: { '/endless': Array.from({ length: 2000 }, () => listed) } });
+    const probed = probe(t, `sftp://127.0.0.1:${port}/endless/`);
+    await assert.rejects(probed, { code: 'unsupported', message: /more than 100000 files/ });
   });
+}
+
+test('names that no file system has are left out, and files that no link could name are refused', async (t) => {
+  const { port } = await serve(t, { folders: { '/top': [{ name: 'x'.repeat(1025) }, { name: 'ä'.repeat(500) }] } });
+  const { found } = await probe(t, `sftp://127.0.0.1:${port}/top/`);
+  assert.equal(found.files.length, 1);
+  assert.deepEqual(found.details?.leftOut, ['x'.repeat(1024)]);
+  for (const [depth, fileCount, message] of [
+    [3, 1, /longer than 8192/],
+    [30, 5000, /names alone are more than any folder has/],
+  ] as const) {
+    const part = 'ä'.repeat(500);
+    const folders: Record<string, Listed[]> = {};
+    for (let at = 0; at < depth; at++) folders[`/top${`/${part}`.repeat(at)}`] = [{ name: part, type: 'folder' }];
+    folders[`/top${`/${part}`.repeat(depth)}`] = Array.from({ length: fileCount }, (_, name) => ({ name: `${name}` }));
+    const deep = await serve(t, { folders });
+    await assert.rejects(probe(t, `sftp://127.0.0.1:${deep.port}/top/`), { code: 'unsupported', message });
+  }
 });

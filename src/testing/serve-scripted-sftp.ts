@@ -7,8 +7,8 @@ export type ScriptedSftpOptions = {
   files?: Record<string, Uint8Array>;
   /** What folders list, by absolute path, beside no files of their own. Names come as they are. */
   folders?: Record<string, Listed[]>;
-  /** Folders that never end. */
-  endless?: string[];
+  /** Folders that never end, with what they list again and again; a name of null is another one each time. */
+  endless?: Record<string, (Omit<Listed, 'name'> & { name: string | null })[]>;
   user?: string;
   password?: string;
   /** The way that the password is asked for. */
@@ -59,7 +59,7 @@ export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions):
       accept().on('sftp', (acceptSftp) => answer(acceptSftp(), options, (reads) => (mostReads = Math.max(mostReads, reads))));
     });
   });
-  const listener = createServer((socket) => {
+  const listener = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => {});
     sockets.add(socket);
     server.injectSocket(socket);
@@ -74,10 +74,10 @@ export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions):
 }
 
 function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: number) => void): void {
-  const { files = {}, folders = {}, endless = [], hasSizes = true, mostReadBytes = 256 * 1024 } = options;
+  const { files = {}, folders = {}, endless = {}, hasSizes = true, mostReadBytes = 256 * 1024 } = options;
   const opened: { path: string; isListed: boolean }[] = [];
   const bytesAt = (path: string) => (Object.hasOwn(files, path) ? (files[path] as Uint8Array) : null);
-  const isFolder = (path: string) => Object.hasOwn(folders, path) || endless.includes(path);
+  const isFolder = (path: string) => Object.hasOwn(folders, path) || Object.hasOwn(endless, path);
   const plain = (path: string) => path.replace(/(.)\/+$/, '$1');
   const attributes = (type: keyof typeof types, sizeBytes: number) =>
     ({ mode: types[type], uid: 0, gid: 0, ...(hasSizes && { size: sizeBytes }), atime: 1, mtime: 1_500_000_000 }) as never;
@@ -110,12 +110,12 @@ function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: 
   });
   sftp.on('READDIR', (id, handle) => {
     const folder = of(handle);
-    const isEndless = endless.includes(folder.path);
-    if (folder.isListed && !isEndless) return void sftp.status(id, status.EOF);
+    const again = Object.hasOwn(endless, folder.path) ? endless[folder.path] : undefined;
+    if (folder.isListed && again === undefined) return void sftp.status(id, status.EOF);
     folder.isListed = true;
-    const listed: Listed[] = isEndless
-      ? Array.from({ length: 1000 }, () => ({ name: `file-${listedCount++}` }))
-      : (folders[folder.path] as Listed[]);
+    const listed =
+      again?.map((one): Listed => ({ ...one, name: one.name ?? `file-${listedCount++}` })) ??
+      (folders[folder.path] as Listed[]);
     sftp.name(
       id,
       listed.map(({ name, type = 'file', sizeBytes = 1 }) => ({

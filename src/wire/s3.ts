@@ -4,6 +4,7 @@ import { FlotillaError } from '#core/errors.ts';
 import type { RequestOptions } from '#core/request.ts';
 import { type Digest, mostFiles } from '#core/resolution.ts';
 import type { SourceContext, SourceFacts } from '#core/source.ts';
+import { mostNameBytes } from '#core/tree-size.ts';
 import { field, type HttpHead } from './http-head.ts';
 import { type HttpDialect, openHttpSession } from './http-session.ts';
 import { readXml, type XmlElement } from './xml.ts';
@@ -223,6 +224,12 @@ export function readList(bytes: Uint8Array): { objects: S3Object[]; nextToken: s
     .flatMap((one) => {
       const raw = textOf(one, 'Key') ?? '';
       const [key, size] = [isEncoded ? decodeKey(raw) : raw, textOf(one, 'Size') ?? ''];
+      if (key !== null && Buffer.byteLength(key) > mostNameBytes) {
+        throw new FlotillaError(
+          'unsupported',
+          `The server names an object with more than ${mostNameBytes} bytes, which S3 does not allow.`,
+        );
+      }
       return key === null || key === '' || !/^\d{1,15}$/.test(size) ? [] : [{ key, sizeBytes: Number(size) }];
     });
   const isMore = textOf(root, 'IsTruncated') === 'true';

@@ -26,6 +26,12 @@ export type SshTarget = Pick<ConnectTarget, 'host' | 'port' | 'signal' | 'timeou
 /** One name in a folder, with what it is. */
 export type SftpEntry = { name: string; stats: Stats };
 
+type ReadName = { filename: string; attrs: Stats };
+/** What the types of the package leave out. */
+type WholeReader = {
+  readdir(handle: Buffer, options: { full: boolean }, done: (error: Error | undefined, names: ReadName[]) => void): void;
+};
+
 /** Status codes of draft-ietf-secsh-filexfer-02 section 7. */
 const status = { endOfFile: 1, noSuchFile: 2, permissionDenied: 3 };
 
@@ -120,11 +126,11 @@ export class SftpConnection implements KeptConnection {
     return this.#ask(path, (channel, done) => channel.opendir(path, done));
   }
 
-  /** Some more names of a folder, without `.` and `..`; null when there are no more. Symbolic links are told as such. */
+  /** Some more names of a folder, as the server tells them; null when there are no more. Symbolic links are told as such. */
   async readFolder(handle: Buffer, path: string): Promise<SftpEntry[] | null> {
     try {
-      const found = await this.#ask<{ filename: string; attrs: Stats }[]>(path, (channel, done) =>
-        channel.readdir(handle as never, done as never),
+      const found = await this.#ask<ReadName[]>(path, (channel, done) =>
+        (channel as unknown as WholeReader).readdir(handle, { full: true }, done),
       );
       return found.map(({ filename, attrs }) => ({ name: filename, stats: attrs }));
     } catch (error) {
