@@ -299,6 +299,8 @@ async function fetchAll(
     ['abort-on-unavailable-fragments'],
     ['no-mtime'],
     ['downloader', 'native'],
+    // For RTMP yt-dlp starts rtmpdump, which knows no proxy and would connect to whatever a page names.
+    ['match-filters', 'protocol!*=?rtmp'],
     ['downloader-args', 'ffmpeg_i:-protocol_whitelist http,https,httpproxy,tls,tcp,crypto'],
     ['postprocessor-args', 'ffmpeg_i:-protocol_whitelist file'],
   ];
@@ -366,7 +368,7 @@ async function gather(
   const wanted = wantedEntries(job, before) ?? Array.from({ length: entryCount }, (_, at) => at + 1);
   const missing = wanted.filter((entry) => !done.has(entry));
   if (missing.length > 0) {
-    const message = `${missing.length} of ${wanted.length} videos did not come (the first is number ${missing[0]}), and yt-dlp gives no reason.`;
+    const message = `${missing.length} of ${wanted.length} videos did not come (the first is number ${missing[0]}), and yt-dlp gives no reason. What is sent by RTMP alone is not fetched.`;
     throw new FlotillaError('truncated', message);
   }
   const names = before.files.slice(0, entryCount).map(({ path }) => path.split('/').at(-1) ?? path);

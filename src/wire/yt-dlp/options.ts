@@ -21,6 +21,7 @@ export const optionNames = [
   'extractor-args',
   'compat-options',
   // What is chosen
+  'match-filters',
   'format',
   'format-sort',
   'extract-audio',
