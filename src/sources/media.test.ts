@@ -218,8 +218,14 @@ describe('media', { concurrency: 2 }, () => {
   test('what only belongs to one site, and parameters that make no sense, are refused before anything runs', async (t) => {
     const link = 'http://127.0.0.1/page';
     const settings = { ytDlp: '/nowhere/yt-dlp' };
-    const requests: RequestOptions[] = [{ headers: [{ name: 'X-Key', value: 'secret' }] }, { bearer: 'secret' }];
-    for (const request of requests) await assert.rejects(probe(t, link, { request, settings }), { code: 'unsupported' });
+    const requests: RequestOptions[] = [
+      { headers: [{ name: 'X-Key', value: 'secret' }] },
+      { bearer: 'secret' },
+      { user: { name: 'anna', password: 'secret' } },
+    ];
+    for (const request of requests) {
+      await assert.rejects(probe(t, link, { request, settings }), { code: 'unsupported', message: /cookies/ });
+    }
     const wrong = [
       { format: '22 --exec id' },
       { format: 'best[height<=5]' },

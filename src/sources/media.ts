@@ -185,13 +185,13 @@ function programOf(context: SourceContext) {
 }
 
 /** What belongs to the origin of the link alone would be sent to every server that the page names: yt-dlp knows no origins. */
-function checkPossible(link: URL, { headers = [], bearer, certificate }: RequestOptions): void {
+function checkPossible(link: URL, { headers = [], bearer, certificate, user }: RequestOptions): void {
   if (!/^https?:$/.test(link.protocol)) {
     throw new FlotillaError('unsupported', `Video pages are links that begin with http: or https:, not with ${link.protocol}`);
   }
-  if (headers.length === 0 && bearer === undefined && certificate === undefined) return;
+  if (headers.length === 0 && bearer === undefined && certificate === undefined && user === undefined) return;
   const message =
-    'Headers, tokens and certificates of your own cannot be kept to one site on a video page. Leave them out; cookies are kept to theirs.';
+    'Passwords, headers, tokens and certificates of your own cannot be kept to one site on a video page. Leave them out, and give the cookies of your browser instead: those are kept to theirs.';
   throw new FlotillaError('unsupported', message);
 }
 

@@ -15,8 +15,6 @@ export const optionNames = [
   'cookies',
   'user-agent',
   'referer',
-  'username',
-  'password',
   'socket-timeout',
   'extractor-args',
   'compat-options',
