@@ -7,7 +7,7 @@ import type { Asked, SourceContext } from '#core/source.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
 import { noServices } from '#testing/no-services.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
-import { type Listed, makeHostKey, type ScriptedSftpOptions, serveScriptedSftp } from '#testing/serve-scripted-sftp.ts';
+import { type Listed, makeKey, type ScriptedSftpOptions, serveScriptedSftp } from '#testing/serve-scripted-sftp.ts';
 import { serveSftp } from '#testing/serve-sftp.ts';
 import { serveHttpProxy, serveSocks5 } from '#testing/serve-tunnels.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
@@ -61,6 +61,19 @@ for (const asks of ['password', 'keyboard-interactive'] as const) {
   });
 }
 
+test('the password of a locked key is not told to the server', async (t) => {
+  const { link, tried } = await serve(t);
+  const request = { ...anna, sshKey: makeKey(anna.user?.password) };
+  await assert.rejects(probe(t, link, { request }), { code: 'auth_required' });
+  assert.ok(tried.includes('publickey'));
+  assert.deepEqual(
+    tried.filter((way) => way === 'password' || way === 'keyboard-interactive'),
+    [],
+  );
+  // Of a key that is open it is the password of the user.
+  await probe(t, link, { request: { ...anna, sshKey: makeKey() } });
+});
+
 test('a locked key is opened with the password, and not without it', async (t) => {
   const server = await serveSftp(t);
   writeFileSync(join(server.folder, 'file.bin'), body);
@@ -85,7 +98,7 @@ test('a locked key is opened with the password, and not without it', async (t) =
 test('a new server is trusted, told of and remembered; with another key it is refused, and both keys are shown', async (t) => {
   const knownHosts = join(tempFolder(t), 'state', 'known_hosts');
   const port = await freePort();
-  const first = await serveScriptedSftp(t, { files: { '/file.bin': body }, port, hostKey: makeHostKey() });
+  const first = await serveScriptedSftp(t, { files: { '/file.bin': body }, port, hostKey: makeKey() });
   const link = `sftp://127.0.0.1:${first.port}/file.bin`;
   const { found, told } = await probe(t, link, { settings: { knownHosts } });
   const before = String(found.details?.hostKey);
@@ -114,7 +127,7 @@ test('what ~/.ssh/known_hosts knows is believed and never changed', async (t) =>
   const request = { sshKey: server.key };
   const folder = tempFolder(t);
   const [knownHosts, otherKnownHosts] = [join(folder, 'own'), join(folder, 'known_hosts')];
-  const other = makeHostKey();
+  const other = makeKey();
   writeFileSync(otherKnownHosts, `[127.0.0.1]:${server.port} ${server.hostKey}\n`);
   const { told } = await probe(t, server.link('file.bin'), { request, settings: { knownHosts, otherKnownHosts } });
   assert.deepEqual([told, existsSync(knownHosts)], [[], false]);

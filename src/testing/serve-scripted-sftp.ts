@@ -27,18 +27,22 @@ export type ScriptedSftpOptions = {
 export type Listed = { name: string; type?: 'file' | 'folder' | 'symlink' | 'pipe'; sizeBytes?: number };
 
 export type ScriptedSftp = {
-  port: number /** Requests to read that were on their way at the same time. */;
+  port: number;
+  /** Requests to read that were on their way at the same time. */
   mostReads(): number;
+  /** The ways to log in that were tried, oldest first. */
+  tried: string[];
 };
 
 const types = { file: 0o100_644, folder: 0o040_755, symlink: 0o120_777, pipe: 0o010_644 };
 const status = ssh2.utils.sftp.STATUS_CODE;
 
-/** A new key for a host, PEM. One in two hundred that ssh2 1.17 makes is one that it cannot read. */
-export function makeHostKey(): string {
+/** A new key, PEM, locked when there is a passphrase. One in two hundred that ssh2 1.17 makes is one that it cannot read. */
+export function makeKey(passphrase?: string): string {
   for (;;) {
-    const key = ssh2.utils.generateKeyPairSync('ed25519').private;
-    if (!(ssh2.utils.parseKey(key) instanceof Error)) return key;
+    const lock = passphrase === undefined ? undefined : { passphrase, cipher: 'aes256-ctr', rounds: 4 };
+    const key = ssh2.utils.generateKeyPairSync('ed25519', lock).private;
+    if (!(ssh2.utils.parseKey(key, passphrase) instanceof Error)) return key;
   }
 }
 
@@ -46,13 +50,15 @@ export function makeHostKey(): string {
 export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions): Promise<ScriptedSftp> {
   const { user = 'anna', password = 'secret', asks = 'password' } = options;
   let mostReads = 0;
+  const tried: string[] = [];
   const check = (asked: AuthContext) => {
+    tried.push(asked.method);
     const judge = (given: string | undefined) => (given === password ? asked.accept() : asked.reject([asks]));
     if (asked.username !== user || asked.method !== asks) asked.reject([asks]);
     else if (asked.method === 'password') judge(asked.password);
     else asked.prompt([{ prompt: 'Password: ', echo: false }], ([answer]) => judge(answer));
   };
-  const server = new ssh2.Server({ hostKeys: [options.hostKey ?? makeHostKey()] }, (client) => {
+  const server = new ssh2.Server({ hostKeys: [options.hostKey ?? makeKey()] }, (client) => {
     client.on('error', () => {});
     client.on('authentication', check);
     client.on('session', (accept) => {
@@ -70,7 +76,7 @@ export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions):
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => listener.close(resolve));
   });
-  return { port: (listener.address() as { port: number }).port, mostReads: () => mostReads };
+  return { port: (listener.address() as { port: number }).port, mostReads: () => mostReads, tried };
 }
 
 function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: number) => void): void {

@@ -7,7 +7,7 @@ import type { HostKey } from './known-hosts.ts';
 
 export type SshLogin = {
   user: string;
-  /** Opens a locked key too; null: there is none. */
+  /** Of the key, when that is locked; else of the user. null: there is none. */
   password: string | null;
   /** PEM or OpenSSH form. */
   key: string | null;
@@ -59,6 +59,8 @@ export class SftpConnection implements KeptConnection {
     const { host, port, signal, timeoutMs, login, keyTypes } = target;
     // Loaded when needed: most downloads never do.
     const { default: ssh2 } = await import('ssh2');
+    // Then the password is for the key, and none of the server's business.
+    const isLocked = login.key !== null && ssh2.utils.parseKey(login.key) instanceof Error;
     const sock = await egress.connect({ host, port, tls: false, service: 'ssh', signal, timeoutMs });
     const connection = new SftpConnection(new ssh2.Client(), target);
     const abort = () => connection.#fail(signal.reason);
@@ -82,8 +84,9 @@ export class SftpConnection implements KeptConnection {
               },
             );
           },
-          authHandler: waysOf(login) as never,
-          ...(login.password !== null && { password: login.password, passphrase: login.password, tryKeyboard: true }),
+          authHandler: waysOf(isLocked ? { ...login, password: null } : login) as never,
+          ...(login.password !== null && { passphrase: login.password }),
+          ...(login.password !== null && !isLocked && { password: login.password, tryKeyboard: true }),
           ...(login.key !== null && { privateKey: login.key }),
           ...(login.agent !== null && { agent: login.agent }),
         }),
