@@ -267,6 +267,7 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
       files: { 'top/x': body },
       features: ['MLST type*;size*;'],
       listing: () => ['type=file;size=4; one.txt\r\n'],
+      mostLogins: 1,
     });
     const { files } = await probe(t, `${server.origin}/top`);
     assert.deepEqual(files, [{ path: 'top/one.txt', sizeBytes: 4, link: `${server.origin}/top/one.txt` }]);
