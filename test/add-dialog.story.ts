@@ -223,6 +223,41 @@ describe('the add dialog', { timeout: 600_000 }, () => {
     await page.getByRole('row').getByText('Paused').first().waitFor();
   });
 
+  test('what was taken is gone from the dialog when the rest fails, and an answer that was lost adds nothing twice', async () => {
+    const torrent = (name: string) => encode(makeTorrent({ name, files: [{ path: ['one.txt'], bytes: Buffer.from(name) }] }));
+    const countAll = async () => (await (await page.request.get(`${origin}/api/v1/downloads`)).json()).counts.all as number;
+    const before = await countAll();
+    const link = files.url('plain', {}, 'beside.bin');
+    await hands.dropFiles(page, [
+      { name: 'c.torrent', bytes: torrent('third set') },
+      { name: 'd.torrent', bytes: torrent('fourth set') },
+    ]);
+    await dialog.getByLabel('Links', { exact: true }).fill(link);
+    await dialog
+      .getByText(/^BitTorrent/)
+      .nth(1)
+      .waitFor();
+    // The second answer and the fourth are lost on their way back.
+    let answers = 0;
+    await page.route(/\/downloads(\/batch)?$/, async (route) => {
+      if (route.request().method() !== 'POST') return route.continue();
+      const response = await route.fetch();
+      return [2, 4].includes(++answers) ? route.abort() : route.fulfill({ response });
+    });
+    const addPaused = dialog.getByRole('button', { name: 'Add paused' });
+    await addPaused.click();
+    await dialog.getByRole('alert').waitFor();
+    assert.equal(await dialog.getByRole('button', { name: 'Leave c.torrent out' }).count(), 0);
+    await dialog.getByRole('button', { name: 'Leave d.torrent out' }).waitFor();
+    await addPaused.click();
+    await dialog.getByRole('button', { name: 'Leave d.torrent out' }).waitFor({ state: 'hidden' });
+    await dialog.getByRole('alert').waitFor();
+    await addPaused.click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.unrouteAll();
+    assert.equal(await countAll(), before + 3);
+  });
+
   test('the entries of a video page are chosen from, and asked for as its options say', async () => {
     const nginx = await serveMedia(scope);
     await hands.paste(page, `${nginx.origin}/list.html`);
