@@ -165,6 +165,15 @@ describe('the add dialog', { timeout: 600_000 }, () => {
     await page.getByRole('row', { name: /slow\.bin/ }).waitFor();
   });
 
+  test('those that wait for their turn are looked at when the others are stopped', async () => {
+    const slow = [1, 2, 3, 4].map((number) => files.url('plain', { latencyMs: 60_000 }, `slow${number}.bin`));
+    await hands.paste(page, [...slow, files.url('plain', {}, 'quick.bin')].join('\n'));
+    for (const _ of slow) await dialog.getByRole('button', { name: 'Stop looking' }).first().click();
+    await dialog.getByText('Web · 97.7 KiB').waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+  });
+
   test('a folder on an FTP server is chosen from, asked in its own way, and its files are told one by one', async () => {
     const ftp = await serveFtp(scope);
     const deep = join(ftp.folder, 'set', 'deep');
