@@ -95,6 +95,9 @@ describe('the add dialog', { timeout: 600_000 }, () => {
     const names = Array.from({ length: 40 }, (_, index) => `disc ${index % 2}/track ${index}.flac`);
     await hands.paste(page, metalink(...names.map((name) => fileOf(name))).toString());
     await dialog.getByText('Metalink · 40 files').waitFor();
+    await dialog.getByLabel('Filter files').focus();
+    await page.keyboard.press('Enter');
+    await dialog.getByLabel('Links', { exact: true }).focus();
     await hands.tabTo(page, 'None');
     await page.keyboard.press('Space');
     await dialog.getByText('Tick at least one file.').waitFor();
