@@ -47,18 +47,14 @@ async function fieldsOf(form: FormData): Promise<Record<string, unknown>> {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of [...form].slice(0, mostFields)) {
     if (name === '__proto__') continue;
-    const isText = typeof value === 'string';
-    fields[name] = isText
-      ? texts.has(name)
-        ? value
-        : parseField(value)
-      : Buffer.from(await value.arrayBuffer()).toString('base64');
+    fields[name] =
+      typeof value === 'string' ? readField(name, value) : Buffer.from(await value.arrayBuffer()).toString('base64');
   }
   return fields;
 }
 
-function parseField(text: string): unknown {
-  if (!/^(?:true|false|-?\d+|[[{].*)$/s.test(text)) return text;
+function readField(name: string, text: string): unknown {
+  if (texts.has(name) || !/^(?:true|false|-?\d+|[[{].*)$/s.test(text)) return text;
   try {
     return JSON.parse(text);
   } catch {
