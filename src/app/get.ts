@@ -17,6 +17,7 @@ import { parseSelection, select } from '#core/selection.ts';
 import { type ByteSession, type Shared, type Source, type SourceContext, type SourceFacts, sessionOf } from '#core/source.ts';
 import { formatSeconds } from '#lib/format.ts';
 import { Limiter } from '#lib/limiter.ts';
+import { printable } from '#lib/printable.ts';
 import { WorkQueue } from '#lib/work-queue.ts';
 import { detect, guess, isNameless, recognise } from '#sources/detect.ts';
 import { sourceOf, sourceOfKind } from '#sources/index.ts';
@@ -44,6 +45,7 @@ import { rangesOfTypedHosts, withServices } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
 import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { listenForInterrupt } from './stop-signals.ts';
 
 export type GetOptions = {
   dir: string;
@@ -71,6 +73,8 @@ export type GetOptions = {
   /** Seconds. */
   waitForSpace: number;
   ifChanged?: boolean;
+  /** Which of the files of each link. */
+  files?: string;
 } & AskFlags &
   RequestFlags;
 
@@ -448,16 +452,6 @@ async function readListFile(path: string): Promise<string> {
   }
 }
 
-/** Ctrl+C and SIGTERM stop in good order; a second one stops at once. */
-function listenForInterrupt(stop: AbortController): () => void {
-  const onSignal = () => {
-    if (stop.signal.aborted) process.exit(exitCodes.interrupted);
-    stop.abort(new Error('interrupted'));
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-}
-
 /** Gets one link; resolves with its exit code and never rejects for an expected failure. */
 async function getOne(run: Run, wanted: Wanted, signal: AbortSignal): Promise<number> {
   if (wanted.listing !== null) return getListed(run, wanted, wanted.listing, signal);
@@ -770,7 +764,7 @@ function askServer(run: Run, { link, typed, promised }: Wanted, signal: AbortSig
 
 /** With FLOTILLA_DEBUG set every decision is told, on standard error. */
 function sayDebug({ name }: GetItem, line: string, passedMs: number): void {
-  process.stderr.write(`debug ${(passedMs / 1000).toFixed(3)} ${name}: ${line}\n`);
+  process.stderr.write(`debug ${(passedMs / 1000).toFixed(3)} ${printable(`${name}: ${line}`)}\n`);
 }
 
 /** The user says that it is a list: it is read at once. */
