@@ -8,6 +8,7 @@ import { climbTo, ladderFor } from './climb.ts';
 import type { Removal, RetryWishes, Wishes } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { forgetList } from './file-lists.ts';
 import { positionOf } from './ids.ts';
 import { requireDownload } from './list.ts';
 import type { Parts } from './parts.ts';
@@ -88,6 +89,7 @@ export function retry({ from, ...wishes }: RetryWishes = {}): Action {
       failure: null,
       ...freshStart(changed),
     };
+    if (fields.resolution === null) await forgetList(tx, changed, 'files');
     if (!isLive) {
       const anew = { ...fields, queuedAtMs: parts.clock.now(), startedAtMs: null };
       const retried = await changeState(parts, tx, changed, 'retried', anew, happening);
@@ -137,6 +139,7 @@ export const cancel: Action = async (parts, tx, download) => {
     { fetched: null, delivered: null },
     { name: 'download.cancelled', message: 'Cancelled.' },
   );
+  await forgetList(tx, download, 'fetched');
   await callBackTask(parts, tx, download.id, 'drop');
   // A delivery may have got through while it was paused: what nobody wants any more is not left lying there.
   if (download.delivered !== null) {
@@ -194,6 +197,7 @@ export function change(wishes: Wishes): Action {
     parseSelection(options.files);
     // What another choice would find is asked of the link again.
     const found = isChosenAnew(download, wishes) && { resolution: null, sizeBytes: null };
+    if (found) await forgetList(tx, download, 'files');
     const reason = found && download.reason === 'host' ? 'slot' : download.reason;
     const fields = { link, options, secrets, name, destinationId, ...place, ...found, reason };
     const changed = { ...download, ...fields };
