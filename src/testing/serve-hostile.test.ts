@@ -29,7 +29,7 @@ function read(url: string, headers: Record<string, string> = {}, method = 'GET')
   });
 }
 
-/** Sends one request and returns what came within `ms` and whether the server closed politely or reset. */
+/** Sends one request and returns what came within `ms`, four million bytes at most, and whether the server closed politely or reset. */
 function raw(url: string, ms: number, range = ''): Promise<{ text: string; hasEnded: boolean; error: string | null }> {
   const { port, pathname, search } = new URL(url);
   return new Promise((resolve) => {
@@ -43,7 +43,7 @@ function raw(url: string, ms: number, range = ''): Promise<{ text: string; hasEn
     const timer = setTimeout(() => done(false), ms);
     socket.on('data', (bytes) => {
       text += bytes.toString('latin1');
-      if (text.length > 4_000_000) socket.pause();
+      if (text.length > 4_000_000) done(false);
     });
     socket.on('end', () => done(true));
     socket.on('error', (error: NodeJS.ErrnoException) => done(false, error.code ?? error.message));
@@ -106,11 +106,11 @@ test('truncated, reset and stall stop at the byte they were told, so many times'
   const cut = await read(truncated);
   assert.deepEqual([cut.body.length, cut.error], [500, 'ECONNRESET']);
   assert.equal((await read(truncated)).body.length, body.length);
-  const ended = await raw(server.url('truncated', { atByte: 500 }), 1000);
+  const ended = await raw(server.url('truncated', { atByte: 500 }), 10_000);
   assert.equal(ended.hasEnded, true);
-  const reset = await raw(server.url('reset', { atByte: 500 }), 1000);
+  const reset = await raw(server.url('reset', { atByte: 500 }), 10_000);
   assert.deepEqual([reset.hasEnded, reset.error], [false, 'ECONNRESET']);
-  const stalled = await raw(server.url('stall', { atByte: 700 }), 150);
+  const stalled = await raw(server.url('stall', { atByte: 700 }), 1000);
   assert.equal(stalled.hasEnded, false);
   assert.equal(stalled.text.split('\r\n\r\n')[1]?.length, 700);
 });
@@ -127,16 +127,16 @@ test('framing is bent as promised', async (t) => {
   const open = await read(server.url('no-length'));
   assert.deepEqual([open.body.length, open.headers['content-length'], open.error], [body.length, undefined, null]);
   assert.equal((await read(server.url('conflicting-lengths'))).error, 'HPE_UNEXPECTED_CONTENT_LENGTH');
-  assert.match((await raw(server.url('http10'), 1000)).text, /^HTTP\/1\.0 200/);
+  assert.match((await raw(server.url('http10'), 10_000)).text, /^HTTP\/1\.0 200/);
   assert.equal((await read(server.url('1xx', { count: 3 }))).body.length, body.length);
-  const { text } = await raw(server.url('extra-body', { extraBytes: 10 }), 1000);
+  const { text } = await raw(server.url('extra-body', { extraBytes: 10 }), 10_000);
   assert.ok(text.endsWith('x'.repeat(10)));
 });
 
 test('heads are bent as promised', async (t) => {
   const server = await serveHostile(t, { body });
   assert.equal((await read(server.url('header-flood'))).error, 'HPE_HEADER_OVERFLOW');
-  assert.ok((await raw(server.url('header-flood'), 200)).text.length > 1_000_000);
+  assert.ok((await raw(server.url('header-flood'), 10_000)).text.length > 1_000_000);
   assert.equal((await read(server.url('long-header-line'))).error, 'HPE_HEADER_OVERFLOW');
   assert.match((await read(server.url('bad-status-line'))).error ?? '', /^HPE_/);
   assert.match((await read(server.url('not-http'))).error ?? '', /^HPE_/);
@@ -211,22 +211,22 @@ test('speeds and delays are kept', async (t) => {
     await read(url);
     return performance.now() - started;
   };
-  const paced = await time(server.url('plain', { bytesPerSecond: 500_000 }));
-  assert.ok(paced > 150 && paced < 400, `${paced} ms`);
+  const paced = await time(server.url('plain', { bytesPerSecond: 100_000 }));
+  assert.ok(paced > 900 && paced < 2500, `${paced} ms`);
   assert.ok((await time(server.url('plain', { latencyMs: 100 }))) > 95);
-  const slow = server.url('slow-nth', { nth: 2, slowBytesPerSecond: 500_000 });
-  assert.ok((await time(slow)) < 100);
-  assert.ok((await time(slow)) > 150);
-  assert.ok((await time(slow)) < 100);
+  const slow = server.url('slow-nth', { nth: 2, slowBytesPerSecond: 50_000 });
+  assert.ok((await time(slow)) < 1500);
+  assert.ok((await time(slow)) > 1900);
+  assert.ok((await time(slow)) < 1500);
   const trickle = await raw(server.url('trickle', { everyMs: 20 }), 200);
   assert.ok((trickle.text.split('\r\n\r\n')[1] ?? '').length <= 12);
 });
 
 test('keep-alive holds for several requests, unless the server breaks its promise', async (t) => {
   const server = await serveHostile(t, { body: body.subarray(0, 10) });
-  const honest = await raw(server.url('plain'), 100);
+  const honest = await raw(server.url('plain'), 1000);
   assert.equal(honest.hasEnded, false);
-  assert.equal((await raw(server.url('keep-alive-closes'), 1000)).hasEnded, true);
+  assert.equal((await raw(server.url('keep-alive-closes'), 10_000)).hasEnded, true);
 });
 
 test('the proxy delays, slows, cuts, stalls and corrupts what a server sends', async (t) => {
@@ -246,12 +246,12 @@ test('the proxy delays, slows, cuts, stalls and corrupts what a server sends', a
   assert.ok(performance.now() - slowStarted > 150);
 
   proxy.set({ resetAtByte: 5000 });
-  assert.equal((await raw(url, 1000)).error, 'ECONNRESET');
+  assert.equal((await raw(url, 10_000)).error, 'ECONNRESET');
   proxy.set({ closeAtByte: 5000 });
-  const closed = await raw(url, 1000);
+  const closed = await raw(url, 10_000);
   assert.deepEqual([closed.text.length, closed.hasEnded], [5000, true]);
   proxy.set({ stallAtByte: 5000 });
-  const stalled = await raw(url, 150);
+  const stalled = await raw(url, 1000);
   assert.deepEqual([stalled.text.length, stalled.hasEnded], [5000, false]);
 
   proxy.set({ corruptAtByte: 50_000 });

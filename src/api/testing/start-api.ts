@@ -112,6 +112,7 @@ export async function startApi(
   await app.listen({ host: '127.0.0.1', port: 0 });
   const close = () => app.close();
   releaseAfter(t, () => store.close());
+  releaseAfter(t, () => control.close());
   releaseAfter(t, close);
   const { port } = app.server.address() as AddressInfo;
   const base = `http://127.0.0.1:${port}`;

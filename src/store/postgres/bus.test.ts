@@ -52,7 +52,7 @@ test('what one says all others hear, in order and soon, and nobody hears himself
   const startedAtMs = performance.now();
   for (const message of said) one.bus.publish(message);
   await Promise.all([two.until('revoked'), three.until('revoked')]);
-  assert.ok(performance.now() - startedAtMs < 500);
+  assert.ok(performance.now() - startedAtMs < 5000);
   assert.deepEqual([one.heard, two.heard, three.heard], [[], said, said]);
 });
 
@@ -127,5 +127,5 @@ test('a connection that hears nothing any more does not hold up whoever closes',
   proxy.mode = 'deaf';
   const startedAtMs = performance.now();
   await member.bus.close();
-  assert.ok(performance.now() - startedAtMs < 3000);
+  assert.ok(performance.now() - startedAtMs < 10_000);
 });
