@@ -23,6 +23,7 @@ export async function runProgram(args: string[]): Promise<number> {
     .option('-d, --dir <folder>', 'folder for the files', '.')
     .option('-o, --output <name>', 'name of the file, for a single link')
     .option('-i, --input <list>', 'file with one link per line, - for standard input')
+    .option('--files <numbers>', 'which of the files of each link, counted from 0: 0,2-5')
     .addOption(
       new Option('-x, --connections <count>', 'most connections per file; they are added while they help')
         .default(16)
