@@ -581,6 +581,8 @@ function engineWish(run: Run, wanted: Wanted, source: Source, resolution: Resolu
     checksum: run.checksum,
     maxTries: options.maxTries,
     longestWaitMs,
+    room: run.room,
+    untilThereIsRoom: (needs, error, signal) => untilThereIsRoom(run, wanted, needs, error, signal),
     taken: run.names,
   };
 }
