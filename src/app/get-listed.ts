@@ -55,7 +55,7 @@ export async function openListed(
 ): Promise<unknown> {
   try {
     const wish = { address: link, parameters: asked === null ? {} : run.parameters };
-    const listed = await readListing(openSession(run, link, link), listing, wish, signal);
+    const listed = await readListing(openSession(run, link, link), listing, wish, run.context, signal);
     checkListedWishes(listed, { isNamed: false, hasMirrors: mirrors.length > 0 });
     await wantListed(run, listed, link);
     run.items.splice(run.items.indexOf(item), 1);

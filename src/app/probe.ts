@@ -86,7 +86,7 @@ const lookAtLink: Look = async (text, options, shared, signal) => {
     const listing = document === null ? listingFor(listings, { as: options.as, ...resolution }) : null;
     if (listing === null) return resolution;
     const wish = { address: parseLink(resolution.finalUrl), parameters: isList ? parametersOf(options) : {} };
-    const listed = await readListing(sessionOf(sourceOf(link), context, link, request), listing, wish, signal);
+    const listed = await readListing(sessionOf(sourceOf(link), context, link, request), listing, wish, context, signal);
     return { ...resolution, kind: listing.kind, files: resolvedFiles(listed) };
   } finally {
     await close();
