@@ -226,6 +226,8 @@ describe('media', { concurrency: 2 }, () => {
     for (const request of requests) {
       await assert.rejects(probe(t, link, { request, settings }), { code: 'unsupported', message: /cookies/ });
     }
+    const withLogin = probe(t, link.replace('//', '//anna:secret@'), { settings });
+    await assert.rejects(withLogin, { code: 'unsupported', message: /cookies/ });
     const wrong = [
       { format: '22 --exec id' },
       { format: 'best[height<=5]' },

@@ -189,7 +189,9 @@ function checkPossible(link: URL, { headers = [], bearer, certificate, user }: R
   if (!/^https?:$/.test(link.protocol)) {
     throw new FlotillaError('unsupported', `Video pages are links that begin with http: or https:, not with ${link.protocol}`);
   }
-  if (headers.length === 0 && bearer === undefined && certificate === undefined && user === undefined) return;
+  // A login in the link would be in the Referer of all that the page shows from elsewhere.
+  const hasLogin = user !== undefined || link.username !== '' || link.password !== '';
+  if (headers.length === 0 && bearer === undefined && certificate === undefined && !hasLogin) return;
   const message =
     'Passwords, headers, tokens and certificates of your own cannot be kept to one site on a video page. Leave them out, and give the cookies of your browser instead: those are kept to theirs.';
   throw new FlotillaError('unsupported', message);
