@@ -124,6 +124,32 @@ test('when all peers lie, nothing is made and it is said why', patient, async (t
   assert.equal(existsSync(join(folder, 'film.bin')), false);
 });
 
+test('what is to stay free stays free, and room is waited for', patient, async (t) => {
+  const torrent = album();
+  const seed = await servePeer(t, torrent);
+  const args = ['get', '-d', tempFolder(t), '--keep-free', '1000T', '--wait-for-space', '1', magnetOf(torrent, seed.peer)];
+  const { code, stderr } = await run(t, args);
+  assert.equal(code, 8, stderr);
+  assert.match(stderr, / stay free.*Waiting for room, up to 1 s/);
+  assert.equal(seed.givenBytes, 0);
+});
+
+test('a server keeps its disk as free as it should be, whatever a torrent brings', patient, async (t) => {
+  const torrent = album();
+  const seed = await servePeer(t, torrent);
+  const token = 'the token of this story';
+  const server = await startProcess(t, launcher, ['serve', '--data', tempFolder(t), '--port', '0', '--keep-free', '1000T'], {
+    env: { ...loopback, FLOTILLA_BOOTSTRAP_TOKEN: token },
+    ...{ ready: /^ready http:\/\/\S+$/m, readySeconds: 90, stopSeconds: 25 },
+  });
+  const client = createClient({ baseUrl: /^ready (\S+)$/m.exec(server.stdout)?.[1] ?? '', token });
+  const { id } = await client.addDownload({ body: { url: magnetOf(torrent, seed.peer) } });
+  const get = () => client.getDownload({ params: { id } });
+  await until(async () => (await get()).reason === 'space', 'it waits for room');
+  assert.equal((await get()).failure?.code, 'no_space');
+  assert.equal(seed.givenBytes, 0);
+});
+
 test('peers in refused ranges are not asked', patient, async (t) => {
   const torrent = album();
   const seed = await servePeer(t, torrent);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type GetItem, jsonScreen } from '#cli/get-screen.ts';
@@ -9,7 +9,9 @@ import { FlotillaError } from '#core/errors.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { EngineJob, EngineResult, SourceContext } from '#core/source.ts';
 import { tempFolder } from '#testing/temp.ts';
+import { Room } from '#transfer/room.ts';
 import { DigestThread } from '#wire/digests.ts';
+import { systemClock, systemFiles } from '#wire/system.ts';
 import { type EngineWish, getByEngine } from './get-by-engine.ts';
 
 const bytes = Buffer.from('what the engine fetched');
@@ -26,11 +28,11 @@ const resolution: Resolution = {
 };
 
 /** An engine of one file, which does first what the test wants. */
-function setUp(t: TestContext, before: (job: EngineJob) => void = () => {}) {
+function setUp(t: TestContext, before: (job: EngineJob, signal: AbortSignal) => unknown = () => {}) {
   const folder = tempFolder(t);
   const lines: string[] = [];
-  const run = async (_context: SourceContext, job: EngineJob): Promise<EngineResult> => {
-    before(job);
+  const run = async (_context: SourceContext, job: EngineJob, signal: AbortSignal): Promise<EngineResult> => {
+    await before(job, signal);
     const diskPath = join(job.folder, 'film.bin');
     writeFileSync(diskPath, bytes);
     const facts = { finalUrl: 'magnet:', validator: resolution.validator, fetchedBytes: bytes.length, connections: 1 };
@@ -53,6 +55,8 @@ function setUp(t: TestContext, before: (job: EngineJob) => void = () => {}) {
     checksum: null,
     maxTries: 3,
     longestWaitMs: 1000,
+    room: new Room(systemFiles, systemClock, 0),
+    untilThereIsRoom: async (_needs, error) => assert.fail(error),
     taken: new Set(),
   };
   const digester = new DigestThread();
@@ -114,4 +118,62 @@ test('a passing fault is tried again, and what cannot be helped leaves nothing b
   });
   await assert.rejects(other.get(), { code: 'refused' });
   assert.deepEqual(readdirSync(other.folder), []);
+});
+
+test('when the disk fills up the engine is stopped, and goes on when there is room', async (t) => {
+  const disk = { disk: 'small', sizeBytes: 2 ** 31, freeBytes: 2 ** 30 };
+  const room = new Room({ ...systemFiles, space: async () => ({ ...disk }) }, systemClock, 2 ** 20);
+  let runs = 0;
+  const { get } = setUp(t, async ({ show }, signal) => {
+    show(() => ({ doneBytes: 5, sizeBytes: 100, speedBytesPerSecond: 0, connections: [], ranges: [] }));
+    if (++runs > 1) return;
+    disk.freeBytes = 0;
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  });
+  const home = await get({
+    resolution: { ...resolution, files: [{ path: 'film.bin', sizeBytes: 100 * 2 ** 20 }] },
+    room,
+    async untilThereIsRoom(needs, error, signal) {
+      assert.match(error.message, /is full: 0 B free/);
+      assert.equal(needs[0]?.bytesToCome(), 95);
+      disk.freeBytes = 2 ** 30;
+      assert.ok(await room.waitFor(needs, 60_000, signal));
+    },
+  });
+  assert.equal(runs, 2);
+  assert.ok(readFileSync(home.path).equals(bytes));
+});
+
+test('what was stopped on the way to its name goes on with what is there', async (t) => {
+  let runs = 0;
+  const { folder, digester, get } = setUp(t, () => runs++);
+  const path = join(folder, 'film.bin');
+  const checksum = { algorithm: 'sha-256', hex: sha256 } as const;
+  const stopped: Digester = {
+    digestPieces: digester.digestPieces.bind(digester),
+    close() {},
+    // The file has its name, and nobody knows it yet.
+    follow: (...call) => (call[0] === path ? assert.fail('stopped') : digester.follow(...call)),
+  };
+  const stop = () => assert.rejects(get({}, stopped), /stopped/);
+  const again = async () => {
+    assert.equal((await get({ checksum })).path, path);
+    assert.ok(readFileSync(path).equals(bytes));
+    assert.deepEqual(readdirSync(folder), ['film.bin']);
+    rmSync(path);
+  };
+  await stop();
+  await again();
+  assert.equal(runs, 1, 'it had its name');
+
+  await stop();
+  const [home = ''] = readdirSync(folder).filter((name) => name.startsWith('.'));
+  copyFileSync(path, join(folder, home, 'engine', 'film.bin'));
+  await again();
+  assert.equal(runs, 2, 'it had its name, and its first copy was there still');
+
+  await stop();
+  rmSync(path);
+  await again();
+  assert.equal(runs, 4, 'it was gone');
 });

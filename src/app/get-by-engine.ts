@@ -10,8 +10,9 @@ import { insideRoot, numberedName, safeName } from '#core/names.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { EngineFile, EngineJob, EngineResult, Source, SourceContext } from '#core/source.ts';
 import { crc32 } from '#lib/crc32.ts';
-import { digestsOf, flushFile } from '#transfer/engine-files.ts';
+import { claimRoom, digestsOf, flushFile } from '#transfer/engine-files.ts';
 import { Patience } from '#transfer/patience.ts';
+import type { Need, Room } from '#transfer/room.ts';
 import { verifyDigests } from '#transfer/verify.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 
@@ -33,6 +34,9 @@ export type EngineWish = Pick<
   maxTries: number;
   /** More patience is not asked of us. */
   longestWaitMs: number;
+  room: Room;
+  /** Throws the error when there is none in time. */
+  untilThereIsRoom(needs: readonly Need[], error: FlotillaError, signal: AbortSignal): Promise<void>;
   /** Folders that downloads of this call are using. */
   taken: Set<string>;
 };
@@ -97,8 +101,8 @@ async function fetchAll(
   signal: AbortSignal,
 ): Promise<Note> {
   try {
-    const note = (await recall(home, wish)) ?? (await runEngine(context, wish, home, item, screen, signal));
-    await prove(digester, wish, note.result);
+    const note = (await recall(digester, home, wish)) ?? (await runEngine(context, wish, home, item, screen, signal));
+    await prove(digester, wish, note);
     return note;
   } catch (error) {
     if (!signal.aborted && toFailure(error).retry === 'never') await files.removeFolder(home);
@@ -115,7 +119,7 @@ async function runEngine(
   screen: GetScreen,
   signal: AbortSignal,
 ): Promise<Note> {
-  const { source, identity, maxTries, longestWaitMs, ...asked } = wish;
+  const { source, identity, maxTries, longestWaitMs, room, untilThereIsRoom, ...asked } = wish;
   const { run } = source;
   if (run === undefined) throw new Error(`the source ${source.kind} does not fetch by itself`);
   const patience = new Patience({ maxTries, longestWaitMs }, clock, random, ({ message }) => screen.note(item, message));
@@ -142,9 +146,11 @@ async function runEngine(
   const ticker = setInterval(look, 250);
   try {
     for (;;) {
+      const share = room.share();
       try {
         await files.makeFolder(folder);
-        const result = await run(context, job, signal);
+        await claimRoom(files, share, wish.scratch, job, () => stateOf?.() ?? null);
+        const result = await run(context, job, AbortSignal.any([signal, share.full]));
         for (const { diskPath } of result.files) await flushFile(files, diskPath);
         const note = { identity, result, root: await freeRoot(wish, result) };
         await keep(home, note);
@@ -152,7 +158,11 @@ async function runEngine(
       } catch (error) {
         signal.throwIfAborted();
         look();
-        await sleep(clock, patience.afterFailure(error), signal);
+        share.release();
+        if (error instanceof FlotillaError && error.code === 'no_space') await untilThereIsRoom(share.needs, error, signal);
+        else await sleep(clock, patience.afterFailure(error), signal);
+      } finally {
+        share.release();
       }
     }
   } finally {
@@ -161,13 +171,16 @@ async function runEngine(
 }
 
 /** Throws unless the only file has the digest that it should have. */
-async function prove(digester: Digester, { checksum }: EngineWish, { files: all }: EngineResult): Promise<void> {
+async function prove(digester: Digester, wish: EngineWish, note: Note): Promise<void> {
+  const { checksum } = wish;
   if (checksum === null) return;
+  const { files: all } = note.result;
   const [only, ...others] = all;
   if (only === undefined || others.length > 0) {
     throw new FlotillaError('link_invalid', checksumOfSeveral(all.length));
   }
-  const digests = await digestsOf(digester, only.diskPath, only.sizeBytes, [checksum.algorithm]);
+  const place = (await placeOf(wish, note, only)) ?? only.diskPath;
+  const digests = await digestsOf(digester, place, only.sizeBytes, [checksum.algorithm]);
   only.verifiedAgainst = [...(only.verifiedAgainst ?? []), ...verifyDigests([checksum], digests)];
 }
 
@@ -175,11 +188,25 @@ function keep(home: string, note: Note): Promise<void> {
   return files.writeText(join(home, 'result'), JSON.stringify(note));
 }
 
-/** Finished before, and stopped on the way to the names. */
-async function recall(home: string, { identity }: EngineWish): Promise<Note | null> {
+/** Finished before, and stopped on the way to the names; null as well when something of it is gone. */
+async function recall(digester: Digester, home: string, wish: EngineWish): Promise<Note | null> {
   const text = await files.readText(join(home, 'result'));
   const note = text === null ? null : (JSON.parse(text) as Note);
-  return note?.identity === identity ? note : null;
+  if (note?.identity !== wish.identity) return null;
+  for (const file of note.result.files) {
+    // On another disk it is copied, and was not removed here yet.
+    if (await isCopy(digester, file, pathOf(wish, note, file))) await files.remove(file.diskPath);
+    if ((await placeOf(wish, note, file)) === null) return null;
+  }
+  return note;
+}
+
+/** Where a finished file is: still with the engine, or under its name; null: it is gone. */
+async function placeOf(wish: EngineWish, note: Note, file: EngineFile): Promise<string | null> {
+  for (const path of [file.diskPath, pathOf(wish, note, file)]) {
+    if ((await files.sizeOf(path)) === file.sizeBytes) return path;
+  }
+  return null;
 }
 
 /** Gives every file its name; one that has it already was moved by an earlier run. */
@@ -229,6 +256,13 @@ async function move(from: string, path: string): Promise<boolean> {
   const isMoved = await files.claimName(draft, path);
   await files.remove(isMoved ? from : draft);
   return isMoved;
+}
+
+async function isCopy(digester: Digester, { diskPath, sizeBytes }: EngineFile, path: string): Promise<boolean> {
+  const both = [diskPath, path];
+  for (const one of both) if ((await files.sizeOf(one)) !== sizeBytes) return false;
+  const digests = await Promise.all(both.map((one) => digestsOf(digester, one, sizeBytes, ['sha-256'])));
+  return digests[0]?.[0]?.hex === digests[1]?.[0]?.hex;
 }
 
 /** The first name for the file, or for the folder of all files, that nothing has. */

@@ -4,7 +4,8 @@ import { mostFiles } from './resolution.ts';
 
 export const selectionPattern = /^\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*$/;
 
-export const longestSelection = 100_000;
+/** Room for any choice among as many files as a download may have, whoever wrote it down. */
+export const longestSelection = 700_000;
 
 /** Indices, ascending; null for an absent selection: all of them. Throws `link_invalid` with a sentence. */
 export function parseSelection(text: string | undefined): ReadonlySet<number> | null {
@@ -17,7 +18,11 @@ export function parseSelection(text: string | undefined): ReadonlySet<number> | 
     return [first, Math.min(last, mostFiles)] as const;
   });
   const indices = new Set<number>();
-  for (const [first, last] of ranges.sort(([a], [b]) => a - b)) for (let at = first; at <= last; at++) indices.add(at);
+  // Each index once, however often the text names it.
+  let next = 0;
+  for (const [first, last] of ranges.sort(([a], [b]) => a - b)) {
+    for (next = Math.max(next, first); next <= last; next++) indices.add(next);
+  }
   return indices;
 }
 

@@ -6,6 +6,8 @@ import type { SourceContext } from '#core/source.ts';
 import { type Encodable, encode } from '#lib/bencode.ts';
 import { makeTorrent } from '#testing/make-torrent.ts';
 import { noServices } from '#testing/no-services.ts';
+import { servePeer } from '#testing/serve-peer.ts';
+import { torrentOf } from '#testing/serve-torrents.ts';
 import type { Scope } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
@@ -113,6 +115,17 @@ test('a torrent of more files than a download may have is refused with a sentenc
   const document = Buffer.from(`d4:infod5:filesl${entries.join('')}e4:name1:f12:piece lengthi16384e6:pieces140:${hashes}ee`);
   const asked = detect(context, { link: new URL('magnet:?'), request: {}, document }, signal);
   await assert.rejects(asked, { code: 'unsupported', message: /has 100001 files, and a download at most 100000/ });
+});
+
+test('a magnet is not asked about past a proxy', patience, async (t) => {
+  const context = { ...contextOf(t), settings: { torrent: { dht: false } } };
+  const one = torrentOf('one', [{ path: ['one'], bytes: filled(5) }]);
+  const seed = await servePeer(t, one);
+  const link = new URL(`magnet:?xt=urn:btih:${readMetainfo(one.bytes).infoHash}&x.pe=${seed.peer}`);
+  const asked = detect(context, { link, request: { proxy: 'http://127.0.0.1:9' } }, signal);
+  await assert.rejects(asked, { code: 'unsupported', message: /Torrents cannot go through a proxy/ });
+  assert.deepEqual(seed.extensions, []);
+  assert.equal((await detect(context, { link, request: {} }, signal)).name, 'one');
 });
 
 test('a magnet selects by the list of its torrent, where padding has numbers too', () => {

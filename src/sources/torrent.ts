@@ -20,7 +20,7 @@ export const torrent = defineSource({
   async probe(context, link, request, signal, { document, parameters } = {}) {
     if (document === undefined && link.protocol === 'magnet:') {
       const { probeMagnet } = await loadRun();
-      return probeMagnet(context, link, parameters, signal);
+      return probeMagnet(context, link, request, parameters, signal);
     }
     const bytes = document ?? (await fetchTorrent(context, link, request, signal));
     return resolutionOfTorrent(await sandboxOf(context.shared).read('torrent', bytes), link);

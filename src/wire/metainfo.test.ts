@@ -49,6 +49,7 @@ test('one file of version 1', () => {
   const torrent = one();
   assert.deepEqual(read(torrent), {
     name: 'a.iso',
+    givenName: 'a.iso',
     isFolder: false,
     infoHash: digest('sha1', torrent.info),
     infoHashV2: null,

@@ -15,6 +15,8 @@ import { type TextReader, textReader } from './torrent-text.ts';
 export type TorrentFile = {
   /** Below the folder of the torrent, if it has one; safe, and no other file's. */
   path: string;
+  /** The path part by part as the torrent itself says it, which its web seeds know; absent: it is the safe one. */
+  givenParts?: string[];
   sizeBytes: number;
   /** Place in the torrent's own list, where padding and links count; what other torrent programs count by. */
   position: number;
@@ -25,6 +27,8 @@ export type TorrentFile = {
 export type Metainfo = {
   /** Safe; of the file, or of the folder that holds the files. */
   name: string;
+  /** As the torrent itself says it. */
+  givenName: string;
   isFolder: boolean;
   /** SHA-1 of the info dictionary, lower-case hex; null: the torrent has no version 1. */
   infoHash: string | null;
@@ -82,6 +86,7 @@ export function readMetainfo(bytes: Uint8Array): Metainfo {
   const words = (key: string) => text(root.get(`${key}.utf-8`) ?? root.get(key))?.slice(0, mostTextLength) || null;
   return {
     name: safeName(name, infoHash ?? infoHashV2 ?? 'torrent'),
+    givenName: name,
     isFolder,
     infoHash,
     infoHashV2,
@@ -286,7 +291,7 @@ function laidOut(
       if (Buffer.byteLength(path) > mostPathBytes) throw refused('a path is longer than any system takes');
       pathsLength += path.length;
       if (pathsLength > mostPathsLength) throw refused(`its paths are longer than ${mostPathsLength / 2 ** 20} MiB together`);
-      files.push({ path, sizeBytes, position, offsetBytes });
+      files.push({ path, ...(path !== parts.join('/') && { givenParts: parts }), sizeBytes, position, offsetBytes });
     }
     // In version 2 each file begins with a piece.
     offsetBytes += isAligned ? Math.ceil(sizeBytes / pieceLengthBytes) * pieceLengthBytes : sizeBytes;

@@ -3,8 +3,8 @@ import { parseLink, showLink } from '#core/link.ts';
 import type { FetchClaim, FetchedFile, Outcome } from '#core/protocol.ts';
 import type { DigestAlgorithm } from '#core/resolution.ts';
 import { parseSelection } from '#core/selection.ts';
-import type { EngineFile, EngineJob, EngineResult, Source } from '#core/source.ts';
-import { digestsOf, flushFile } from '#transfer/engine-files.ts';
+import type { EngineFile, EngineJob, EngineResult, EngineState, Source } from '#core/source.ts';
+import { claimRoom, digestsOf, flushFile } from '#transfer/engine-files.ts';
 import type { TaskContext } from './parts.ts';
 import { requestTo } from './request-to.ts';
 
@@ -40,6 +40,8 @@ async function runEngine(source: Source, claim: FetchClaim, context: TaskContext
   const { parts, signal, show, note, debug } = context;
   const link = parseLink(claim.link);
   const limits = parts.limits.begin(downloadId, ownerId, (message) => note('waiting', message));
+  const share = parts.room.share();
+  let stateOf: () => EngineState | null = () => null;
   try {
     const sources = { ...parts.sources, hosts: limits.hosts };
     const job: EngineJob = {
@@ -52,17 +54,22 @@ async function runEngine(source: Source, claim: FetchClaim, context: TaskContext
       resolution,
       mostBytes,
       limitBytesPerSecond: limits.bytesPerSecond,
-      show: (stateOf) => show(() => ({ phase: 'fetch', stretches: [], ...stateOf() })),
+      show(state) {
+        stateOf = state;
+        show(() => ({ phase: 'fetch', stretches: [], ...state() }));
+      },
       note,
       debug,
     };
     if (source.run === undefined) throw new Error(`the source ${source.kind} does not fetch by itself`);
-    const result = await source.run(sources, job, signal);
+    await claimRoom(parts.files, share, parts.scratch.root, job, () => stateOf());
+    const result = await source.run(sources, job, AbortSignal.any([signal, share.full]));
     for (const { diskPath } of result.files) await flushFile(parts.files, diskPath);
     const said: Note = { wish: wishOf(claim), result };
     await parts.files.writeText(parts.scratch.resultPath(downloadId), JSON.stringify(said));
     return result;
   } finally {
+    share.release();
     limits.end();
   }
 }

@@ -1,8 +1,11 @@
 /** The engine of our own with real peers: what it survives, what it keeps, and whom it listens to. */
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlotillaError } from '#core/errors.ts';
@@ -76,6 +79,17 @@ function assertWhole(finished: FinishedFile[], torrent: TestTorrent): void {
 
 const doneOf = ({ states }: Watched) => states.at(-1)?.doneBytes ?? 0;
 
+/** What is written down of pieces that are there. */
+function recordIn(folder: string): { isWhole: boolean; count: number } {
+  const path = join(folder, 'verified');
+  if (!existsSync(path)) return { isWhole: false, count: 0 };
+  const bytes = readFileSync(path);
+  const end = bytes.indexOf('\n');
+  const { isWhole } = JSON.parse(bytes.toString('utf8', 0, end));
+  const bits = bytes.subarray(end + 1).reduce((text, byte) => text + byte.toString(2), '');
+  return { isWhole, count: bits.replaceAll('0', '').length };
+}
+
 test('when its process is killed half-way, another one goes on with what is there', patience, async (t) => {
   const seed = await serveSlowly(t);
   const engine = startEngine(t);
@@ -147,6 +161,61 @@ test('what was stopped goes on without a byte twice, and nothing runs meanwhile'
   assert.ok((begun?.doneBytes ?? 0) >= doneOf(first), `${begun?.doneBytes} of ${doneOf(first)} bytes were known again`);
 });
 
+test('what was verified is written down again and again, and as not whole while it goes on', patience, async (t) => {
+  const seed = await servePeer(t, film, { bytesPerSecond: 500_000 });
+  const engine = startEngine(t);
+  const order = orderFor(film, tempFolder(t), { peers: [seed.peer] });
+  const record = () => recordIn(order.folder);
+  const stop = new AbortController();
+  const fetching = engine.fetch(order, watch(), stop.signal);
+  const stopped = assert.rejects(fetching, /stopped/);
+  await until(() => record().count > 0, 'some pieces in the record');
+  const { count } = record();
+  await until(() => record().count > count, 'more pieces in the record');
+  assert.equal(record().isWhole, false);
+  stop.abort(new Error('stopped'));
+  await stopped;
+  assert.equal(record().isWhole, true);
+  const again = new AbortController();
+  const isWhole = new Promise((resolve) => {
+    const state = ({ phase }: TorrentState) => phase === 'fetching' && resolve(record().isWhole);
+    engine.fetch(order, { ...watch(), state }, again.signal).catch(() => {});
+  });
+  assert.equal(await isWhole, false);
+  again.abort();
+});
+
+test('when the disk fails, what it was to keep is not written down', patience, async (t) => {
+  const files = Array.from({ length: 3000 }, (_, at) => ({ path: [`${at}`], bytes: sampleBytes(2 ** 14, at) }));
+  const torrent = torrentOf('many', files, { pieceLengthBytes: 2 ** 14 });
+  const seed = await servePeer(t, torrent, { bytesPerSecond: 4_000_000 });
+  const order = orderFor(torrent, tempFolder(t), { peers: [seed.peer], sequential: true });
+  const fetching = startEngine(t).fetch(order, watch(), t.signal);
+  const failed = assert.rejects(fetching, /EISDIR/);
+  // What was written some files ago is closed, and opened again to be flushed.
+  const breaking = setInterval(() => {
+    const made = existsSync(join(order.folder, 'files')) ? readdirSync(join(order.folder, 'files')).length : 0;
+    const place = join(order.folder, 'files', String(made - 100));
+    rmSync(place, { force: true, recursive: true });
+    if (made > 100) mkdirSync(place);
+  }, 100);
+  await failed.finally(() => clearInterval(breaking));
+  assert.equal(recordIn(order.folder).isWhole, false);
+});
+
+test('what is stopped before the engine has begun asks nobody and makes nothing', patience, async (t) => {
+  const torrent = torrentOf('small.bin', [{ path: ['small.bin'], bytes: sampleBytes(1_000_000, 6) }]);
+  const [unwanted, wanted] = [await serveSlowly(t), await servePeer(t, torrent, { host: '127.0.0.5' })];
+  const engine = startEngine(t);
+  const stop = new AbortController();
+  const folder = join(tempFolder(t), 'never');
+  const fetching = engine.fetch(orderFor(film, folder, { peers: [unwanted.peer] }), watch(), stop.signal);
+  stop.abort(new Error('stopped'));
+  await assert.rejects(fetching, /stopped/);
+  assertWhole(await engine.fetch(orderFor(torrent, tempFolder(t), { peers: [wanted.peer] }), watch(), t.signal), torrent);
+  assert.deepEqual([unwanted.extensions.length, unwanted.connectionCount, existsSync(folder)], [0, 0, false]);
+});
+
 test('pieces that changed on the disk are fetched again', patience, async (t) => {
   const torrent = torrentOf('small.bin', [{ path: ['small.bin'], bytes: sampleBytes(1_000_000, 6) }]);
   const seed = await servePeer(t, torrent);
@@ -175,6 +244,12 @@ test('in order, what is there is always one stretch from the start', patience, a
     partial.every(({ ranges }) => ranges.length <= 4),
     JSON.stringify(partial.map(({ ranges }) => ranges)),
   );
+});
+
+test('pieces that are too large for the memory of the engine are left to a torrent program', patience, async (t) => {
+  const torrent = torrentOf('a.bin', [{ path: ['a.bin'], bytes: sampleBytes(1000, 1) }], { pieceLengthBytes: 2 ** 28 });
+  const fetching = startEngine(t).fetch(orderFor(torrent, tempFolder(t), {}), watch(), t.signal);
+  await assert.rejects(fetching, { code: 'unsupported', message: /Set a torrent program to use/ });
 });
 
 test('a limit is kept', patience, async (t) => {
@@ -225,6 +300,56 @@ test('a web seed brings what no peer has', patience, async (t) => {
   const torrent = torrentOf('from the web', files, { fields: { 'url-list': [`${nginx.origin}/`] } });
   const order = orderFor(torrent, tempFolder(t), {});
   assertWhole(await startEngine(t).fetch(order, watch(), t.signal), torrent);
+});
+
+test('web seeds are asked for files by the names that the torrent gives them', patience, async (t) => {
+  const odd = [['.hidden', 'a:b?.bin'], ['same.bin'], ['SAME.bin'], ['100%.bin ']];
+  const several = odd.map((path, at) => ({ path, bytes: sampleBytes(100_000, at) }));
+  const only = 'only?: 1.bin';
+  for (const { name, files } of [
+    { name: 'what? #1: .', files: several },
+    { name: only, files: [{ path: [only], bytes: sampleBytes(100_000, 9) }] },
+  ]) {
+    const nginx = await serveNginx(t, { folder: layOut(t, { name, files }) });
+    const torrent = torrentOf(name, files, { fields: { 'url-list': `${nginx.origin}/` } });
+    assertWhole(await startEngine(t).fetch(orderFor(torrent, tempFolder(t), {}), watch(), t.signal), torrent);
+  }
+});
+
+test('a web seed that lies is sent away, and one that does not is asked on', patience, async (t) => {
+  const filesOf = (seed: number) => [{ path: ['a.bin'], bytes: sampleBytes(4_000_000, seed) }];
+  const [files, spoiled] = [filesOf(1), filesOf(2)];
+  const liar = await serveNginx(t, { folder: layOut(t, { name: 'a.bin', files: spoiled }) });
+  const slow = await serveNginx(t, { folder: layOut(t, { name: 'a.bin', files }), slowBytesPerSecond: 400_000 });
+  const links = [`${liar.origin}/a.bin`, `${slow.origin}/slow/a.bin`];
+  const torrent = torrentOf('a.bin', files, { fields: { 'url-list': links } });
+  const watched = watch();
+  assertWhole(await startEngine(t).fetch(orderFor(torrent, tempFolder(t), {}), watched, t.signal), torrent);
+  assert.equal(watched.states.at(-1)?.bannedCount, 1);
+});
+
+test('a web seed that sends and sends is heard no longer than it was asked to', patience, async (t) => {
+  const heard = Promise.withResolvers<number>();
+  const server = createServer((_, response) => {
+    let sentBytes = 0;
+    const endless = function* () {
+      for (; sentBytes < 2 ** 30; sentBytes += 2 ** 16) yield new Uint8Array(2 ** 16);
+    };
+    response.writeHead(206).on('close', () => heard.resolve(sentBytes));
+    Readable.from(endless()).pipe(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  releaseAfter(t, () => server.close());
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const seeded = torrentOf('a.bin', [{ path: ['a.bin'], bytes: sampleBytes(100_000, 1) }], {
+    fields: { 'url-list': `${origin}/a.bin` },
+  });
+  const stop = new AbortController();
+  const fetching = startEngine(t).fetch(orderFor(seeded, tempFolder(t), {}), watch(), stop.signal);
+  const heardBytes = await heard.promise;
+  stop.abort(new Error('enough'));
+  await assert.rejects(fetching, /enough/);
+  assert.ok(heardBytes < 50_000_000, `${heardBytes} bytes were heard`);
 });
 
 test('a web seed in a refused range is not asked', patience, async (t) => {

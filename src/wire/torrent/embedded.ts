@@ -5,8 +5,16 @@ import { EngineGone, EngineProcess } from './engine-process.ts';
 import { placeOfFile } from './places.ts';
 import type { EngineBeginning } from './words.ts';
 
+/** Two pieces and more are in memory at a time, and the process has a bound. */
+const mostPieceLengthBytes = 128 * 2 ** 20;
 /** A torrent that broke its process so often is not tried again. */
 const mostDeaths = 3;
+
+/** Why our own engine cannot fetch it, to follow "this torrent"; null: it can. */
+export function obstacleOf({ infoHash, pieceHashes, pieceLengthBytes }: TorrentOrder): string | null {
+  if (infoHash === null || pieceHashes.length === 0) return 'is of version 2 alone';
+  return pieceLengthBytes > mostPieceLengthBytes ? `has pieces of more than ${mostPieceLengthBytes / 2 ** 20} MiB` : null;
+}
 
 export class EmbeddedEngine implements TorrentEngine {
   readonly #beginning: EngineBeginning;
@@ -22,9 +30,9 @@ export class EmbeddedEngine implements TorrentEngine {
   }
 
   async fetch(order: TorrentOrder, hooks: TorrentHooks, signal: AbortSignal): Promise<FinishedFile[]> {
-    if (order.infoHash === null || order.pieceHashes.length === 0) {
-      const message =
-        'This torrent is of version 2 alone, which the built-in engine does not fetch. Set a torrent program to use.';
+    const obstacle = obstacleOf(order);
+    if (order.infoHash === null || obstacle !== null) {
+      const message = `This torrent ${obstacle}, which the built-in engine does not fetch. Set a torrent program to use.`;
       throw new FlotillaError('unsupported', message);
     }
     await this.#survive(order.infoHash, hooks, (engine) => engine.fetch(this.#nextId++, order, hooks, signal));

@@ -9,6 +9,8 @@ export type PlacedFile = {
   position: number;
   /** Safe and relative, as in the resolution. */
   path: string;
+  /** As the torrent itself says it, part by part; absent: it is the path. */
+  givenParts?: string[];
   offsetBytes: number;
   sizeBytes: number;
   isWanted: boolean;
@@ -23,6 +25,8 @@ export type TorrentOrder = {
   /** SHA-256 likewise; null: the torrent has no version 2. */
   infoHashV2: string | null;
   name: string;
+  /** As the torrent itself says it. */
+  givenName: string;
   /** Links are paths in a folder of the name. */
   isFolder: boolean;
   /** The whole .torrent. */

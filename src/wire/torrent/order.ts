@@ -21,13 +21,12 @@ export function orderOf(document: Uint8Array, metainfo: Metainfo, { job, paramet
   const info = decode(trimmed(document)).get('info');
   if (info === null) throw new Error('a torrent that was read has no info');
   const { sequential, edgesFirst, seedRatio, seedMinutes, onlyTheseTrackers } = parameters;
-  const { infoHash, infoHashV2, name, isFolder, pieceLengthBytes, isPrivate } = metainfo;
+  const { infoHash, infoHashV2, name, givenName, isFolder, pieceLengthBytes, isPrivate } = metainfo;
   const selected = job.selected ?? (magnet?.selected == null ? null : indicesOf(metainfo, magnet.selected));
   const [high, low] = [parseSelection(parameters.high || undefined), parseSelection(parameters.low || undefined)];
   const priorityOf = (index: number): Priority => (high?.has(index) ? 'high' : low?.has(index) ? 'low' : 'normal');
-  const files = metainfo.files.map(({ path, position, offsetBytes, sizeBytes }, index) => {
-    const isWanted = selected?.has(index) ?? true;
-    return { index, position, path, offsetBytes, sizeBytes, isWanted, priority: priorityOf(index) };
+  const files = metainfo.files.map((file, index) => {
+    return { ...file, index, isWanted: selected?.has(index) ?? true, priority: priorityOf(index) };
   });
   if (!files.some(({ isWanted }) => isWanted)) {
     throw new FlotillaError('link_invalid', `None of the ${files.length} files has a number that was asked for.`);
@@ -41,6 +40,7 @@ export function orderOf(document: Uint8Array, metainfo: Metainfo, { job, paramet
     infoHash,
     infoHashV2,
     name,
+    givenName,
     isFolder,
     document,
     info: info.raw,

@@ -1,6 +1,7 @@
 /** Fetches a torrent for a job: finds out what it is, asks an engine, and tells how far it is. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { FlotillaError } from '#core/errors.ts';
+import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { EngineJob, EngineResult, SourceContext } from '#core/source.ts';
 import { type Magnet, readMagnet } from '#wire/magnet.ts';
@@ -8,7 +9,7 @@ import { sandboxOf } from '#wire/sandbox.ts';
 import { fetchTorrent } from '#wire/torrent-fetch.ts';
 import { resolutionOfMagnet, resolutionOfTorrent } from '#wire/torrent-resolution.ts';
 import { readParameters, readSettings, type TorrentParameters } from './choices.ts';
-import { EmbeddedEngine } from './embedded.ts';
+import { EmbeddedEngine, obstacleOf } from './embedded.ts';
 import type { TorrentEngine, TorrentOrder, TorrentState } from './engine.ts';
 import { ExternalEngine } from './external.ts';
 import { documentOf, orderOf } from './order.ts';
@@ -59,9 +60,11 @@ export async function runTorrent(context: SourceContext, job: EngineJob, signal:
 export async function probeMagnet(
   context: SourceContext,
   link: URL,
+  { proxy }: RequestOptions,
   given: Record<string, unknown> | undefined,
   signal: AbortSignal,
 ): Promise<Resolution> {
+  refuseProxy(proxy);
   const magnet = readMagnet(link);
   const parameters = readParameters(given);
   const { magnetSeconds } = readSettings(context.settings.torrent);
@@ -134,9 +137,9 @@ function engineOf({ shared, settings, netAllow, searchPath }: SourceContext): To
 }
 
 /** The program that somebody set up, or our own. */
-function engineFor(context: SourceContext, { infoHash }: TorrentOrder): TorrentEngine {
+function engineFor(context: SourceContext, order: TorrentOrder): TorrentEngine {
   const { client, clientFor, clientPaths } = readSettings(context.settings.torrent);
-  const isWanted = clientFor === 'all' || infoHash === null;
+  const isWanted = clientFor === 'all' || obstacleOf(order) !== null;
   if (client === null || !isWanted) return engineOf(context);
   const paths = clientPaths.map((text) => {
     const [ours = '', theirs = ''] = text.split('=').map((path) => path.replace(/\/+$/, ''));

@@ -5,6 +5,8 @@ import { type Ask, type ClientAnswer, clientRefused, loginRefused, readJson } fr
 import { type ClientTorrent, idOf, peerOf, type TorrentClient } from './client.ts';
 
 const name = 'qBittorrent';
+/** What it takes it lists soon after. */
+const mostListingMs = 30_000;
 
 const torrentShape = z.object({
   state: z.string(),
@@ -115,8 +117,10 @@ export function createQbittorrent(ask: Ask, link: URL): TorrentClient {
         for (const [key, value] of Object.entries(fields)) form.set(key, value);
         const answer = await call('torrents/add', form);
         if (answer.status >= 400 || answer.text === 'Fails.') throw clientRefused(name, 'it does not take this torrent');
+        const untilMs = performance.now() + mostListingMs;
         while ((await infoOf(hash)) === null) {
           signal.throwIfAborted();
+          if (performance.now() > untilMs) throw clientRefused(name, 'it took this torrent, and does not list it');
           await new Promise((resolve) => setTimeout(resolve, 200));
         }
       }

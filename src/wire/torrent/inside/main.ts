@@ -1,17 +1,15 @@
 /** The child process of the torrent engine. It lives as long as the channel to its worker, and says every second that it does. */
 import './stand-ins.ts';
 import { createServer } from 'node:net';
-import type WebTorrent from 'webtorrent';
 import { FlotillaError } from '#core/errors.ts';
 import { beatMs, type Command, type EngineBeginning, type Saying } from '../words.ts';
 import { guardNetwork } from './guard.ts';
 import { askForMetadata } from './metadata.ts';
-import type { PeerRules } from './peers.ts';
-import { Swarm } from './swarm.ts';
+import { type Engine, Swarm } from './swarm.ts';
 
 const swarms = new Map<number, Swarm>();
 const questions = new Map<number, () => void>();
-let engine: Promise<{ client: WebTorrent; rules: PeerRules }> | null = null;
+let engine: Promise<Engine> | null = null;
 
 process.on('disconnect', () => process.exit(0));
 // Whoever ends the worker by its process group means the worker, which then tells us.
@@ -40,7 +38,15 @@ async function obey(command: Command): Promise<void> {
   else await fetchTorrent(command);
 }
 
-async function start({ port, dht, pex, encryption, mostPeers, uploadBytesPerSecond, netAllow }: EngineBeginning) {
+async function start({
+  port,
+  dht,
+  pex,
+  encryption,
+  mostPeers,
+  uploadBytesPerSecond,
+  netAllow,
+}: EngineBeginning): Promise<Engine> {
   const guard = guardNetwork(netAllow);
   const { default: Client } = await import('webtorrent');
   const client = new Client({
@@ -77,23 +83,24 @@ function freePort(port: number): Promise<number> {
   });
 }
 
-async function ready() {
+async function ready(): Promise<Engine> {
   if (engine === null) throw new Error('nobody told the engine to begin');
   return engine;
 }
 
 async function fetchTorrent({ id, order, limitBytesPerSecond }: Extract<Command, { do: 'fetch' }>): Promise<void> {
-  const { client, rules } = await ready();
-  const swarm = new Swarm(order, limitBytesPerSecond, rules, {
+  const swarm = new Swarm(order, limitBytesPerSecond, {
     fetched: () => end(id, { say: 'fetched', id }),
     failed: (error) => end(id, failure(id, error)),
     debug: (line) => say({ say: 'debug', id, line }),
   });
+  // At once, so that it can be stopped while the library is still being loaded.
   swarms.set(id, swarm);
   try {
-    await swarm.begin(client);
+    await swarm.begin(ready());
   } catch (error) {
     swarms.delete(id);
+    await swarm.remove();
     throw error;
   }
 }
@@ -107,7 +114,9 @@ function end(id: number, word: Saying): void {
 }
 
 async function ask({ id, wish }: Extract<Command, { do: 'metadata' }>): Promise<void> {
+  questions.set(id, () => {});
   const { client, rules } = await ready();
+  if (!questions.has(id)) return;
   const finish = (word: Saying) => {
     questions.get(id)?.();
     if (questions.delete(id)) say(word);

@@ -19,6 +19,8 @@ export type PeerRules = {
 export class Peers {
   readonly #torrent: Torrent;
   readonly #guard: Guard;
+  /** A peer is known by its host: a new port makes it no better. A web seed is known by its link. */
+  readonly #names = new WeakMap<Wire, string>();
   readonly #wrongPieces = new Map<string, number>();
   readonly #banned = new Set<string>();
   /** Who brought the blocks of a piece that is being looked at. */
@@ -56,19 +58,23 @@ export class Peers {
   }
 
   right(index: number): void {
-    for (const wire of this.#taken(index)) this.#wrongPieces.delete(nameOf(wire));
+    for (const wire of this.#taken(index)) this.#wrongPieces.delete(this.#nameOf(wire));
   }
 
   /** Whoever brought it alone is to blame; of several, each a part. */
   wrong(index: number): void {
     const bringers = this.#taken(index);
     for (const wire of bringers) {
-      const name = nameOf(wire);
+      const name = this.#nameOf(wire);
       const count = (this.#wrongPieces.get(name) ?? 0) + 1 / bringers.length;
       this.#wrongPieces.set(name, count);
       if (count >= mostWrongPieces) this.#ban(name);
     }
     this.watch(index);
+  }
+
+  #nameOf(wire: Wire): string {
+    return this.#names.get(wire) ?? wire.type;
   }
 
   #taken(index: number): Wire[] {
@@ -79,7 +85,7 @@ export class Peers {
 
   #ban(name: string): void {
     this.#banned.add(name);
-    for (const wire of [...this.#torrent.wires]) if (nameOf(wire) === name) wire.destroy();
+    for (const wire of [...this.#torrent.wires]) if (this.#nameOf(wire) === name) wire.destroy();
   }
 
   #mayConnect(peer: string): boolean {
@@ -90,7 +96,9 @@ export class Peers {
 
   #greet(wire: Wire): void {
     const { _onMessage: read, _onMessageLength: readLength } = wire;
-    const name = nameOf(wire);
+    const link = Array.from(this.#torrent._peers).find(([, peer]) => peer.wire === wire)?.[0];
+    const name = wire.remoteAddress ?? link ?? wire.type;
+    this.#names.set(wire, name);
     // A connection that was ended still reads what has come already: nothing of it matters then.
     const isDeaf = () => wire.destroyed || this.#banned.has(name);
     wire._onMessageLength = (prefix) => {
@@ -112,9 +120,4 @@ export class Peers {
     // It may have connected to us. Its port is its own affair.
     if (this.#banned.has(name) || !this.#guard.isOpen(wire.remoteAddress ?? '', 0)) wire.destroy();
   }
-}
-
-/** A peer is known by its host: a new port makes it no better. */
-function nameOf(wire: Wire): string {
-  return wire.remoteAddress ?? (wire as unknown as { url?: string }).url ?? wire.type;
 }

@@ -113,6 +113,14 @@ export class PieceStore {
     return true;
   }
 
+  /** An earlier process wrote it, and it may be in the memory of the system alone. */
+  adopt(index: number): void {
+    const firstByte = index * this.#shape.pieceLengthBytes;
+    for (const { path } of this.#stretches(firstByte, firstByte + this.lengthOf(index))) {
+      if (path !== null) this.#unflushed.add(path);
+    }
+  }
+
   /** All that was put before is on the disk itself when it resolves. */
   async flush(): Promise<void> {
     const paths = [...this.#unflushed];

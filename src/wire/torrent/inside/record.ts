@@ -47,7 +47,10 @@ export async function recallPieces(order: TorrentOrder, store: PieceStore, signa
     if (hasBit(found, index) || !(await store.reaches(index, sizes))) continue;
     const bytes = await store.read(index, 0, store.lengthOf(index)).catch(() => null);
     const right = order.pieceHashes.subarray(index * sha1Bytes, (index + 1) * sha1Bytes);
-    if (bytes !== null && hash('sha1', bytes, 'buffer').equals(right)) setBit(found, index);
+    if (bytes !== null && hash('sha1', bytes, 'buffer').equals(right)) {
+      setBit(found, index);
+      store.adopt(index);
+    }
     await breathe();
   }
   return found;

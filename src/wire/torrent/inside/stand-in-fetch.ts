@@ -1,7 +1,7 @@
 /** `fetch` for the library, which reads answers whole: an endless one is cut off. Addresses are checked by the guard. */
 
-/** A piece is never asked for in a larger part, and no tracker has more to say. */
-const mostBytes = 64 * 2 ** 20;
+/** Trackers alone are asked with it, and none has more to say. */
+const mostBytes = 2 * 2 ** 20;
 
 export default async function boundedFetch(link: string | URL, options?: RequestInit): Promise<Response> {
   const response = await fetch(link, options);

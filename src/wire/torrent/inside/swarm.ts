@@ -3,7 +3,7 @@ import type WebTorrent from 'webtorrent';
 import type { Torrent, Wire } from 'webtorrent';
 import type { ConnectionProgress } from '#core/protocol.ts';
 import type { TorrentOrder, TorrentState } from '../engine.ts';
-import { hasBit } from './bits.ts';
+import { hasBit, setBit } from './bits.ts';
 import { type PeerRules, Peers } from './peers.ts';
 import { Picker } from './picker.ts';
 import { PieceStore } from './piece-store.ts';
@@ -18,6 +18,9 @@ const sha1Bytes = 20;
 /** The library speaks of one file, whatever there is: its own work grows with files times pieces. */
 const onlyFile = 'bytes';
 
+/** The library, and whom it may talk to. */
+export type Engine = { client: WebTorrent; rules: PeerRules };
+
 export type SwarmTells = {
   fetched(): void;
   failed(error: Error): void;
@@ -26,11 +29,11 @@ export type SwarmTells = {
 
 export class Swarm {
   readonly #order: TorrentOrder;
-  readonly #rules: PeerRules;
   readonly #tells: SwarmTells;
   readonly #store: PieceStore;
   readonly #stopped = new AbortController();
   readonly #sizeBytes: number;
+  #begun: Promise<void> = Promise.resolve();
   #pieces: Uint8Array = new Uint8Array(0);
   #torrent: Torrent | null = null;
   #picker: Picker | null = null;
@@ -43,25 +46,34 @@ export class Swarm {
   #doneAtMs: number | null = null;
   #isOver = false;
 
-  constructor(order: TorrentOrder, limitBytesPerSecond: number | null, rules: PeerRules, tells: SwarmTells) {
+  constructor(order: TorrentOrder, limitBytesPerSecond: number | null, tells: SwarmTells) {
     this.#order = order;
     this.#limit = limitBytesPerSecond;
-    this.#rules = rules;
     this.#tells = tells;
     this.#store = new PieceStore(order.folder, order);
     this.#sizeBytes = wantedBytes(order.files);
   }
 
-  async begin(client: WebTorrent): Promise<void> {
+  async begin(loading: Promise<Engine>): Promise<void> {
+    const engine = await loading;
+    if (this.#stopped.signal.aborted) return;
+    this.#begun = this.#begin(engine);
+    await this.#begun;
+  }
+
+  async #begin(engine: Engine): Promise<void> {
     await this.#store.prepare();
     this.#pieces = await recallPieces(this.#order, this.#store, this.#stopped.signal);
+    // From now on something may be written that the record does not name.
+    this.#isRecordStale = true;
+    await this.#record(false);
     if (this.#stopped.signal.aborted) return;
     this.#phase = 'fetching';
     this.#recordTimer = setInterval(() => {
       this.#record(false).catch(this.#fail);
       this.#invite();
     }, recordMs);
-    this.#join(client);
+    this.#join(engine);
   }
 
   limit(bytesPerSecond: number | null): void {
@@ -86,6 +98,8 @@ export class Swarm {
   /** Resolves when nothing is written any more and what is there is written down. */
   async remove(): Promise<void> {
     this.#stopped.abort();
+    // Nothing is made any more by what is only beginning.
+    if (this.#phase === 'checking') await this.#begun.catch(() => {});
     if (this.#recordTimer !== null) clearInterval(this.#recordTimer);
     this.#picker?.stop();
     const torrent = this.#torrent;
@@ -95,7 +109,7 @@ export class Swarm {
     await this.#store.end();
   }
 
-  #join(client: WebTorrent): void {
+  #join({ client, rules }: Engine): void {
     const { infoHash, name, pieceHashes, pieceLengthBytes, totalBytes, trackers, isPrivate } = this.#order;
     const hashes = Buffer.from(pieceHashes.buffer, pieceHashes.byteOffset, pieceHashes.length).toString('hex');
     const pieces = Array.from({ length: pieceHashes.length / sha1Bytes }, (_, index) =>
@@ -121,7 +135,7 @@ export class Swarm {
     this.#torrent = torrent;
     torrent.on('error', this.#fail);
     torrent.on('warning', ({ message }: Error) => this.#warned(message));
-    torrent.once('metadata', () => this.#takeOver(torrent));
+    torrent.once('metadata', () => this.#takeOver(torrent, rules));
     torrent.on('verified', (index: number) => this.#arrived(index));
     torrent.once('ready', () => {
       this.#invite();
@@ -138,11 +152,11 @@ export class Swarm {
   }
 
   /** Called when the library has its lists, and no peer yet. */
-  #takeOver(torrent: Torrent): void {
+  #takeOver(torrent: Torrent, rules: PeerRules): void {
     const missing = wantedPieces(this.#order).filter(({ index }) => !torrent.bitfield.get(index));
     const picker = new Picker(torrent, missing, this.#order.isSequential, (index) => this.#store.lengthOf(index));
     picker.limit(this.#limit);
-    const peers = new Peers(torrent, this.#rules);
+    const peers = new Peers(torrent, rules);
     for (const { index } of missing) peers.watch(index);
     this.#picker = picker;
     this.#peers = peers;
@@ -183,7 +197,7 @@ export class Swarm {
     this.#peers?.right(index);
     this.#picker?.arrived(index);
     if (hasBit(this.#pieces, index)) return;
-    this.#pieces = this.#torrent?.bitfield.buffer ?? this.#pieces;
+    setBit(this.#pieces, index);
     this.#isRecordStale = true;
   }
 
@@ -216,7 +230,7 @@ export class Swarm {
       .then(() => this.#tells.fetched(), this.#fail);
   }
 
-  /** Flushes first: the record names nothing that could be lost. One at a time. */
+  /** Flushes first: the record names nothing that could be lost. One at a time, and none after a disk that failed. */
   #record(isLast: boolean): Promise<void> {
     const write = async () => {
       if (!this.#isRecordStale && !isLast) return;
@@ -225,7 +239,7 @@ export class Swarm {
       await this.#store.flush();
       await writeRecord(this.#order, pieces, isLast);
     };
-    this.#recording = this.#recording.then(write, write);
+    this.#recording = this.#recording.then(write);
     return this.#recording;
   }
 

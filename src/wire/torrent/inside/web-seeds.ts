@@ -1,10 +1,10 @@
 /** Pieces from web servers (BEP 19), by the files of the torrent as they are named there. */
 import type { Torrent } from 'webtorrent';
-import type { TorrentOrder } from '../engine.ts';
+import type { PlacedFile, TorrentOrder } from '../engine.ts';
 
 const timeoutMs = 60_000;
 
-/** `paths` are those of the torrent itself, which a server knows; padding is not asked for. */
+/** Padding is not asked for. */
 export function addWebSeeds(torrent: Torrent, order: TorrentOrder): void {
   for (const link of order.webSeeds) {
     torrent.addWebSeed(link);
@@ -19,19 +19,21 @@ export function addWebSeeds(torrent: Torrent, order: TorrentOrder): void {
 
 async function readRange(link: string, order: TorrentOrder, startByte: number, endByte: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(endByte - startByte);
-  for (const { path, offsetBytes, sizeBytes } of order.files) {
+  for (const file of order.files) {
+    const { offsetBytes, sizeBytes } = file;
     const from = Math.max(startByte, offsetBytes);
     const until = Math.min(endByte, offsetBytes + sizeBytes);
     if (from >= until) continue;
-    const part = await readPart(linkOf(link, order, path), from - offsetBytes, until - offsetBytes);
-    bytes.set(part, from - startByte);
+    const part = bytes.subarray(from - startByte, until - startByte);
+    await readPart(linkOf(link, order, file), from - offsetBytes, part);
   }
   return bytes;
 }
 
-async function readPart(link: string, startByte: number, endByte: number): Promise<Uint8Array> {
+/** Fills the part with the bytes from `startByte` on. */
+async function readPart(link: string, startByte: number, part: Uint8Array): Promise<void> {
   const response = await fetch(link, {
-    headers: { range: `bytes=${startByte}-${endByte - 1}` },
+    headers: { range: `bytes=${startByte}-${startByte + part.length - 1}` },
     signal: AbortSignal.timeout(timeoutMs),
   });
   if (response.status !== 206) {
@@ -39,14 +41,22 @@ async function readPart(link: string, startByte: number, endByte: number): Promi
     await response.body?.cancel();
     throw new Error(`the web seed answers ${response.status}`);
   }
-  const part = await response.bytes();
-  if (part.length !== endByte - startByte) throw new Error('the web seed sent another range');
-  return part;
+  let at = 0;
+  for await (const chunk of response.body ?? []) {
+    if (at + chunk.length > part.length) throw new Error('the web seed sends more than it was asked for');
+    part.set(chunk, at);
+    at += chunk.length;
+  }
+  if (at < part.length) throw new Error('the web seed sends less than it was asked for');
 }
 
-/** BEP 19: a link to a folder is followed by the name of the torrent and the path of the file. */
-function linkOf(link: string, { isFolder, name }: TorrentOrder, path: string): string {
-  if (!isFolder) return link.endsWith('/') ? link + encodeURIComponent(name) : link;
-  const parts = [name, ...path.split('/')].map(encodeURIComponent).join('/');
+/** BEP 19: a link to a folder is followed by the name of the torrent and the path of the file, as the torrent says them. */
+function linkOf(
+  link: string,
+  { isFolder, givenName }: TorrentOrder,
+  { path, givenParts = path.split('/') }: PlacedFile,
+): string {
+  if (!isFolder) return link.endsWith('/') ? link + encodeURIComponent(givenName) : link;
+  const parts = [givenName, ...givenParts].map(encodeURIComponent).join('/');
   return link.endsWith('/') ? link + parts : `${link}/${parts}`;
 }

@@ -66,7 +66,7 @@ declare module 'webtorrent' {
     wires: Wire[];
     discovery: { complete(): void } | null;
     _peersLength: number;
-    _peers: Map<string, { conn: WebConnection | null }>;
+    _peers: Map<string, { conn: WebConnection | null; wire: Wire | null }>;
     _rarityMap: { _pieces: number[] };
     _rechokeNumSlots: number;
     addPeer(peer: string | { remoteAddress?: string; destroy(): void }, source?: string): boolean;
