@@ -45,6 +45,11 @@ const read = (torrent: Encodable): Metainfo => readMetainfo(encode(torrent));
 const digest = (algorithm: string, info: Encodable) => createHash(algorithm).update(encode(info)).digest('hex');
 const paths = (torrent: Encodable) => read(torrent).files.map(({ path }) => path);
 
+function spanIn(torrent: Encodable, part: Uint8Array) {
+  const startByte = Buffer.from(encode(torrent)).indexOf(part);
+  return { startByte, endByte: startByte + part.length };
+}
+
 test('one file of version 1', () => {
   const torrent = one();
   assert.deepEqual(read(torrent), {
@@ -54,6 +59,9 @@ test('one file of version 1', () => {
     infoHash: digest('sha1', torrent.info),
     infoHashV2: null,
     files: [{ path: 'a.iso', sizeBytes: 40 * kib, position: 0, offsetBytes: 0 }],
+    totalBytes: 40 * kib,
+    infoAt: spanIn(torrent, encode(torrent.info)),
+    piecesAt: spanIn(torrent, torrent.info.pieces as Uint8Array),
     pieceLengthBytes: 16 * kib,
     pieceCount: 3,
     isPrivate: false,
@@ -361,7 +369,9 @@ test('padding and links are no files, whoever made them', () => {
     { attr: 'l', length: 5, path: ['l'], 'symlink path': ['a'] },
     { attr: 'h', length: 5, path: ['b'] },
   ];
-  assert.deepEqual(read(listed(list)).files, [
+  const { files, totalBytes } = read(listed(list));
+  assert.equal(totalBytes, 25);
+  assert.deepEqual(files, [
     { path: 'a', sizeBytes: 5, position: 0, offsetBytes: 0 },
     { path: 'b', sizeBytes: 5, position: 5, offsetBytes: 20 },
   ]);

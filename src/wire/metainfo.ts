@@ -24,6 +24,9 @@ export type TorrentFile = {
   offsetBytes: number;
 };
 
+/** Of the bytes that were read. */
+export type Span = { startByte: number; endByte: number };
+
 export type Metainfo = {
   /** Safe; of the file, or of the folder that holds the files. */
   name: string;
@@ -36,6 +39,12 @@ export type Metainfo = {
   infoHashV2: string | null;
   /** In the order of the torrent. */
   files: TorrentFile[];
+  /** Of all files one after the other, with padding. */
+  totalBytes: number;
+  /** The info dictionary. */
+  infoAt: Span;
+  /** SHA-1 of each piece, one after the other; null: the torrent has no version 1. */
+  piecesAt: Span | null;
   pieceLengthBytes: number;
   pieceCount: number;
   isPrivate: boolean;
@@ -79,8 +88,8 @@ export function readMetainfo(bytes: Uint8Array): Metainfo {
   const infoHash = list === null ? null : hash('sha1', info.raw, 'hex');
   const infoHashV2 = tree === null ? null : hash('sha256', info.raw, 'hex');
   const isFolder = list === null ? !isOneFile(entries, info, text) : info.get('files') !== null;
-  const { files, pieceCount } = laidOut(entries, pieceLengthBytes, isFolder ? null : name, list === null);
-  if (list !== null) checkPieces(info, pieceCount);
+  const { files, pieceCount, totalBytes } = laidOut(entries, pieceLengthBytes, isFolder ? null : name, list === null);
+  const pieces = list === null ? null : readPieces(info, pieceCount);
   const layers = root.get('piece layers');
   if (tree !== null && layers !== null) checkLayers(layers, tree, pieceLengthBytes);
   const words = (key: string) => text(root.get(`${key}.utf-8`) ?? root.get(key))?.slice(0, mostTextLength) || null;
@@ -91,6 +100,9 @@ export function readMetainfo(bytes: Uint8Array): Metainfo {
     infoHash,
     infoHashV2,
     files,
+    totalBytes,
+    infoAt: spanOf(info.raw, bytes),
+    piecesAt: pieces && spanOf(pieces, bytes),
     pieceLengthBytes,
     pieceCount,
     isPrivate: (info.get('private')?.integer ?? 0) !== 0,
@@ -280,7 +292,7 @@ function laidOut(
   pieceLengthBytes: number,
   onlyName: string | null,
   isAligned: boolean,
-): { files: TorrentFile[]; pieceCount: number } {
+): { files: TorrentFile[]; pieceCount: number; totalBytes: number } {
   const files: TorrentFile[] = [];
   const paths = new DistinctPaths();
   let offsetBytes = 0;
@@ -301,13 +313,19 @@ function laidOut(
   if (paths.mostSame > mostNamesakes) throw refused(`it gives more than ${mostNamesakes} files the same name`);
   const pieceCount = Math.ceil(offsetBytes / pieceLengthBytes);
   if (pieceCount > mostPieces) throw refused(`it has more than ${mostPieces} pieces`);
-  return { files, pieceCount };
+  return { files, pieceCount, totalBytes: offsetBytes };
 }
 
-function checkPieces(info: Bencoded, pieceCount: number): void {
+function readPieces(info: Bencoded, pieceCount: number): Uint8Array {
   const pieces = info.get('pieces')?.bytes ?? null;
   if (pieces === null) throw refused('it has no hashes of its pieces');
   if (pieces.length !== pieceCount * sha1Bytes) throw refused('it has not one hash for each of its pieces');
+  return pieces;
+}
+
+function spanOf(part: Uint8Array, whole: Uint8Array): Span {
+  const startByte = part.byteOffset - whole.byteOffset;
+  return { startByte, endByte: startByte + part.length };
 }
 
 /** BEP 52: the hashes of the pieces of a file lead to its root. Those that are missing are asked of peers. */

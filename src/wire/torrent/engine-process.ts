@@ -1,7 +1,4 @@
 /** One child process of the torrent engine, and what is asked of it. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FlotillaError } from '#core/errors.ts';
 import { type Child, startChild } from '#wire/child.ts';
@@ -58,7 +55,7 @@ export class EngineProcess {
     return this.#isGone;
   }
 
-  /** For tests and operators; null: it has not begun. */
+  /** For tests. Resolves when it has begun. */
   async pid(): Promise<number> {
     return (await this.#child).pid;
   }
@@ -88,12 +85,11 @@ export class EngineProcess {
   }
 
   async #start(beginning: EngineBeginning, searchPath: string): Promise<Child> {
-    const folder = await mkdtemp(join(tmpdir(), 'flotilla-torrents-'));
     const child = await startChild({
       command: process.execPath,
       // The cipher of encrypted peers is an old one; in JavaScript it takes half a processor.
       args: [`--max-old-space-size=${mostHeapMiB}`, '--max-semi-space-size=16', '--openssl-legacy-provider', program],
-      folder,
+      folder: '/',
       searchPath,
       hasChannel: true,
     });
@@ -104,7 +100,6 @@ export class EngineProcess {
     });
     child.onMessage((word) => this.#hear(word as Saying));
     child.done.then(({ code, signal }) => {
-      void rm(folder, { recursive: true, force: true });
       this.#end(new EngineGone(`the torrent engine ended (${signal ?? code}) ${lastWords}`));
     });
     child.send({ do: 'begin', ...beginning } satisfies Command);

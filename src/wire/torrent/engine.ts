@@ -7,7 +7,7 @@ export type PlacedFile = {
   index: number;
   /** In the list of the torrent itself, by which other programs count. */
   position: number;
-  /** Safe and relative, as in the resolution. */
+  /** Safe and relative, below the folder of the torrent when it has one. */
   path: string;
   /** As the torrent itself says it, part by part; absent: it is the path. */
   givenParts?: string[];
@@ -87,7 +87,7 @@ export type FinishedFile = { index: number; diskPath: string };
 export interface TorrentEngine {
   /**
    * Fetches the wanted files into the folder of the order. When the signal is aborted, it stops, leaves what it can go on with, and
-   * rejects with the reason. Throws `stalled` when no peer sends anything for long.
+   * rejects with the reason. Whether anything comes is watched by the caller.
    */
   fetch(order: TorrentOrder, hooks: TorrentHooks, signal: AbortSignal): Promise<FinishedFile[]>;
   /** The info dictionary of a magnet, as peers sent it; its SHA-1 is right. */

@@ -2,9 +2,8 @@
 import { FlotillaError } from '#core/errors.ts';
 import { parseSelection } from '#core/selection.ts';
 import type { EngineJob } from '#core/source.ts';
-import { decode } from '#lib/bencode.ts';
 import type { Magnet } from '#wire/magnet.ts';
-import type { Metainfo } from '#wire/metainfo.ts';
+import type { Metainfo, Span } from '#wire/metainfo.ts';
 import { indicesOf } from '#wire/torrent-resolution.ts';
 import type { TorrentParameters } from './choices.ts';
 import type { Priority, TorrentOrder } from './engine.ts';
@@ -18,10 +17,9 @@ export type TorrentWish = {
 
 /** Throws `too_large`, and `link_invalid` when none of the files is wanted. */
 export function orderOf(document: Uint8Array, metainfo: Metainfo, { job, parameters, magnet }: TorrentWish): TorrentOrder {
-  const info = decode(trimmed(document)).get('info');
-  if (info === null) throw new Error('a torrent that was read has no info');
   const { sequential, edgesFirst, seedRatio, seedMinutes, onlyTheseTrackers } = parameters;
-  const { infoHash, infoHashV2, name, givenName, isFolder, pieceLengthBytes, isPrivate } = metainfo;
+  const { infoHash, infoHashV2, name, givenName, isFolder, pieceLengthBytes, totalBytes, isPrivate } = metainfo;
+  const partAt = ({ startByte, endByte }: Span) => document.subarray(startByte, endByte);
   const selected = job.selected ?? (magnet?.selected == null ? null : indicesOf(metainfo, magnet.selected));
   const [high, low] = [parseSelection(parameters.high || undefined), parseSelection(parameters.low || undefined)];
   const priorityOf = (index: number): Priority => (high?.has(index) ? 'high' : low?.has(index) ? 'low' : 'normal');
@@ -43,10 +41,10 @@ export function orderOf(document: Uint8Array, metainfo: Metainfo, { job, paramet
     givenName,
     isFolder,
     document,
-    info: info.raw,
-    pieceHashes: info.get('pieces')?.bytes ?? new Uint8Array(),
+    info: partAt(metainfo.infoAt),
+    pieceHashes: partAt(metainfo.piecesAt ?? { startByte: 0, endByte: 0 }),
     pieceLengthBytes,
-    totalBytes: totalBytesOf(info, metainfo),
+    totalBytes,
     isPrivate,
     files,
     trackers: [...new Set([...parameters.trackers, ...known])],
@@ -64,22 +62,4 @@ export function orderOf(document: Uint8Array, metainfo: Metainfo, { job, paramet
 export function documentOf(info: Uint8Array): Uint8Array {
   const [begin, end] = [Buffer.from('d4:info'), Buffer.from('e')];
   return Buffer.concat([begin, info, end]);
-}
-
-/** With padding. */
-function totalBytesOf(info: ReturnType<typeof decode>, { files }: Metainfo): number {
-  const only = info.get('length')?.integer;
-  if (only != null) return only;
-  const list = info.get('files');
-  if (list === null) return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  let sum = 0;
-  for (const file of list.items()) sum += file.get('length')?.integer ?? 0;
-  return sum;
-}
-
-/** Line breaks that editors leave behind are no part of it. */
-function trimmed(document: Uint8Array): Uint8Array {
-  let end = document.length;
-  while (document[end - 1] === 0x0a || document[end - 1] === 0x0d) end--;
-  return document.subarray(0, end);
 }

@@ -34,7 +34,7 @@ export interface TorrentClient {
   readonly name: string;
   /**
    * Adds it with the wanted files alone and lets it begin; what lies in the folder is checked first. One that it knows already is
-   * taken over. `folder` is as the program sees it. Throws what `askClient` throws, and `refused` with the program's own words.
+   * taken over. `folder` is as the program sees it. Throws what `Ask` throws, and `refused` with the program's own words.
    */
   add(order: TorrentOrder, folder: string, signal: AbortSignal): Promise<ClientTorrent>;
 }

@@ -12,7 +12,7 @@ const questions = new Map<number, () => void>();
 let engine: Promise<Engine> | null = null;
 
 process.on('disconnect', () => process.exit(0));
-// Whoever ends the worker by its process group means the worker, which then tells us.
+// Whoever ends everything with one signal means the worker too, which then tells us.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 

@@ -52,10 +52,6 @@ export class Picker {
     return this.#priorities.size === 0;
   }
 
-  wants(index: number): boolean {
-    return this.#priorities.has(index);
-  }
-
   isWorthwhile(wire: Wire): boolean {
     for (const index of this.#priorities.keys()) if (wire.peerPieces.get(index)) return true;
     return false;

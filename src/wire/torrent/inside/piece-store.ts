@@ -128,7 +128,7 @@ export class PieceStore {
     for (const path of paths) await this.#with(path, 'r+', (handle) => handle.datasync());
   }
 
-  /** Wanted files that are empty are made, and every file gets its right length. */
+  /** Makes the wanted files that are empty: no piece brings them. */
   async finish(): Promise<void> {
     for (const { index, sizeBytes, isWanted } of this.#shape.files) {
       if (isWanted && sizeBytes === 0) await (await open(placeOfFile(this.#folder, index), 'w')).close();

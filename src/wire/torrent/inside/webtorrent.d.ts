@@ -68,7 +68,6 @@ declare module 'webtorrent' {
     _peersLength: number;
     _peers: Map<string, { conn: WebConnection | null; wire: Wire | null }>;
     _rarityMap: { _pieces: number[] };
-    _rechokeNumSlots: number;
     addPeer(peer: string | { remoteAddress?: string; destroy(): void }, source?: string): boolean;
     _addPeer(...given: unknown[]): { retries: number; secure: number } | null;
     addWebSeed(link: string): void;
@@ -96,7 +95,6 @@ declare module 'webtorrent' {
 
   export default class WebTorrent extends EventEmitter {
     constructor(options: Record<string, unknown>);
-    throttleUpload(bytesPerSecond: number): void;
     add(torrent: ParsedTorrent, options: Record<string, unknown>): Torrent;
     destroy(done: () => void): void;
     readonly torrents: Torrent[];
