@@ -95,6 +95,9 @@ describe('the add dialog', { timeout: 600_000 }, () => {
     const names = Array.from({ length: 40 }, (_, index) => `disc ${index % 2}/track ${index}.flac`);
     await hands.paste(page, metalink(...names.map((name) => fileOf(name))).toString());
     await dialog.getByText('Metalink · 40 files').waitFor();
+    await dialog.getByLabel('Filter files').focus();
+    await page.keyboard.press('Enter');
+    await dialog.getByLabel('Links', { exact: true }).focus();
     await hands.tabTo(page, 'None');
     await page.keyboard.press('Space');
     await dialog.getByText('Tick at least one file.').waitFor();
@@ -165,6 +168,15 @@ describe('the add dialog', { timeout: 600_000 }, () => {
     await page.getByRole('row', { name: /slow\.bin/ }).waitFor();
   });
 
+  test('those that wait for their turn are looked at when the others are stopped', async () => {
+    const slow = [1, 2, 3, 4].map((number) => files.url('plain', { latencyMs: 60_000 }, `slow${number}.bin`));
+    await hands.paste(page, [...slow, files.url('plain', {}, 'quick.bin')].join('\n'));
+    for (const _ of slow) await dialog.getByRole('button', { name: 'Stop looking' }).first().click();
+    await dialog.getByText('Web · 97.7 KiB').waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+  });
+
   test('a folder on an FTP server is chosen from, asked in its own way, and its files are told one by one', async () => {
     const ftp = await serveFtp(scope);
     const deep = join(ftp.folder, 'set', 'deep');
@@ -221,6 +233,41 @@ describe('the add dialog', { timeout: 600_000 }, () => {
     assert.deepEqual([chosen, Buffer.from(document, 'base64').equals(torrent('first set'))], ['0,2', true]);
     await dialog.waitFor({ state: 'hidden' });
     await page.getByRole('row').getByText('Paused').first().waitFor();
+  });
+
+  test('what was taken is gone from the dialog when the rest fails, and an answer that was lost adds nothing twice', async () => {
+    const torrent = (name: string) => encode(makeTorrent({ name, files: [{ path: ['one.txt'], bytes: Buffer.from(name) }] }));
+    const countAll = async () => (await (await page.request.get(`${origin}/api/v1/downloads`)).json()).counts.all as number;
+    const before = await countAll();
+    const link = files.url('plain', {}, 'beside.bin');
+    await hands.dropFiles(page, [
+      { name: 'c.torrent', bytes: torrent('third set') },
+      { name: 'd.torrent', bytes: torrent('fourth set') },
+    ]);
+    await dialog.getByLabel('Links', { exact: true }).fill(link);
+    await dialog
+      .getByText(/^BitTorrent/)
+      .nth(1)
+      .waitFor();
+    // The second answer and the fourth are lost on their way back.
+    let answers = 0;
+    await page.route(/\/downloads(\/batch)?$/, async (route) => {
+      if (route.request().method() !== 'POST') return route.continue();
+      const response = await route.fetch();
+      return [2, 4].includes(++answers) ? route.abort() : route.fulfill({ response });
+    });
+    const addPaused = dialog.getByRole('button', { name: 'Add paused' });
+    await addPaused.click();
+    await dialog.getByRole('alert').waitFor();
+    assert.equal(await dialog.getByRole('button', { name: 'Leave c.torrent out' }).count(), 0);
+    await dialog.getByRole('button', { name: 'Leave d.torrent out' }).waitFor();
+    await addPaused.click();
+    await dialog.getByRole('button', { name: 'Leave d.torrent out' }).waitFor({ state: 'hidden' });
+    await dialog.getByRole('alert').waitFor();
+    await addPaused.click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.unrouteAll();
+    assert.equal(await countAll(), before + 3);
   });
 
   test('the entries of a video page are chosen from, and asked for as its options say', async () => {

@@ -48,6 +48,8 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
     return untilEnd(await startPlainly(t, ['-rm', 'sh', '-c', script, 'sh', tempFolder(t), launcher, url], 'unshare'));
   }
   const fill = (name: string, sizeMiB: number) => `head -c ${sizeMiB}M /dev/zero > "$1/${name}" 2>/dev/null`;
+  /** From the moment when bytes are coming. */
+  const fillAndFree = `until [ -s "$1/file.bin.part" ]; do sleep 0.1; done; ${fill('other', 12)}; sleep 1.5; rm "$1/other"`;
   const whole = new RegExp(`left: file\\.bin sum: ${createHash('sha256').update(body).digest('hex')}`);
 
   const disks: [name: string, mount: string, behaviour: Behaviour, code: number, sentence: RegExp][] = [
@@ -88,12 +90,19 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
     assert.equal(ran.code, 0);
   });
 
+  test('a small disk without a free byte is waited for, too', { skip: !mayMount }, async (t) => {
+    const beside = { first: fill('other', 12), beside: 'sleep 1.5; rm "$1/other"' };
+    const ran = await getOnDisk(t, 'size=12m', server.url('plain'), { ...beside, flags: '--wait-for-space 60' });
+    assert.match(ran.stderr, /is full.* Waiting for room, up to 1 min/);
+    assert.match(ran.stderr, whole);
+    assert.equal(ran.code, 0);
+  });
+
   test('a disk that somebody fills on the way: what arrived is kept, and it goes on when there is room', {
     skip: !mayMount,
   }, async (t) => {
     const url = server.url('plain', { bytesPerSecond: body.length / 2 });
-    const beside = `sleep 1; ${fill('other', 12)}; sleep 1.5; rm "$1/other"`;
-    const ran = await getOnDisk(t, 'size=12m', url, { beside, flags: '-x 1' });
+    const ran = await getOnDisk(t, 'size=12m', url, { beside: fillAndFree, flags: '-x 1 --wait-for-space 60' });
     assert.match(ran.stderr, /Waiting for room/);
     assert.match(ran.stderr, whole);
     assert.equal(ran.code, 0);
@@ -102,8 +111,7 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
 
   test('the last byte of a disk may be used when nothing is to stay free', { skip: !mayMount }, async (t) => {
     const url = server.url('plain', { bytesPerSecond: body.length / 2 });
-    const beside = `sleep 1; ${fill('other', 12)}; sleep 1.5; rm "$1/other"`;
-    const ran = await getOnDisk(t, 'size=12m', url, { beside, flags: '-x 2 --keep-free 0' });
+    const ran = await getOnDisk(t, 'size=12m', url, { beside: fillAndFree, flags: '-x 2 --keep-free 0 --wait-for-space 60' });
     assert.match(ran.stderr, /(The disk is full|is full: 0 B free).*Waiting for room/);
     assert.match(ran.stderr, whole);
     assert.equal(ran.code, 0);

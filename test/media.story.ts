@@ -1,6 +1,6 @@
 /** Video pages from the outside: real pages, real yt-dlp and ffmpeg, real processes that are stopped and killed. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +82,18 @@ describe('video pages', { concurrency: 2, timeout: 400_000 }, () => {
     assert.match(stdout, /^formats\n +0, extension mp4$/m);
     assert.match(stdout, /^subtitles {2}en, fr$/m);
     assert.match(stdout, /^program {4}yt-dlp 20\d\d\./m);
+  });
+
+  test('Ctrl+C ends a probe with all that it started, and leaves no cookies behind', async (t) => {
+    const [folder, temporary] = [tempFolder(t), tempFolder(t)];
+    const [program, cookies] = [join(folder, 'yt-dlp'), join(folder, 'cookies.txt')];
+    writeFileSync(program, '#!/bin/sh\n[ "$1" = --version ] && echo 2026.01.01 || sleep 500\n', { mode: 0o755 });
+    writeFileSync(cookies, '127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\tsecret\n');
+    const args = ['probe', '--as', 'media', '--cookies', cookies, `${nginx.origin}/words.html`];
+    const started = await startPlainly(t, args, launcher, { TMPDIR: temporary, FLOTILLA_MEDIA_YT_DLP: program });
+    await until(() => programsIn(temporary).some((command) => command.startsWith('sleep')), 'it has begun');
+    assert.equal((await started.kill('SIGINT')).code, 130);
+    assert.deepEqual([started.stdout, programsIn(temporary), readdirSync(temporary)], ['', [], []]);
   });
 
   test('a page without a video is fetched as it is', async (t) => {

@@ -38,6 +38,13 @@ for (const version of ['v1', 'v2', 'hybrid'] satisfies TorrentVersion[]) {
   });
 }
 
+test('what a stranger wrote into a .torrent is text, and no command for the terminal', patience, async (t) => {
+  const torrent = { ...makeTorrent({ name: 'a.iso', files }), comment: 'be\x1b[2Jware\u009b3m\nof me' };
+  const { code, stdout, stderr } = await probe(t, write(t, 'x.torrent', encode(torrent)));
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^comment {4}be \[2Jware 3m of me$/m);
+});
+
 test('a .torrent that is broken ends with 6 and one sentence', patience, async (t) => {
   const torrent = makeTorrent({ name: 'a.iso', files });
   torrent.info.pieces = new Uint8Array(7);

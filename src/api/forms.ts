@@ -1,6 +1,8 @@
 /** Files from forms: `multipart/form-data` (RFC 7578) as the same fields that JSON has. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { routes } from './contract/routes.ts';
+import { addDownload, askProbe } from './contract/shapes.ts';
 import { onlyJson, Problem } from './problem.ts';
 import { apiRoot } from './register.ts';
 
@@ -9,9 +11,18 @@ const mostFields = 50;
 /** Where a document may be given. */
 const paths = new Set([routes.addDownload, routes.probeLink].map(({ path }) => apiRoot + path));
 
+/** What stays text, even `2024`. */
+const texts = new Set(
+  [addDownload, askProbe].flatMap(({ shape }) =>
+    Object.entries(shape).flatMap(([name, field]) =>
+      field instanceof z.ZodOptional && field.unwrap() instanceof z.ZodString ? [name] : [],
+    ),
+  ),
+);
+
 /**
- * The field `document` is a file; every other one is text, or JSON where it looks like it. Whoever sends one is looked at by
- * the door like any other: a page of another origin is refused there.
+ * The field `document` is a file; every other one is text, or JSON where it looks like it and the contract wants no text.
+ * Whoever sends one is looked at by the door like any other: a page of another origin is refused there.
  */
 export function acceptForms(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>(
@@ -36,13 +47,14 @@ async function fieldsOf(form: FormData): Promise<Record<string, unknown>> {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of [...form].slice(0, mostFields)) {
     if (name === '__proto__') continue;
-    fields[name] = typeof value === 'string' ? textOf(value) : Buffer.from(await value.arrayBuffer()).toString('base64');
+    fields[name] =
+      typeof value === 'string' ? readField(name, value) : Buffer.from(await value.arrayBuffer()).toString('base64');
   }
   return fields;
 }
 
-function textOf(text: string): unknown {
-  if (!/^(?:true|false|-?\d+|[[{].*)$/s.test(text)) return text;
+function readField(name: string, text: string): unknown {
+  if (texts.has(name) || !/^(?:true|false|-?\d+|[[{].*)$/s.test(text)) return text;
   try {
     return JSON.parse(text);
   } catch {

@@ -88,12 +88,15 @@ test('a form is taken where a document may be given, and not from a page of anot
   const form = new FormData();
   form.set('url', url);
   form.set('paused', 'true');
+  form.set('files', '3');
+  form.set('name', '2024');
+  form.set('connections', '4');
   const post = (headers: Record<string, string>) =>
     fetch(`${api.base}/api/v1/downloads`, { method: 'POST', headers, body: form });
   const authorization = `Bearer ${bootstrapToken}`;
   const response = await post({ authorization });
-  const added = (await response.json()) as { link: string; state: string };
-  assert.deepEqual([response.status, added.link, added.state], [201, url, 'paused']);
+  const added = (await response.json()) as { link: string; state: string; name: string };
+  assert.deepEqual([response.status, added.link, added.state, added.name], [201, url, 'paused', '2024']);
   assert.equal((await post({ authorization, origin: 'https://evil.example' })).status, 403);
   await checkProblem(await send('x', 'multipart/form-data; boundary=x', '/downloads'), 400, 'request_malformed');
 });

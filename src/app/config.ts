@@ -24,19 +24,28 @@ export function searchPath(env: Environment): string {
   return env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
 }
 
+/** `/` where the user has none: a mere number, as in some containers, without `HOME`. */
+export function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
+}
+
 /** Where the embedded database and unfinished files live when `--data` does not say (XDG base directories). */
 export function defaultDataFolder(env: Environment): string {
   if (env.FLOTILLA_DATA) return env.FLOTILLA_DATA;
   if (process.platform === 'win32' && env.APPDATA) return join(env.APPDATA, 'Flotilla');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Flotilla');
-  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'flotilla');
+  if (process.platform === 'darwin') return join(homeFolder(), 'Library', 'Application Support', 'Flotilla');
+  return join(env.XDG_DATA_HOME || join(homeFolder(), '.local', 'share'), 'flotilla');
 }
 
 /** Where `get` remembers things: what it has put where (`versions`), and the keys of SSH servers (`known_hosts`). */
 export function stateFolder(env: Environment): string {
   if (process.platform === 'win32' && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, 'Flotilla');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Flotilla');
-  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'flotilla');
+  if (process.platform === 'darwin') return join(homeFolder(), 'Library', 'Application Support', 'Flotilla');
+  return join(env.XDG_STATE_HOME || join(homeFolder(), '.local', 'state'), 'flotilla');
 }
 
 /** May text be coloured and redrawn on this stream? (no-color.org, and what terminals say of themselves) */

@@ -1,5 +1,6 @@
 /** `flotilla probe`: tells what a link is. */
 import { basename } from 'node:path';
+import { exitCodes } from '#cli/exit-codes.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
 import { listingFor, resolvedFiles } from '#core/listing.ts';
@@ -8,6 +9,7 @@ import { proxied } from '#core/proxies.ts';
 import type { Resolution, ResolvedFile } from '#core/resolution.ts';
 import { sessionOf } from '#core/source.ts';
 import { formatBytes } from '#lib/format.ts';
+import { printable } from '#lib/printable.ts';
 import { detect } from '#sources/detect.ts';
 import { sourceOf } from '#sources/index.ts';
 import { readListing } from '#transfer/read-listing.ts';
@@ -19,23 +21,34 @@ import { rangesOfTypedHosts, withServices } from './outlet.ts';
 import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
 import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { listenForInterrupt } from './stop-signals.ts';
 
 export async function runProbe(text: string, options: { json?: boolean } & AskFlags & RequestFlags): Promise<number> {
   const shared = createShared();
   const look = URL.parse(text) === null ? lookAtFile : lookAtLink;
-  const resolution = await look(text, options, shared).finally(() => shared.close());
-  if (options.json) process.stdout.write(`${JSON.stringify(resolution)}\n`);
-  else process.stdout.write(`${told(resolution).join('\n')}\n`);
-  return 0;
+  const stop = new AbortController();
+  const unlisten = listenForInterrupt(stop);
+  try {
+    const resolution = await look(text, options, shared, stop.signal);
+    if (options.json) process.stdout.write(`${JSON.stringify(resolution)}\n`);
+    else process.stdout.write(`${told(resolution).map(printable).join('\n')}\n`);
+    return exitCodes.ok;
+  } catch (error) {
+    if (stop.signal.aborted) return exitCodes.interrupted;
+    throw error;
+  } finally {
+    unlisten();
+    shared.close();
+  }
 }
 
-type Look = (text: string, options: AskFlags & RequestFlags, shared: OwnShared) => Promise<Resolution>;
+type Look = (text: string, options: AskFlags & RequestFlags, shared: OwnShared, signal: AbortSignal) => Promise<Resolution>;
 type OwnShared = ReturnType<typeof createShared>;
 
 /** A document that lists files or links is read; any other is for a source. */
-const lookAtFile: Look = async (text, options, shared) => {
+const lookAtFile: Look = async (text, options, shared, signal) => {
   const reader = listingFor(createListings(shared), { as: options.as, mediaType: null, name: text });
-  if (reader === null) return lookAtLink(text, options, shared);
+  if (reader === null) return lookAtLink(text, options, shared, signal);
   const bytes = await readSmall(text);
   if (bytes === null) throw new FlotillaError('link_invalid', `The document ${text} cannot be read. Check the path.`);
   const listed = await reader.read(bytes, { address: null, parameters: options.as === undefined ? {} : parametersOf(options) });
@@ -49,7 +62,7 @@ const lookAtFile: Look = async (text, options, shared) => {
   return { ...nothing, kind: reader.kind, name: safeName(basename(text)), files: resolvedFiles(listed) };
 };
 
-const lookAtLink: Look = async (text, options, shared) => {
+const lookAtLink: Look = async (text, options, shared, signal) => {
   const document = await openDocument(text, shared);
   const link = document?.link ?? parseLink(text);
   const listings = createListings(shared);
@@ -68,13 +81,12 @@ const lookAtLink: Look = async (text, options, shared) => {
     shared,
   });
   const asked = isList ? {} : { as: options.as, parameters: parametersOf(options) };
-  const { signal } = new AbortController();
   try {
     const resolution = await detect({ ...context, tell }, { link, request, document: document?.bytes, ...asked }, signal);
     const listing = document === null ? listingFor(listings, { as: options.as, ...resolution }) : null;
     if (listing === null) return resolution;
     const wish = { address: parseLink(resolution.finalUrl), parameters: isList ? parametersOf(options) : {} };
-    const listed = await readListing(sessionOf(sourceOf(link), context, link, request), listing, wish, signal);
+    const listed = await readListing(sessionOf(sourceOf(link), context, link, request), listing, wish, context, signal);
     return { ...resolution, kind: listing.kind, files: resolvedFiles(listed) };
   } finally {
     await close();
@@ -117,7 +129,7 @@ function wordsOf(thing: object | null): string {
 }
 
 function tell(message: string): void {
-  process.stderr.write(`${message}\n`);
+  process.stderr.write(`${printable(message)}\n`);
 }
 
 const mostShown = 1000;

@@ -4,6 +4,7 @@ import { exitCodeOf, exitCodes } from '#cli/exit-codes.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { version } from '#core/version.ts';
 import { parseBytes } from '#lib/format.ts';
+import { printable } from '#lib/printable.ts';
 
 /** Runs one command; resolves with the exit code. Data goes to stdout, talk to stderr. */
 export async function runProgram(args: string[]): Promise<number> {
@@ -22,6 +23,7 @@ export async function runProgram(args: string[]): Promise<number> {
     .option('-d, --dir <folder>', 'folder for the files', '.')
     .option('-o, --output <name>', 'name of the file, for a single link')
     .option('-i, --input <list>', 'file with one link per line, - for standard input')
+    .option('--files <numbers>', 'which of the files of each link, counted from 0: 0,2-5')
     .addOption(
       new Option('-x, --connections <count>', 'most connections per file; they are added while they help')
         .default(16)
@@ -167,7 +169,7 @@ export async function runProgram(args: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     if (!(error instanceof FlotillaError)) throw error;
-    process.stderr.write(`flotilla: ${error.message}\n`);
+    process.stderr.write(`flotilla: ${printable(error.message)}\n`);
     return exitCodeOf(error.code);
   }
 }
@@ -220,7 +222,6 @@ function addAskFlags(command: Command): Command {
   return command
     .option('--as <kind>', 'what the link is, when it is not to be found out: http, torrent, media …')
     .option('--set <name=value>', 'what the source is asked for, such as quality=1080p (repeatable)', collect)
-    .option('--files <numbers>', 'which of its files, counted from 0: 0,2-5')
     .option('--source <kind.name=value>', 'what a source is told of this machine, such as torrent.port=6881', collect);
 }
 

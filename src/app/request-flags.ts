@@ -9,7 +9,6 @@ import { checkRequest, longestPem, parseHeader, parseUser, type RequestOptions }
 export type AskFlags = {
   as?: string;
   set?: string[];
-  files?: string;
   source?: string[];
 };
 

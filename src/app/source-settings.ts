@@ -1,10 +1,10 @@
 /** What a machine is told about its sources: `sources` in `flotilla.yaml`, `FLOTILLA_KIND_NAME`, or `--source KIND.NAME=VALUE`. */
-import { homedir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { sources } from '#sources/index.ts';
-import { type Environment, stateFolder } from './config.ts';
+import { type Environment, homeFolder, stateFolder } from './config.ts';
 
 export const sourceSettings = z
   .preprocess(
@@ -35,11 +35,20 @@ export function settingsOfSources(given: SourceSettings, env: Environment, usual
 export function settingsOfPerson(env: Environment): SourceSettings {
   const sftp = {
     knownHosts: join(stateFolder(env), 'known_hosts'),
-    otherKnownHosts: join(homedir(), '.ssh', 'known_hosts'),
-    user: userInfo().username,
+    otherKnownHosts: join(homeFolder(), '.ssh', 'known_hosts'),
+    ...userOfSystem(),
     ...(env.SSH_AUTH_SOCK && { agent: env.SSH_AUTH_SOCK }),
   };
   return { sftp };
+}
+
+/** Nothing where the user is a mere number, as in some containers. */
+function userOfSystem(): { user?: string } {
+  try {
+    return { user: userInfo().username };
+  } catch {
+    return {};
+  }
 }
 
 /** What sources are told where nobody is: a worker knows only what it met itself. */

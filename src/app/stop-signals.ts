@@ -1,3 +1,5 @@
+import { exitCodes } from '#cli/exit-codes.ts';
+
 /** A drain that takes longer is cut: what was not flushed is fetched again. */
 const drainMs = 20_000;
 
@@ -22,4 +24,14 @@ export function untilAskedToStop(): Promise<{ done(): void }> {
     process.on('SIGINT', asked);
     process.on('SIGTERM', asked);
   });
+}
+
+/** Ctrl+C and SIGTERM stop in good order; a second one stops at once. */
+export function listenForInterrupt(stop: AbortController): () => void {
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(exitCodes.interrupted);
+    stop.abort(new Error('interrupted'));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
 }

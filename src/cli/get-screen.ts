@@ -1,6 +1,7 @@
 /** What `flotilla get` shows: a block that is redrawn on a terminal, plain lines elsewhere, JSON events for programs. */
 import type { Failure } from '#core/errors.ts';
 import { formatBytes, formatSeconds } from '#lib/format.ts';
+import { printable } from '#lib/printable.ts';
 
 /** One download as the screen sees it. */
 export type GetItem = {
@@ -71,7 +72,7 @@ export function plainScreen(out: Output, talk: Output, quiet: boolean): GetScree
   let ticks = 0;
   return {
     started: (item, resumedBytes) => say(startLine(item, resumedBytes)),
-    note: (item, message) => say(`${item.name}: ${message}`),
+    note: (item, message) => say(noteLine(item, message)),
     done(item, result) {
       say(doneLine(item, result));
       out.write(`${result.path}\n`);
@@ -80,7 +81,7 @@ export function plainScreen(out: Output, talk: Output, quiet: boolean): GetScree
       say(unchangedLine(item, sinceMs));
       out.write(`${path}\n`);
     },
-    failed: (item, failure) => talk.write(`flotilla: ${item.name}: ${failure.message}\n`),
+    failed: (item, failure) => talk.write(`flotilla: ${noteLine(item, failure.message)}\n`),
     tick(items) {
       if (++ticks % 20 !== 0) return;
       for (const item of items) if (item.state === 'active') say(progressLine(item));
@@ -111,7 +112,7 @@ export function blockScreen(out: Output, terminal: Terminal, colour: boolean, sh
     started(item, resumedBytes) {
       if (resumedBytes > 0) say(startLine(item, resumedBytes));
     },
-    note: (item, message) => say(`${item.name}: ${message}`),
+    note: (item, message) => say(noteLine(item, message)),
     done(item, result) {
       say(`${colour ? '\x1b[32m✓\x1b[0m' : '✓'} ${doneLine(item, result)}`);
       // On a terminal the line above has said it already.
@@ -121,7 +122,7 @@ export function blockScreen(out: Output, terminal: Terminal, colour: boolean, sh
       say(`${colour ? '\x1b[32m✓\x1b[0m' : '✓'} ${unchangedLine(item, sinceMs)}`);
       if (showsPaths) out.write(`${path}\n`);
     },
-    failed: (item, failure) => say(`${colour ? '\x1b[31m✗\x1b[0m' : '✗'} ${item.name}: ${failure.message}`),
+    failed: (item, failure) => say(`${colour ? '\x1b[31m✗\x1b[0m' : '✗'} ${noteLine(item, failure.message)}`),
     tick: draw,
     end(_items, hint) {
       terminal.write(erase());
@@ -131,9 +132,13 @@ export function blockScreen(out: Output, terminal: Terminal, colour: boolean, sh
   };
 }
 
-function startLine({ name, sizeBytes }: GetItem, resumedBytes: number): string {
-  const size = sizeBytes === null ? 'size not known' : formatBytes(sizeBytes);
-  return resumedBytes > 0 ? `${name}: ${size}, going on after ${formatBytes(resumedBytes)}` : `${name}: ${size}`;
+function noteLine({ name }: GetItem, message: string): string {
+  return printable(`${name}: ${message}`);
+}
+
+function startLine(item: GetItem, resumedBytes: number): string {
+  const size = item.sizeBytes === null ? 'size not known' : formatBytes(item.sizeBytes);
+  return noteLine(item, resumedBytes > 0 ? `${size}, going on after ${formatBytes(resumedBytes)}` : size);
 }
 
 function doneLine({ name }: GetItem, { path, sizeBytes, sha256, verifiedAgainst, seconds }: GetResult): string {
@@ -141,19 +146,20 @@ function doneLine({ name }: GetItem, { path, sizeBytes, sha256, verifiedAgainst,
   const proof = verifiedAgainst.length > 0 ? `, ${verifiedAgainst.join(' and ')} as promised` : '';
   const digest = sha256 === null ? '' : `, SHA-256 ${sha256}`;
   const where = path.endsWith(`/${name}`) ? path : `${name} as ${path}`;
-  return `${where}  ${formatBytes(sizeBytes)} in ${formatSeconds(seconds)} (${speed}/s)${digest}${proof}`;
+  return printable(`${where}  ${formatBytes(sizeBytes)} in ${formatSeconds(seconds)} (${speed}/s)${digest}${proof}`);
 }
 
-function unchangedLine({ name }: GetItem, sinceMs: number): string {
-  return `${name}: not changed since ${new Date(sinceMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+function unchangedLine(item: GetItem, sinceMs: number): string {
+  return noteLine(item, `not changed since ${new Date(sinceMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`);
 }
 
 function progressLine(item: GetItem): string {
-  const { name, doneBytes, sizeBytes, speedBytesPerSecond } = item;
+  const { doneBytes, sizeBytes, speedBytesPerSecond } = item;
   const share = sizeBytes === null || sizeBytes === 0 ? '' : `${((doneBytes / sizeBytes) * 100).toFixed(1)} %, `;
   const size = sizeBytes === null ? '' : ` of ${formatBytes(sizeBytes)}`;
   const left = secondsLeft(item);
-  return `${name}: ${share}${formatBytes(doneBytes)}${size}, ${formatBytes(speedBytesPerSecond)}/s${left === null ? '' : `, ${formatSeconds(left)} left`}`;
+  const rest = left === null ? '' : `, ${formatSeconds(left)} left`;
+  return noteLine(item, `${share}${formatBytes(doneBytes)}${size}, ${formatBytes(speedBytesPerSecond)}/s${rest}`);
 }
 
 function barLine(item: GetItem, width: number, colour: boolean): string {
@@ -173,7 +179,7 @@ function barLine(item: GetItem, width: number, colour: boolean): string {
   const filled = Math.round((share ?? 0) * barWidth);
   const [done, open] = ['━'.repeat(filled), '─'.repeat(barWidth - filled)];
   const bar = colour ? `\x1b[34m${done}\x1b[90m${open}\x1b[0m` : done + open;
-  return `${fit(name, nameWidth)}   ${bar}  ${tail}`;
+  return `${fit(printable(name), nameWidth)}   ${bar}  ${tail}`;
 }
 
 function totalLine(items: GetItem[]): string {

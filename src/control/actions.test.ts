@@ -245,3 +245,36 @@ test('what was asked for can be asked differently until it is too late', async (
   await worker.succeed(delivery);
   await assert.rejects(control.change(owner, id, { destinationId: other.id }), { code: 'refused' });
 });
+
+for (const wish of [{ files: '2-3' }, { as: 'http' }, { parameters: { pages: 2 } }]) {
+  const [name] = Object.keys(wish);
+  test(`a link is looked at again when it waits with another choice of ${name}`, async (t) => {
+    const { under, control, worker, id, claim } = await startFetch(t);
+    const other = await under.add({ link: 'https://example.org/other.iso' });
+    const probe = await worker.take('probe');
+    for (const one of [id, other]) {
+      await assert.rejects(control.change(one, id, { options: wish }), { code: 'not_found' });
+      await assert.rejects(control.change(owner, one, { options: wish }), { code: 'refused', message: /Pause it first/ });
+    }
+    await control.change(owner, other, { options: { files: null, as: null, parameters: null } });
+    // Ready to be fetched, and waiting for another try.
+    await worker.succeed(probe);
+    await control.change(owner, other, { options: wish });
+    const busy = { code: 'busy' as const, message: 'Busy.', retry: 'later' as const, retryAfterMs: 60_000 };
+    await worker.finish(claim, { kind: 'failed', failure: busy, doneBytes: 0 });
+    assert.equal((await control.change(owner, id, { options: wish })).reason, 'retry');
+    const again = await worker.take('probe');
+    assert.equal(again.kind === 'probe' && again.downloadId, other);
+    assert.deepEqual(again.kind === 'probe' && again.options[name as 'as'], wish[name as keyof typeof wish]);
+    await worker.finish(again, { kind: 'given_back', doneBytes: 0 });
+    await control.cancel(owner, other);
+
+    await worker.report([]);
+    await under.pass(59_000);
+    await worker.report([]);
+    assert.deepEqual(await worker.claim(), [], 'its wait goes on');
+    await under.pass(1000);
+    await worker.report([]);
+    assert.equal((await worker.take('probe')).downloadId, id);
+  });
+}

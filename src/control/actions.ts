@@ -8,11 +8,12 @@ import { climbTo, ladderFor } from './climb.ts';
 import type { Removal, RetryWishes, Wishes } from './control.ts';
 import { pickDestination } from './destinations.ts';
 import { downloadEvent, recordEvents } from './events.ts';
+import { forgetList } from './file-lists.ts';
 import { positionOf } from './ids.ts';
 import { requireDownload } from './list.ts';
 import type { Parts } from './parts.ts';
 import { keepToHours } from './queue/hours.ts';
-import { addEraseTask, callBackTask, dropTask, ensureTask, makeReady, moveTask } from './queue/tasks.ts';
+import { addEraseTask, addTask, callBackTask, dropTask, ensureTask, makeReady, moveTask, newTask } from './queue/tasks.ts';
 import { partSecrets, recallWish, sealSecrets, secretsGone, withoutSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
 import { readLink } from './submit.ts';
@@ -88,6 +89,7 @@ export function retry({ from, ...wishes }: RetryWishes = {}): Action {
       failure: null,
       ...freshStart(changed),
     };
+    if (fields.resolution === null) await forgetList(tx, changed, 'files');
     if (!isLive) {
       const anew = { ...fields, queuedAtMs: parts.clock.now(), startedAtMs: null };
       const retried = await changeState(parts, tx, changed, 'retried', anew, happening);
@@ -137,6 +139,7 @@ export const cancel: Action = async (parts, tx, download) => {
     { fetched: null, delivered: null },
     { name: 'download.cancelled', message: 'Cancelled.' },
   );
+  await forgetList(tx, download, 'fetched');
   await callBackTask(parts, tx, download.id, 'drop');
   // A delivery may have got through while it was paused: what nobody wants any more is not left lying there.
   if (download.delivered !== null) {
@@ -191,13 +194,12 @@ export function change(wishes: Wishes): Action {
     const { priority = download.priority } = wishes;
     const position = positionIn(parts, wishes.place) ?? download.position;
     const place = { priority, position };
-    // What another choice would find is asked of the link again.
-    const isChosenAnew = [wishes.options?.files, wishes.options?.parameters, wishes.options?.as].some(
-      (wish) => wish !== undefined,
-    );
     parseSelection(options.files);
-    const found = isChosenAnew ? { resolution: null, sizeBytes: null } : {};
-    const fields = { link, options, secrets, name, destinationId, ...place, ...found };
+    // What another choice would find is asked of the link again.
+    const found = isChosenAnew(download, wishes) && { resolution: null, sizeBytes: null };
+    if (found) await forgetList(tx, download, 'files');
+    const reason = found && download.reason === 'host' ? 'slot' : download.reason;
+    const fields = { link, options, secrets, name, destinationId, ...place, ...found, reason };
     const changed = { ...download, ...fields };
     await tx.downloads.update(download.id, fields);
     await takeAlong(parts, tx, changed);
@@ -220,7 +222,16 @@ async function reschedule(parts: Parts, tx: Transaction, download: StoredDownloa
   return requireDownload(tx, download.ownerId, download.id);
 }
 
-function refuseWhenTooLate({ state, phase, fetched }: StoredDownload, { name, destinationId, options }: Wishes): void {
+/** Another source, another question to it, or other files than before. */
+function isChosenAnew(download: StoredDownload, { options = {} }: Wishes): boolean {
+  return (['files', 'parameters', 'as'] as const).some((key) => {
+    return options[key] !== undefined && JSON.stringify(options[key] ?? undefined) !== JSON.stringify(download.options[key]);
+  });
+}
+
+function refuseWhenTooLate(download: StoredDownload, wishes: Wishes): void {
+  const { state, phase, fetched } = download;
+  const { name, destinationId, options } = wishes;
   const isPlaced = state === 'completed' || phase === 'deliver';
   if (isPlaced && (name !== undefined || options?.name !== undefined || destinationId !== undefined)) {
     throw new FlotillaError('refused', 'It is delivered already, or just now, so its name and place stay as they are.');
@@ -228,12 +239,12 @@ function refuseWhenTooLate({ state, phase, fetched }: StoredDownload, { name, de
   if (state === 'completed' && (options?.request !== undefined || options?.mirrors !== undefined)) {
     throw new FlotillaError('refused', 'It is completed, so nobody is asked for it any more. Add the link again instead.');
   }
-  const isOther = [options?.files, options?.parameters, options?.as].some((wish) => wish !== undefined);
+  const isOther = isChosenAnew(download, wishes);
   if (fetched !== null && isOther) {
     throw new FlotillaError('refused', 'All bytes are here, so it is too late to choose others. Add the link again instead.');
   }
-  if (phase === 'fetch' && isOther) {
-    throw new FlotillaError('refused', 'It is being fetched just now. Pause it first, then choose.');
+  if (state === 'active' && isOther) {
+    throw new FlotillaError('refused', 'A worker is at it just now. Pause it first, then choose.');
   }
   if (fetched !== null && options?.checksum !== undefined) {
     throw new FlotillaError('refused', 'All bytes are here and were verified, so the checksum stays as it is.');
@@ -284,10 +295,16 @@ async function hurry(parts: Parts, tx: Transaction, download: StoredDownload): P
   return hurried;
 }
 
-/** Its task follows to the queue and the place that it has now. */
+/** Its task follows to the queue and the place that it has now. A link that is chosen from anew is looked at before a fetch. */
 async function takeAlong(parts: Parts, tx: Transaction, download: StoredDownload): Promise<void> {
   const task = await tx.tasks.ofDownload(download.id);
   if (task === null) return;
+  if (task.kind === 'fetch' && task.status !== 'leased' && download.resolution === null) {
+    const { status, runnableAtMs } = task;
+    await dropTask(parts, tx, task);
+    const probe = await newTask(parts, tx, download, 'probe');
+    return addTask(parts, tx, status === 'waiting' ? { ...probe, status, runnableAtMs } : probe);
+  }
   const { priority, position } = download;
   await tx.tasks.update(task.id, { priority, position });
   if (task.status === 'ready' || task.status === 'held') await moveTask(parts, tx, task, download);

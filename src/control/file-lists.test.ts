@@ -4,17 +4,34 @@ import { fetched, owner, resolution, startControl, startWorker } from './testing
 
 const files = Array.from({ length: 1000 }, (_, index) => ({ path: `folder/${index}.bin`, sizeBytes: index }));
 
-/** A download of a thousand files on its way through everything; what lies beside it is given after each step. */
-test('a long list of files goes through all steps, and lies in no list of downloads', async (t) => {
+const [one] = fetched().files;
+const whole = resolution({ kind: 'torrent', name: 'folder', files });
+const allFetched = {
+  ...fetched(),
+  resolution: whole,
+  files: files.map((file, index) => ({ ...(one as NonNullable<typeof one>), ...file, index })),
+};
+
+async function start(t: Parameters<typeof startControl>[0]) {
   const under = await startControl(t);
   const worker = await startWorker(under);
   const id = await under.add({ document: 'ZDQ6aW5mbw==' });
-  const besides = async () => {
-    const kinds = ['document', 'files', 'fetched'] as const;
-    const found = await under.store.read((tx) => Promise.all(kinds.map((kind) => tx.attachments.get(id, kind))));
-    return kinds.filter((_, at) => found[at] !== null);
+  return {
+    under,
+    worker,
+    id,
+    /** What lies beside the download. */
+    async besides() {
+      const kinds = ['document', 'files', 'fetched'] as const;
+      const found = await under.store.read((tx) => Promise.all(kinds.map((kind) => tx.attachments.get(id, kind))));
+      return kinds.filter((_, at) => found[at] !== null);
+    },
   };
-  const whole = resolution({ kind: 'torrent', name: 'folder', files });
+}
+
+/** A download of a thousand files on its way through everything; what lies beside it is given after each step. */
+test('a long list of files goes through all steps, and lies in no list of downloads', async (t) => {
+  const { under, worker, id, besides } = await start(t);
   const probe = await worker.take('probe');
   assert.equal(probe.kind === 'probe' && probe.document, 'ZDQ6aW5mbw==');
   await worker.finish(probe, { kind: 'resolved', resolution: whole });
@@ -26,14 +43,12 @@ test('a long list of files goes through all steps, and lies in no list of downlo
 
   const fetch = await worker.take('fetch');
   assert.deepEqual(fetch.kind === 'fetch' && fetch.resolution, whole);
-  const [first] = fetched().files;
-  const all = files.map((file, index) => ({ ...(first as NonNullable<typeof first>), ...file, index }));
-  await worker.finish(fetch, { ...fetched(), resolution: whole, files: all });
+  await worker.finish(fetch, allFetched);
   assert.deepEqual(await besides(), ['document', 'files', 'fetched']);
 
   const deliver = await worker.take('deliver');
   assert.ok(deliver.kind === 'deliver');
-  assert.deepEqual(deliver.files, all);
+  assert.deepEqual(deliver.files, allFetched.files);
   await worker.succeed(deliver);
   assert.deepEqual(await besides(), []);
   const receipt = await under.control.receipt(owner, id);
@@ -43,4 +58,30 @@ test('a long list of files goes through all steps, and lies in no list of downlo
   await under.control.remove(owner, id, { files: 'now' });
   const erase = await worker.take('erase');
   assert.equal(erase.kind === 'erase' && erase.files.length, 1000);
+});
+
+test('a long list goes with what it was about: with another choice, a cancelled download, lost bytes and a short list', async (t) => {
+  const { under, worker, id, besides } = await start(t);
+  const { control } = under;
+  const resolve = async () => worker.finish(await worker.take('probe'), { kind: 'resolved', resolution: whole });
+  await resolve();
+  await control.change(owner, id, { options: { files: '0-700' } });
+  assert.deepEqual(await besides(), ['document']);
+
+  await resolve();
+  await worker.finish(await worker.take('fetch'), allFetched);
+  await worker.finish(await worker.take('deliver'), { kind: 'scratch_lost' });
+  assert.deepEqual(await besides(), ['document', 'files']);
+  await worker.finish(await worker.take('fetch'), allFetched);
+  await control.cancel(owner, id);
+  assert.deepEqual(await besides(), ['document', 'files']);
+  await control.retry(owner, id);
+  assert.deepEqual(await besides(), ['document']);
+
+  await control.change(owner, id, { options: { files: null } });
+  await resolve();
+  await worker.finish(await worker.take('fetch'), fetched());
+  assert.deepEqual(await besides(), ['document']);
+  await worker.succeed(await worker.take('deliver'));
+  assert.equal((await control.get(owner, id))?.state, 'completed');
 });

@@ -7,11 +7,16 @@ import type { FetchedFacts, StoredDownload, Transaction } from '#core/store.ts';
 /** More files than this are a long list. */
 const mostInRow = 200;
 
-/** The resolution as it lies in the row of the download. */
-export async function putResolution(tx: Transaction, downloadId: string, resolution: Resolution): Promise<Resolution> {
+type Listed = Pick<StoredDownload, 'id' | 'resolution' | 'fetched'>;
+
+/** The resolution as it lies in the row of the download, which is given as it was before. */
+export async function putResolution(tx: Transaction, download: Listed, resolution: Resolution): Promise<Resolution> {
   const { files } = resolution;
-  if (files.length <= mostInRow) return resolution;
-  await tx.attachments.putMany([{ downloadId, kind: 'files', body: JSON.stringify(files) }]);
+  if (files.length <= mostInRow) {
+    await forgetList(tx, download, 'files');
+    return resolution;
+  }
+  await tx.attachments.putMany([{ downloadId: download.id, kind: 'files', body: JSON.stringify(files) }]);
   return { ...resolution, files: [], fileCount: files.length };
 }
 
@@ -53,10 +58,20 @@ export async function deliveredFiles(
 }
 
 /** It is completed: the receipt says all of it. */
-export async function forgetLists(tx: Transaction, { id, resolution, fetched, options }: StoredDownload): Promise<void> {
-  if (resolution?.fileCount !== undefined) await tx.attachments.remove(id, 'files');
-  if (fetched?.fileCount !== undefined) await tx.attachments.remove(id, 'fetched');
-  if (options.hasDocument) await tx.attachments.remove(id, 'document');
+export async function forgetLists(tx: Transaction, download: StoredDownload): Promise<void> {
+  await forgetList(tx, download, 'files');
+  await forgetList(tx, download, 'fetched');
+  if (download.options.hasDocument) await tx.attachments.remove(download.id, 'document');
+}
+
+/** Its resolution, or what was fetched of it, is no more. The download is given as it was before. */
+export async function forgetList(
+  tx: Transaction,
+  { id, resolution, fetched }: Listed,
+  kind: 'files' | 'fetched',
+): Promise<void> {
+  const before = kind === 'files' ? resolution : fetched;
+  if (before?.fileCount !== undefined) await tx.attachments.remove(id, kind);
 }
 
 async function listOf<T>(tx: Transaction, downloadId: string, kind: 'files' | 'fetched'): Promise<T[]> {

@@ -9,7 +9,7 @@ import { changeState } from './change.ts';
 import { rememberStage, stageOf } from './climb.ts';
 import { keepLines, type Said } from './download-log.ts';
 import { downloadEvent, recordEvents } from './events.ts';
-import { deliveredInRow, fetchedFiles, forgetLists, putFetched, putResolution } from './file-lists.ts';
+import { deliveredInRow, fetchedFiles, forgetList, forgetLists, putFetched, putResolution } from './file-lists.ts';
 import { settleListed } from './listed.ts';
 import { settleLook } from './looks.ts';
 import type { Parts } from './parts.ts';
@@ -223,7 +223,7 @@ async function settleResolved(
       reason: 'slot',
       kind,
       name,
-      resolution: await putResolution(tx, download.id, resolution),
+      resolution: await putResolution(tx, download, resolution),
       sizeBytes,
       tries: 0,
       failure: null,
@@ -260,7 +260,7 @@ async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, downl
       phase: 'deliver',
       fetched,
       homeWorkerId: null,
-      resolution: await putResolution(tx, download.id, resolution),
+      resolution: await putResolution(tx, download, resolution),
       kind: resolution.kind,
       name,
       sizeBytes,
@@ -334,6 +334,7 @@ const erasedMeanwhile: Failure = {
 
 async function settleScratchLost(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload) {
   const emptied = { ...download, fetched: null, doneBytes: 0 };
+  await forgetList(tx, download, 'fetched');
   await tx.downloads.update(download.id, { fetched: null, doneBytes: 0 });
   // It counts as a try, else a worker whose disk forgets everything would fetch for ever.
   const tries = download.tries + 1;

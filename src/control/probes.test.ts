@@ -88,13 +88,22 @@ test('a look ends when nobody asks again, when it is cancelled, and when all of 
   assert.equal(looks[2]?.signal.aborted, true);
 });
 
-test('large answers are forgotten first, and there is a limit', async () => {
+test('large answers are forgotten first, whatever is large in them, but never the newest; and there is a limit', async () => {
   const { probes, looks, begin } = start();
-  const files = Array.from({ length: 150_000 }, () => ({ path: 'x', sizeBytes: 1 }));
-  const ids = [begin('a'), begin('b')] as const;
-  for (const one of looks) one.resolve(resolution({ files }));
-  for (const id of ids) assert.notEqual(await probes.wait('anna', id, 0, never), 'unknown');
-  assert.notEqual(begin('a'), ids[0]);
-  assert.equal(begin('b'), ids[1]);
+  const large = [
+    { files: Array.from({ length: 1000 }, () => ({ path: 'x'.repeat(30_000), sizeBytes: 1 })) },
+    { details: { comment: 'x'.repeat(30_000_000) } },
+    { details: { comment: 'x'.repeat(60_000_000) } },
+  ];
+  const ids = large.map((_, index) => begin(`${index}`));
+  for (const [index, change] of large.slice(0, 2).entries()) {
+    looks[index]?.resolve(resolution(change));
+    assert.notEqual(await probes.wait('anna', ids[index] ?? '', 0, never), 'unknown');
+  }
+  assert.equal(await probes.wait('anna', ids[0] ?? '', 0, never), 'unknown');
+  assert.equal(begin('1'), ids[1]);
+  looks[2]?.resolve(resolution(large[2]));
+  for (const _ of [1, 2]) assert.notEqual(await probes.wait('anna', ids[2] ?? '', 0, never), 'unknown');
+  assert.equal(await probes.wait('anna', ids[1] ?? '', 0, never), 'unknown');
   assert.throws(() => Array.from({ length: 1001 }, (_, index) => begin(`many ${index}`)), { code: 'busy' });
 });

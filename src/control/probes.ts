@@ -3,6 +3,7 @@
  * look; what was found is kept for a minute; a look that nobody asks for any more is given up. All of it is in the memory of this
  * replica: another one looks anew.
  */
+import { hash } from 'node:crypto';
 import type { Clock, Timer } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { Resolution } from '#core/resolution.ts';
@@ -11,19 +12,20 @@ const keptMs = 60_000;
 /** So long somebody may take to ask again. */
 const graceMs = 10_000;
 const mostProbes = 1000;
-/** Of all that are kept together: large folders and torrents are forgotten sooner. */
-const mostKeptFiles = 200_000;
+/** Of all answers that are kept together, as JSON: large folders and torrents are forgotten sooner. */
+const mostKeptCharacters = 50_000_000;
 
 type Probe = {
   id: string;
   ownerId: string;
-  /** What was asked, so that the same is known again. */
-  asked: string;
+  /** SHA-256 of what was asked, so that the same is known again: whole documents are not kept for it. */
+  askedHash: string;
   stop: AbortController;
   /** Never rejects. */
   answer: Promise<Resolution | { error: unknown }>;
   state: 'looking' | 'found' | 'failed';
-  fileCount: number;
+  /** Of the answer. */
+  characters: number;
   waiting: number;
   /** It is given up, or forgotten, when this rings. */
   timer: Timer | null;
@@ -62,20 +64,21 @@ export function createProbes(clock: Clock, newId: () => string): Probes {
   }
 
   /** The oldest that have ended go first. */
-  function makeRoom(): void {
-    const ended = [...probes.values()].filter(({ state }) => state !== 'looking');
-    let files = ended.reduce((sum, { fileCount }) => sum + fileCount, 0);
+  function makeRoom(newest?: Probe): void {
+    const ended = [...probes.values()].filter((probe) => probe.state !== 'looking' && probe !== newest);
+    let characters = ended.reduce((sum, probe) => sum + probe.characters, newest?.characters ?? 0);
     for (const probe of ended) {
-      if (files <= mostKeptFiles && probes.size < mostProbes) return;
-      files -= probe.fileCount;
+      if (characters <= mostKeptCharacters && probes.size < mostProbes) return;
+      characters -= probe.characters;
       forget(probe);
     }
   }
 
   return {
     begin(ownerId, asked, look) {
+      const askedHash = hash('sha256', asked);
       for (const probe of probes.values())
-        if (probe.ownerId === ownerId && probe.asked === asked && probe.state !== 'failed') return probe.id;
+        if (probe.ownerId === ownerId && probe.askedHash === askedHash && probe.state !== 'failed') return probe.id;
       makeRoom();
       if (probes.size >= mostProbes)
         throw new FlotillaError('busy', 'Too many links are being looked at. Try again in a moment.');
@@ -83,11 +86,11 @@ export function createProbes(clock: Clock, newId: () => string): Probes {
       const probe: Probe = {
         id: newId(),
         ownerId,
-        asked,
+        askedHash,
         stop,
         answer: look(stop.signal).then(
           (resolution) => {
-            Object.assign(probe, { state: 'found', fileCount: resolution.files.length });
+            Object.assign(probe, { state: 'found', characters: JSON.stringify(resolution).length });
             return resolution;
           },
           (error: unknown) => {
@@ -96,7 +99,7 @@ export function createProbes(clock: Clock, newId: () => string): Probes {
           },
         ),
         state: 'looking',
-        fileCount: 0,
+        characters: 0,
         waiting: 0,
         timer: null,
       };
@@ -104,7 +107,7 @@ export function createProbes(clock: Clock, newId: () => string): Probes {
       void probe.answer.then(() => {
         if (!probes.has(probe.id)) return;
         forgetIn(probe, keptMs);
-        makeRoom();
+        makeRoom(probe);
       });
       return probe.id;
     },

@@ -2,6 +2,7 @@ import { noBus } from '#core/bus.ts';
 import type { TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
+import { forgetList } from './file-lists.ts';
 import { forgetOldHistory } from './history.ts';
 import { createHourglass } from './hourglass.ts';
 import { forgetOldLooks } from './looks.ts';
@@ -193,6 +194,7 @@ async function fetchAgainWhatIsOutOfReach(parts: Parts): Promise<void> {
       const message = 'The worker that has the bytes did not come back. It is fetched again.';
       const happening = { name: 'download.queued', message } as const;
       const fields = { fetched: null, doneBytes: 0 };
+      await forgetList(tx, download, 'fetched');
       await dropTask(parts, tx, task);
       if (download.state === 'active') {
         const queued = await changeState(parts, tx, download, 'put_back', { ...fields, reason: 'slot' }, happening);

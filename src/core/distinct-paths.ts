@@ -14,6 +14,8 @@ export class DistinctPaths {
   readonly #folders = new Map<string, string>();
   /** The last number that was tried for a path that was taken. */
   readonly #tries = new Map<string, number>();
+  /** Names of folders, made safe: that takes long for long ones, and each is asked for with every file below it. */
+  readonly #safe = new Map<string, string>();
   #mostSame = 0;
 
   /** As many names were once the same, besides those with characters that nobody could read. */
@@ -24,8 +26,14 @@ export class DistinctPaths {
   /** `parts` is not empty. */
   add(parts: readonly string[]): string {
     let folder = '';
-    for (let at = 0; at < parts.length - 1; at++) folder = this.#folder(folder, safeName(parts[at] as string, nameless));
+    for (let at = 0; at < parts.length - 1; at++) folder = this.#folder(folder, this.#safeFolder(parts[at] as string));
     return this.#take(folder, safeName(parts.at(-1) as string, nameless), 'file');
+  }
+
+  #safeFolder(name: string): string {
+    const safe = this.#safe.get(name) ?? safeName(name, nameless);
+    this.#safe.set(name, safe);
+    return safe;
   }
 
   #folder(parent: string, name: string): string {

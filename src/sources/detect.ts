@@ -1,5 +1,6 @@
 /** Finds out what is behind a link, and which source it is for. */
 import { type ErrorCode, FlotillaError } from '#core/errors.ts';
+import { readFrom } from '#core/read-body.ts';
 import type { RequestOptions } from '#core/request.ts';
 import { linkOfFile, type Resolution } from '#core/resolution.ts';
 import { type Asked, type Seen, type Source, type SourceContext, sessionOf } from '#core/source.ts';
@@ -89,18 +90,6 @@ async function peek(
   request: RequestOptions,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const session = sessionOf(source, context, link, request);
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  try {
-    const opened = await session.open(0, null, signal);
-    await opened.pour((chunk) => {
-      chunks.push(Uint8Array.from(chunk));
-      sizeBytes += chunk.length;
-      return sizeBytes < peekBytes;
-    }, signal);
-  } finally {
-    session.close();
-  }
-  return Buffer.concat(chunks).subarray(0, peekBytes);
+  const bytes = await readFrom(context, sessionOf(source, context, link, request), peekBytes, signal);
+  return bytes.subarray(0, peekBytes);
 }

@@ -152,7 +152,8 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
   });
 
   test('what speaks something else is told of', async (t) => {
-    for (const greeting of ['SSH-2.0-OpenSSH_9.2p1\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n', `220-${'a'.repeat(400_000)}`]) {
+    const endless = [`220-${'a'.repeat(400_000)}`, `220-${'\n'.repeat(400_000)}`, '\r\n'.repeat(400_000)];
+    for (const greeting of ['SSH-2.0-OpenSSH_9.2p1\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n', ...endless]) {
       const server = await serveOddFtp(t, { answers: { greeting } });
       await assert.rejects(fetchFrom(t, `${server.origin}/file.bin`, { maxTries: 1 }), { code: 'protocol_error' });
     }
@@ -224,7 +225,16 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
     function* deeper() {
       yield 'type=dir; deeper\r\n';
     }
-    for (const listing of [endless, endlessLine, deeper]) {
+    function* deeperAndLonger() {
+      yield `type=dir; ${'d'.repeat(1000)}\r\n`;
+      yield `type=file; ${'f'.repeat(1000)}\r\n`;
+    }
+    let folderCount = 0;
+    function* longNames() {
+      if (folderCount++ < 7) yield `type=dir; ${'d'.repeat(1000)}\r\n`;
+      else yield Array.from({ length: 10_000 }, (_, n) => `type=file; ${n}\r\n`).join('');
+    }
+    for (const listing of [endless, endlessLine, deeper, deeperAndLonger, longNames]) {
       const server = await serveOddFtp(t, { features: ['MLST type*;size*;'], listing });
       await assert.rejects(probe(t, `${server.origin}/top/`), { code: 'unsupported' });
     }
@@ -257,6 +267,7 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
       files: { 'top/x': body },
       features: ['MLST type*;size*;'],
       listing: () => ['type=file;size=4; one.txt\r\n'],
+      mostLogins: 1,
     });
     const { files } = await probe(t, `${server.origin}/top`);
     assert.deepEqual(files, [{ path: 'top/one.txt', sizeBytes: 4, link: `${server.origin}/top/one.txt` }]);

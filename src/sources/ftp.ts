@@ -38,14 +38,13 @@ export const ftp = defineSource({
   async probe(context, link, request, signal, asked) {
     const marked = withChoices(link, readParameters(parameters, asked?.parameters));
     const at = marked ?? link;
-    if (pathOfLink(at).isFolder) return resolveFolder(context, at, request, signal);
     const session = new FtpSession(context, at, request);
     try {
       const opened = await session.open(0, null, signal);
       opened.discard();
       return resolveFile(at, opened.facts, marked !== null);
     } catch (error) {
-      if (error instanceof FolderFound) return resolveFolder(context, at, request, signal);
+      if (error instanceof FolderFound) return await session.resolveFolder(signal);
       throw error;
     } finally {
       session.close();
@@ -95,37 +94,7 @@ function resolveFile(link: URL, facts: SourceFacts, isMarked: boolean): Resoluti
   };
 }
 
-async function resolveFolder(
-  context: SourceContext,
-  link: URL,
-  request: RequestOptions,
-  signal: AbortSignal,
-): Promise<Resolution> {
-  const leave = (await context.hosts?.enter(link.hostname, signal)) ?? (() => {});
-  const opening = openingOf(context, link, request);
-  const name = safeName(nameOf(link), safeName(link.hostname));
-  try {
-    const connection = await openFtp(opening, signal);
-    try {
-      return {
-        kind: 'ftp',
-        name,
-        files: await listTree(opening, connection, pathOfLink(link).bytes, name, signal),
-        resumable: promisesRest(opening.server) ? true : null,
-        finalUrl: showLink(link),
-        validator: { etag: null, lastModified: null },
-        mediaType: null,
-        digests: [],
-      };
-    } finally {
-      connection.close();
-    }
-  } finally {
-    leave();
-  }
-}
-
-/** The link leads to a folder, which nobody knew. */
+/** The link leads to a folder. */
 class FolderFound extends FlotillaError {
   constructor(link: URL) {
     super('unsupported', `${showLink(link)} is a folder. Add it as a download of its own to get its files.`);
@@ -170,14 +139,41 @@ class FtpSession implements ByteSession {
         try {
           return await this.#openOn(connection, [startByte, endByte], leave, signal);
         } catch (error) {
-          if (!(error instanceof FlotillaError) || signal.aborted) connection.close();
-          else this.#keep(connection);
+          const isInOrder = error instanceof FlotillaError && !signal.aborted;
+          // To find out that it is a folder, the connection may have gone into it.
+          const isElsewhere = error instanceof FolderFound && connection.home === null;
+          if (isInOrder && !isElsewhere) this.#keep(connection);
+          else connection.close();
           throw error;
         }
       });
     } catch (error) {
       leave();
       throw error;
+    }
+  }
+
+  /** Everything below the folder that the link leads to. */
+  async resolveFolder(signal: AbortSignal): Promise<Resolution> {
+    const [link, opening] = [this.#link, this.#opening];
+    const name = safeName(nameOf(link), safeName(link.hostname));
+    const leave = (await this.#context.hosts?.enter(link.hostname, signal)) ?? (() => {});
+    try {
+      const files = await this.#withConnection(signal, (connection) =>
+        listTree(opening, connection, pathOfLink(link).bytes, name, signal).finally(() => connection.close()),
+      );
+      return {
+        kind: 'ftp',
+        name,
+        files,
+        resumable: promisesRest(opening.server) ? true : null,
+        finalUrl: showLink(link),
+        validator: { etag: null, lastModified: null },
+        mediaType: null,
+        digests: [],
+      };
+    } finally {
+      leave();
     }
   }
 
@@ -189,6 +185,7 @@ class FtpSession implements ByteSession {
   async #withConnection<T>(signal: AbortSignal, use: (connection: FtpConnection) => Promise<T>): Promise<T> {
     const kept = this.#context.connections.take(this.#key) as FtpConnection | null;
     if (kept !== null) {
+      this.#opening.server = kept.server;
       try {
         return await use(kept.wake());
       } catch (error) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -36,6 +36,7 @@ type Wish = {
   signal?: AbortSignal;
   allow?: string[];
   settings?: Record<string, unknown>;
+  searchPath?: string;
   resolution?: Resolution;
 };
 
@@ -48,7 +49,7 @@ type Ran = { result: EngineResult; names: string[]; notes: string[]; state: () =
 
 async function run(t: TestContext, link: string, wish: Wish = {}): Promise<Ran> {
   const { parameters = {}, request = {}, selected, folder = tempFolder(t), mostBytes = null, limit = () => null } = wish;
-  const context = contextOf(t, wish.allow, wish.settings);
+  const context = { ...contextOf(t, wish.allow, wish.settings), ...(wish.searchPath && { searchPath: wish.searchPath }) };
   const notes: string[] = [];
   let state: () => EngineState = () => assert.fail('nothing was shown');
   const job: EngineJob = {
@@ -217,8 +218,16 @@ describe('media', { concurrency: 2 }, () => {
   test('what only belongs to one site, and parameters that make no sense, are refused before anything runs', async (t) => {
     const link = 'http://127.0.0.1/page';
     const settings = { ytDlp: '/nowhere/yt-dlp' };
-    const requests: RequestOptions[] = [{ headers: [{ name: 'X-Key', value: 'secret' }] }, { bearer: 'secret' }];
-    for (const request of requests) await assert.rejects(probe(t, link, { request, settings }), { code: 'unsupported' });
+    const requests: RequestOptions[] = [
+      { headers: [{ name: 'X-Key', value: 'secret' }] },
+      { bearer: 'secret' },
+      { user: { name: 'anna', password: 'secret' } },
+    ];
+    for (const request of requests) {
+      await assert.rejects(probe(t, link, { request, settings }), { code: 'unsupported', message: /cookies/ });
+    }
+    const withLogin = probe(t, link.replace('//', '//anna:secret@'), { settings });
+    await assert.rejects(withLogin, { code: 'unsupported', message: /cookies/ });
     const wrong = [
       { format: '22 --exec id' },
       { format: 'best[height<=5]' },
@@ -265,6 +274,21 @@ describe('media', { concurrency: 2 }, () => {
     // It is there all the time.
     await assert.rejects(fetch(at('127.0.0.2')));
     assert.equal(connections, 1);
+  });
+
+  test('what would be fetched by rtmpdump, which goes past the gate, is not fetched', patient, async (t) => {
+    const programs = tempFolder(t);
+    const canary = join(programs, 'started');
+    // Of ffmpeg nothing is there.
+    symlinkSync('/usr/bin/python3', join(programs, 'python3'));
+    writeFileSync(join(programs, 'rtmpdump'), `#!/bin/sh\n: > '${canary}'\nexit 1\n`, { mode: 0o755 });
+    const smil = '<smil><head><meta base="rtmp://127.0.0.2/app"/></head><body><video src="mp4:clip.mp4"/></body></smil>';
+    writeFileSync(join(served.folder, 'rtmp.smil'), smil);
+    for (const searchPath of [programs, `${programs}:/usr/bin:/bin`]) {
+      const ran = run(t, `${served.origin}/rtmp.smil`, { resolution: asOne('A.mp4'), searchPath });
+      await assert.rejects(ran, { name: 'FlotillaError', code: 'truncated', message: /RTMP/ });
+    }
+    assert.ok(!existsSync(canary));
   });
 
   test('when it is stopped it goes on with what is there', patient, async (t) => {

@@ -185,13 +185,15 @@ function programOf(context: SourceContext) {
 }
 
 /** What belongs to the origin of the link alone would be sent to every server that the page names: yt-dlp knows no origins. */
-function checkPossible(link: URL, { headers = [], bearer, certificate }: RequestOptions): void {
+function checkPossible(link: URL, { headers = [], bearer, certificate, user }: RequestOptions): void {
   if (!/^https?:$/.test(link.protocol)) {
     throw new FlotillaError('unsupported', `Video pages are links that begin with http: or https:, not with ${link.protocol}`);
   }
-  if (headers.length === 0 && bearer === undefined && certificate === undefined) return;
+  // A login in the link would be in the Referer of all that the page shows from elsewhere.
+  const hasLogin = user !== undefined || link.username !== '' || link.password !== '';
+  if (headers.length === 0 && bearer === undefined && certificate === undefined && !hasLogin) return;
   const message =
-    'Headers, tokens and certificates of your own cannot be kept to one site on a video page. Leave them out; cookies are kept to theirs.';
+    'Passwords, headers, tokens and certificates of your own cannot be kept to one site on a video page. Leave them out, and give the cookies of your browser instead: those are kept to theirs.';
   throw new FlotillaError('unsupported', message);
 }
 
@@ -299,6 +301,8 @@ async function fetchAll(
     ['abort-on-unavailable-fragments'],
     ['no-mtime'],
     ['downloader', 'native'],
+    // For RTMP yt-dlp starts rtmpdump, which knows no proxy and would connect to whatever a page names.
+    ['match-filters', 'protocol!*=?rtmp'],
     ['downloader-args', 'ffmpeg_i:-protocol_whitelist http,https,httpproxy,tls,tcp,crypto'],
     ['postprocessor-args', 'ffmpeg_i:-protocol_whitelist file'],
   ];
@@ -366,7 +370,7 @@ async function gather(
   const wanted = wantedEntries(job, before) ?? Array.from({ length: entryCount }, (_, at) => at + 1);
   const missing = wanted.filter((entry) => !done.has(entry));
   if (missing.length > 0) {
-    const message = `${missing.length} of ${wanted.length} videos did not come (the first is number ${missing[0]}), and yt-dlp gives no reason.`;
+    const message = `${missing.length} of ${wanted.length} videos did not come (the first is number ${missing[0]}), and yt-dlp gives no reason. What is sent by RTMP alone is not fetched.`;
     throw new FlotillaError('truncated', message);
   }
   const names = before.files.slice(0, entryCount).map(({ path }) => path.split('/').at(-1) ?? path);

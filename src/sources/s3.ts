@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { DistinctPaths } from '#core/distinct-paths.ts';
 import { FlotillaError } from '#core/errors.ts';
+import { showLink } from '#core/link.ts';
 import { decodePercent, safeName } from '#core/names.ts';
 import { readParameters } from '#core/parameters.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import { type ByteSession, defineSource, readFacts, type SourceContext, type SourceFacts } from '#core/source.ts';
+import { TreeSize } from '#core/tree-size.ts';
 import { openHttpSession } from '#wire/http-session.ts';
 import {
   encodePart,
@@ -204,6 +206,7 @@ function fileAt(link: URL, facts: SourceFacts, hasOwnLink: boolean): Resolution 
 
 function folderAt(link: URL, prefix: string, objects: S3Object[]): Resolution {
   const paths = new DistinctPaths();
+  const size = new TreeSize(showLink(link));
   const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   const lastFolder = folder.split('/').findLast((part) => part !== '') ?? decodePercent(link.hostname);
   const name = safeName(lastFolder, safeName(link.hostname));
@@ -217,9 +220,13 @@ function folderAt(link: URL, prefix: string, objects: S3Object[]): Resolution {
       .slice(folder.length)
       .split('/')
       .filter((part) => part !== '');
-    if (keyOf(at) === key && parts.length > 0) return [{ path: paths.add([name, ...parts]), sizeBytes, link: at.href }];
-    leftOut.push(key);
-    return [];
+    if (keyOf(at) !== key || parts.length === 0) {
+      leftOut.push(key);
+      return [];
+    }
+    const path = paths.add([name, ...parts]);
+    size.add(path, at.href);
+    return [{ path, sizeBytes, link: at.href }];
   });
   return {
     kind: 's3',

@@ -7,7 +7,7 @@ import type { Asked, SourceContext } from '#core/source.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
 import { noServices } from '#testing/no-services.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
-import { makeHostKey, type ScriptedSftpOptions, serveScriptedSftp } from '#testing/serve-scripted-sftp.ts';
+import { type Listed, makeKey, type ScriptedSftpOptions, serveScriptedSftp } from '#testing/serve-scripted-sftp.ts';
 import { serveSftp } from '#testing/serve-sftp.ts';
 import { serveHttpProxy, serveSocks5 } from '#testing/serve-tunnels.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
@@ -61,6 +61,19 @@ for (const asks of ['password', 'keyboard-interactive'] as const) {
   });
 }
 
+test('the password of a locked key is not told to the server', async (t) => {
+  const { link, tried } = await serve(t);
+  const request = { ...anna, sshKey: makeKey(anna.user?.password) };
+  await assert.rejects(probe(t, link, { request }), { code: 'auth_required' });
+  assert.ok(tried.includes('publickey'));
+  assert.deepEqual(
+    tried.filter((way) => way === 'password' || way === 'keyboard-interactive'),
+    [],
+  );
+  // Of a key that is open it is the password of the user.
+  await probe(t, link, { request: { ...anna, sshKey: makeKey() } });
+});
+
 test('a locked key is opened with the password, and not without it', async (t) => {
   const server = await serveSftp(t);
   writeFileSync(join(server.folder, 'file.bin'), body);
@@ -85,7 +98,7 @@ test('a locked key is opened with the password, and not without it', async (t) =
 test('a new server is trusted, told of and remembered; with another key it is refused, and both keys are shown', async (t) => {
   const knownHosts = join(tempFolder(t), 'state', 'known_hosts');
   const port = await freePort();
-  const first = await serveScriptedSftp(t, { files: { '/file.bin': body }, port, hostKey: makeHostKey() });
+  const first = await serveScriptedSftp(t, { files: { '/file.bin': body }, port, hostKey: makeKey() });
   const link = `sftp://127.0.0.1:${first.port}/file.bin`;
   const { found, told } = await probe(t, link, { settings: { knownHosts } });
   const before = String(found.details?.hostKey);
@@ -114,7 +127,7 @@ test('what ~/.ssh/known_hosts knows is believed and never changed', async (t) =>
   const request = { sshKey: server.key };
   const folder = tempFolder(t);
   const [knownHosts, otherKnownHosts] = [join(folder, 'own'), join(folder, 'known_hosts')];
-  const other = makeHostKey();
+  const other = makeKey();
   writeFileSync(otherKnownHosts, `[127.0.0.1]:${server.port} ${server.hostKey}\n`);
   const { told } = await probe(t, server.link('file.bin'), { request, settings: { knownHosts, otherKnownHosts } });
   assert.deepEqual([told, existsSync(knownHosts)], [[], false]);
@@ -232,10 +245,31 @@ test('links of OpenSSH out of the folder are not followed, and the folder itself
   assert.deepEqual(new Set(found.details?.leftOut as string[]), new Set(['deep/round', 'out']));
 });
 
-test('a folder that never ends is refused with a sentence', async (t) => {
-  const { port } = await serve(t, { endless: ['/endless'] });
-  await assert.rejects(probe(t, `sftp://127.0.0.1:${port}/endless/`), {
-    code: 'unsupported',
-    message: /more than 100000 files/,
+for (const [what, listed] of [
+  ['files', { name: null }],
+  ['what is no file', { name: '.', type: 'folder' }],
+] as const) {
+  test(`a folder that never ends with ${what} is refused with a sentence`, async (t) => {
+    const { port } = await serve(t, { endless: { '/endless': Array.from({ length: 2000 }, () => listed) } });
+    const probed = probe(t, `sftp://127.0.0.1:${port}/endless/`);
+    await assert.rejects(probed, { code: 'unsupported', message: /more than 100000 files/ });
   });
+}
+
+test('names that no file system has are left out, and files that no link could name are refused', async (t) => {
+  const { port } = await serve(t, { folders: { '/top': [{ name: 'x'.repeat(1025) }, { name: 'ä'.repeat(500) }] } });
+  const { found } = await probe(t, `sftp://127.0.0.1:${port}/top/`);
+  assert.equal(found.files.length, 1);
+  assert.deepEqual(found.details?.leftOut, ['x'.repeat(1024)]);
+  for (const [depth, fileCount, message] of [
+    [3, 1, /longer than 8192/],
+    [30, 5000, /names alone are more than any folder has/],
+  ] as const) {
+    const part = 'ä'.repeat(500);
+    const folders: Record<string, Listed[]> = {};
+    for (let at = 0; at < depth; at++) folders[`/top${`/${part}`.repeat(at)}`] = [{ name: part, type: 'folder' }];
+    folders[`/top${`/${part}`.repeat(depth)}`] = Array.from({ length: fileCount }, (_, name) => ({ name: `${name}` }));
+    const deep = await serve(t, { folders });
+    await assert.rejects(probe(t, `sftp://127.0.0.1:${deep.port}/top/`), { code: 'unsupported', message });
+  }
 });

@@ -16,6 +16,7 @@ import {
   type SourceContext,
   type SourceFacts,
 } from '#core/source.ts';
+import { TreeSize } from '#core/tree-size.ts';
 import { addKnownKey, findKnownKeys, fingerprint, type HostKey, keyType } from '#wire/known-hosts.ts';
 import { listTree } from '#wire/sftp-folder.ts';
 import { pourStretch } from '#wire/sftp-read.ts';
@@ -275,6 +276,7 @@ function folderAt(
   details: Record<string, unknown>,
 ): Resolution {
   const paths = new DistinctPaths();
+  const size = new TreeSize(showLink(link));
   const folder = withoutLogin(link);
   if (!folder.pathname.endsWith('/')) folder.pathname += '/';
   const name = safeName(lastPart(path) ?? '', safeName(link.hostname));
@@ -284,7 +286,9 @@ function folderAt(
     files: files.map(({ parts, sizeBytes }) => {
       const at = new URL(folder);
       at.pathname += parts.map(encodeURIComponent).join('/');
-      return { path: paths.add([name, ...parts]), sizeBytes, link: at.href };
+      const filePath = paths.add([name, ...parts]);
+      size.add(filePath, at.href);
+      return { path: filePath, sizeBytes, link: at.href };
     }),
     resumable: true,
     finalUrl: showLink(link),

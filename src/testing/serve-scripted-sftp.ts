@@ -7,8 +7,8 @@ export type ScriptedSftpOptions = {
   files?: Record<string, Uint8Array>;
   /** What folders list, by absolute path, beside no files of their own. Names come as they are. */
   folders?: Record<string, Listed[]>;
-  /** Folders that never end. */
-  endless?: string[];
+  /** Folders that never end, with what they list again and again; a name of null is another one each time. */
+  endless?: Record<string, (Omit<Listed, 'name'> & { name: string | null })[]>;
   user?: string;
   password?: string;
   /** The way that the password is asked for. */
@@ -27,18 +27,22 @@ export type ScriptedSftpOptions = {
 export type Listed = { name: string; type?: 'file' | 'folder' | 'symlink' | 'pipe'; sizeBytes?: number };
 
 export type ScriptedSftp = {
-  port: number /** Requests to read that were on their way at the same time. */;
+  port: number;
+  /** Requests to read that were on their way at the same time. */
   mostReads(): number;
+  /** The ways to log in that were tried, oldest first. */
+  tried: string[];
 };
 
 const types = { file: 0o100_644, folder: 0o040_755, symlink: 0o120_777, pipe: 0o010_644 };
 const status = ssh2.utils.sftp.STATUS_CODE;
 
-/** A new key for a host, PEM. One in two hundred that ssh2 1.17 makes is one that it cannot read. */
-export function makeHostKey(): string {
+/** A new key, PEM, locked when there is a passphrase. One in two hundred that ssh2 1.17 makes is one that it cannot read. */
+export function makeKey(passphrase?: string): string {
   for (;;) {
-    const key = ssh2.utils.generateKeyPairSync('ed25519').private;
-    if (!(ssh2.utils.parseKey(key) instanceof Error)) return key;
+    const lock = passphrase === undefined ? undefined : { passphrase, cipher: 'aes256-ctr', rounds: 4 };
+    const key = ssh2.utils.generateKeyPairSync('ed25519', lock).private;
+    if (!(ssh2.utils.parseKey(key, passphrase) instanceof Error)) return key;
   }
 }
 
@@ -46,20 +50,22 @@ export function makeHostKey(): string {
 export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions): Promise<ScriptedSftp> {
   const { user = 'anna', password = 'secret', asks = 'password' } = options;
   let mostReads = 0;
+  const tried: string[] = [];
   const check = (asked: AuthContext) => {
+    tried.push(asked.method);
     const judge = (given: string | undefined) => (given === password ? asked.accept() : asked.reject([asks]));
     if (asked.username !== user || asked.method !== asks) asked.reject([asks]);
     else if (asked.method === 'password') judge(asked.password);
     else asked.prompt([{ prompt: 'Password: ', echo: false }], ([answer]) => judge(answer));
   };
-  const server = new ssh2.Server({ hostKeys: [options.hostKey ?? makeHostKey()] }, (client) => {
+  const server = new ssh2.Server({ hostKeys: [options.hostKey ?? makeKey()] }, (client) => {
     client.on('error', () => {});
     client.on('authentication', check);
     client.on('session', (accept) => {
       accept().on('sftp', (acceptSftp) => answer(acceptSftp(), options, (reads) => (mostReads = Math.max(mostReads, reads))));
     });
   });
-  const listener = createServer((socket) => {
+  const listener = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => {});
     sockets.add(socket);
     server.injectSocket(socket);
@@ -70,14 +76,14 @@ export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions):
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => listener.close(resolve));
   });
-  return { port: (listener.address() as { port: number }).port, mostReads: () => mostReads };
+  return { port: (listener.address() as { port: number }).port, mostReads: () => mostReads, tried };
 }
 
 function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: number) => void): void {
-  const { files = {}, folders = {}, endless = [], hasSizes = true, mostReadBytes = 256 * 1024 } = options;
+  const { files = {}, folders = {}, endless = {}, hasSizes = true, mostReadBytes = 256 * 1024 } = options;
   const opened: { path: string; isListed: boolean }[] = [];
   const bytesAt = (path: string) => (Object.hasOwn(files, path) ? (files[path] as Uint8Array) : null);
-  const isFolder = (path: string) => Object.hasOwn(folders, path) || endless.includes(path);
+  const isFolder = (path: string) => Object.hasOwn(folders, path) || Object.hasOwn(endless, path);
   const plain = (path: string) => path.replace(/(.)\/+$/, '$1');
   const attributes = (type: keyof typeof types, sizeBytes: number) =>
     ({ mode: types[type], uid: 0, gid: 0, ...(hasSizes && { size: sizeBytes }), atime: 1, mtime: 1_500_000_000 }) as never;
@@ -110,12 +116,12 @@ function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: 
   });
   sftp.on('READDIR', (id, handle) => {
     const folder = of(handle);
-    const isEndless = endless.includes(folder.path);
-    if (folder.isListed && !isEndless) return void sftp.status(id, status.EOF);
+    const again = Object.hasOwn(endless, folder.path) ? endless[folder.path] : undefined;
+    if (folder.isListed && again === undefined) return void sftp.status(id, status.EOF);
     folder.isListed = true;
-    const listed: Listed[] = isEndless
-      ? Array.from({ length: 1000 }, () => ({ name: `file-${listedCount++}` }))
-      : (folders[folder.path] as Listed[]);
+    const listed =
+      again?.map((one): Listed => ({ ...one, name: one.name ?? `file-${listedCount++}` })) ??
+      (folders[folder.path] as Listed[]);
     sftp.name(
       id,
       listed.map(({ name, type = 'file', sizeBytes = 1 }) => ({

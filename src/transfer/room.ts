@@ -19,8 +19,9 @@ const lookMs = 1000;
 const soonestMs = 50;
 /** Faster than this nobody fills a disk. */
 const fillBytesPerSecond = 2 * 1024 ** 3;
-/** A file whose size nobody knows goes on when there is this much. */
+/** A file whose size nobody knows goes on when there is this much, or this part of a small disk. */
 const unknownBytes = 16 * 1024 * 1024;
+const unknownShare = 1 / 16;
 
 export class Room {
   readonly #files: Files;
@@ -85,7 +86,8 @@ export class Room {
   #shortage(needs: readonly Need[], spaces: readonly Space[], own: Share | null, forUnknown: number): FlotillaError | null {
     for (const [index, space] of spaces.entries()) {
       const onDisk = needs.filter((_, other) => spaces[other]?.disk === space.disk);
-      const neededBytes = onDisk.reduce((sum, need) => sum + (need.bytesToCome() ?? forUnknown), 0);
+      const guessBytes = Math.min(forUnknown, Math.floor(space.sizeBytes * unknownShare));
+      const neededBytes = onDisk.reduce((sum, need) => sum + (need.bytesToCome() ?? guessBytes), 0);
       const keepBytes = this.#keepOf(space);
       const promisedBytes = this.#promisedBytes(space.disk, own);
       if (neededBytes === 0 || neededBytes <= space.freeBytes - keepBytes - promisedBytes) continue;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, connect as openSocket, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
@@ -295,5 +296,25 @@ for (const [name, host, egress] of stops) {
     await sleep(30);
     if (host === '127.0.0.1') assert.equal(closed, 1, 'the connection does not stay open');
     await assert.rejects(connect(t, egress, { port, host, signal: stop.signal }), reason, 'nor does it begin');
+  });
+}
+
+for (const [what, leave] of [
+  ['goes at once', (visitor: Socket) => visitor.resetAndDestroy()],
+  ['is not wanted any more', () => {}],
+] as const) {
+  test(`a server that comes to us and ${what} does no harm`, { timeout: 60_000 }, async (t) => {
+    const over = new AbortController();
+    const door = await local.accept({ address: '127.0.0.1', from: '127.0.0.1', signal: over.signal, timeoutMs: 30_000 });
+    const visitor = openSocket(door.port, '127.0.0.1').on('error', () => {});
+    releaseAfter(t, () => visitor.destroy());
+    const gone = new Promise((resolve) => visitor.once('close', resolve));
+    await once(visitor, 'connect');
+    await sleep(100);
+    leave(visitor);
+    if (!visitor.destroyed) over.abort(new Error('enough'));
+    await gone;
+    await sleep(100);
+    await assert.rejects(door.connection(null), over.signal.aborted ? over.signal.reason : { code: 'connection_lost' });
   });
 }

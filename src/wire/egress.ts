@@ -75,7 +75,12 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
       return {
         port,
         async connection(secure) {
-          const socket = await come;
+          const { socket, take } = await come;
+          take();
+          signal.throwIfAborted();
+          if (socket.destroyed) {
+            throw new FlotillaError('connection_lost', `${from} connected to us and closed the connection again.`);
+          }
           return secure === null ? socket : startTls(socket, { ...secure, port, tls: true, alpn: [], signal, timeoutMs });
         },
       };
@@ -101,8 +106,11 @@ function listen(address: string): Promise<net.Server> {
   });
 }
 
+/** Its socket is closed with the signal, unless somebody took it. */
+type Visitor = { socket: net.Socket; take(): void };
+
 /** The first connection from that address; then, or when nobody is waited for any more, the server is closed. */
-async function visitorOf(server: net.Server, from: string, signal: AbortSignal, timeoutMs: number): Promise<net.Socket> {
+async function visitorOf(server: net.Server, from: string, signal: AbortSignal, timeoutMs: number): Promise<Visitor> {
   const control = new AbortController();
   const timer = setTimeout(() => {
     const seconds = Math.round(timeoutMs / 1000);
@@ -111,11 +119,15 @@ async function visitorOf(server: net.Server, from: string, signal: AbortSignal, 
   }, timeoutMs);
   const either = AbortSignal.any([signal, control.signal]);
   try {
-    return await new Promise<net.Socket>((resolve, reject) => {
+    return await new Promise<Visitor>((resolve, reject) => {
       either.addEventListener('abort', () => reject(either.reason), { once: true });
       server.on('connection', (socket) => {
-        if (sameAddress(socket.remoteAddress, from)) resolve(socket.setNoDelay());
-        else socket.destroy();
+        // It may break at any time, also before anybody takes it.
+        socket.on('error', () => {});
+        const drop = () => socket.destroy();
+        if (!sameAddress(socket.remoteAddress, from)) return drop();
+        signal.addEventListener('abort', drop, { once: true });
+        resolve({ socket: socket.setNoDelay(), take: () => signal.removeEventListener('abort', drop) });
       });
     });
   } finally {

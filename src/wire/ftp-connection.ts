@@ -28,7 +28,7 @@ export type FtpOpening = {
 /** `auto`: in the clear, unless the server wants TLS. `implicit`: from the first byte. `explicit`: AUTH TLS. */
 export type FtpTls = 'auto' | 'implicit' | 'explicit' | 'never';
 
-/** What was learned about a server, kept while a download lasts. */
+/** What was learned about a server, kept while a download or a connection lasts. */
 export type FtpServer = {
   /** The names of FEAT with what stands behind them; null until it was asked. */
   features: Map<string, string> | null;
@@ -54,11 +54,14 @@ export class FtpConnection implements KeptConnection {
   readonly isSecure: boolean;
   /** The folder that the login begins in, as bytes with a slash at the end; null: the server has other paths than these. */
   readonly home: Buffer | null;
+  /** What was learned about the server until now. */
+  readonly server: FtpServer;
   readonly #clock: Clock;
   #idle: Timer | null = null;
 
-  constructor(clock: Clock, control: FtpControl, isSecure: boolean, home: Buffer | null) {
+  constructor({ clock, server }: FtpOpening, control: FtpControl, isSecure: boolean, home: Buffer | null) {
     this.#clock = clock;
+    this.server = server;
     this.control = control;
     this.isSecure = isSecure;
     this.home = home;
@@ -121,7 +124,7 @@ export async function openFtp(opening: FtpOpening, signal: AbortSignal): Promise
     if (server.features.has('UTF8')) await control.ask('OPTS UTF8 ON', signal);
     const home = homeOf(await control.ask('PWD', signal));
     await control.ask('TYPE I', signal);
-    return new FtpConnection(clock, control, isSecure, home);
+    return new FtpConnection(opening, control, isSecure, home);
   } catch (error) {
     control.close();
     throw error;

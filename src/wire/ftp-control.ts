@@ -86,6 +86,7 @@ export class FtpControl {
     this.#replies = [];
     this.#unread = '';
     this.#lines = [];
+    this.#lineBytes = 0;
     this.#socket = await start(this.#socket);
     this.#listen();
   }
@@ -117,7 +118,7 @@ export class FtpControl {
 
   /** RFC 959 section 4.2: `123-` begins a reply of several lines, the one that begins with `123 ` ends it. */
   #readLine(line: string): void {
-    this.#lineBytes += line.length;
+    this.#lineBytes += line.length + 1;
     const [, code = '', mark = ''] = /^(\d{3})([ -]|$)/.exec(line) ?? [];
     const [first] = this.#lines;
     if (first === undefined && line === '') return;

@@ -1,5 +1,7 @@
 /** Reads what FTP servers say is in a folder: MLSD (RFC 3659 section 7), and the forms of LIST that Unix and DOS have. */
 
+import { mostNameBytes } from '#core/tree-size.ts';
+
 export type FtpEntry = {
   /** One part of a path, as the server spells it. Never empty, `.` or `..`, and without a slash or a line end. */
   name: Buffer;
@@ -120,7 +122,7 @@ function parseDosLine(line: string): FtpEntry | 'none' | null {
 function entryOf(name: string, kind: FtpEntry['kind'], size: string): FtpEntry | 'none' | null {
   if (name === '.' || name === '..') return 'none';
   // No entry of a folder is somewhere else.
-  if (name === '' || /[/\0\r\n]/.test(name)) return null;
+  if (name === '' || name.length > mostNameBytes || /[/\0\r\n]/.test(name)) return null;
   const sizeBytes = /^\d{1,15}$/.test(size) ? Number(size) : null;
   return { name: Buffer.from(name, 'latin1'), kind, sizeBytes: kind === 'file' ? sizeBytes : null };
 }

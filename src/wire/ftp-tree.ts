@@ -3,6 +3,7 @@ import { DistinctPaths } from '#core/distinct-paths.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
 import type { ResolvedFile } from '#core/resolution.ts';
+import { TreeSize } from '#core/tree-size.ts';
 import { absolute, type FtpConnection, type FtpOpening } from './ftp-connection.ts';
 import { FtpRefused, readAll } from './ftp-data.ts';
 import { type FtpEntry, ListingReader } from './ftp-listing.ts';
@@ -31,12 +32,13 @@ export async function listTree(
 ): Promise<ResolvedFile[]> {
   const root = absolute(connection, path);
   const paths = new DistinctPaths();
+  const size = new TreeSize(showLink(opening.link));
   const linkOf = linksBelow(opening.link);
   const files: ResolvedFile[] = [];
   const folders: Folder[] = [{ parts: [] }];
   for (let read = 0; folders.length > 0; read++) {
     const { parts } = folders.pop() as Folder;
-    if (read >= mostFolders || parts.length > mostDepth) throw tooMany(opening.link, 'folders');
+    if (read + folders.length >= mostFolders || parts.length > mostDepth) throw tooMany(opening.link, 'folders');
     const entries = await listFolder(opening, connection, joined(root, parts), parts.length === 0, signal);
     entries.sort((a, b) => Buffer.compare(a.name, b.name));
     const below: Folder[] = [];
@@ -44,15 +46,13 @@ export async function listTree(
       if (kind === 'folder') below.push({ parts: [...parts, name] });
       else if (kind === 'file') {
         const whole = [...parts, name];
-        files.push({
-          path: paths.add([rootName, ...whole.map(textOfName)]),
-          sizeBytes,
-          link: linkOf(whole),
-        });
+        const file = { path: paths.add([rootName, ...whole.map(textOfName)]), sizeBytes, link: linkOf(whole) };
+        size.add(file.path, file.link);
+        files.push(file);
       }
     }
     if (files.length > mostFiles) throw tooMany(opening.link, 'files');
-    folders.push(...below.reverse());
+    for (const folder of below.reverse()) folders.push(folder);
   }
   if (files.length === 0) {
     throw new FlotillaError('not_found', `There are no files in the folder ${showLink(opening.link)}.`);

@@ -36,7 +36,8 @@ type Tag = { name: string; href: string | null };
 /** The opening tags that may have a link. */
 function* tagsOf(html: string): Generator<Tag> {
   // Found once, not for each tag that would have one: a page of tags without an end must not be read again and again.
-  const lower = html.toLowerCase();
+  // Only A to Z: other letters become longer, and what comes after them would be somewhere else.
+  const lower = html.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
   let at = html.indexOf('<');
   while (at !== -1) {
     if (html.startsWith('<!--', at)) {

@@ -3,6 +3,7 @@ import type { Agent } from 'undici';
 import { parseCookieFile } from '#core/cookie-file.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink, showLink } from '#core/link.ts';
+import { readBody } from '#core/read-body.ts';
 import type { Credentials, RequestOptions } from '#core/request.ts';
 import type { Validator } from '#core/resolution.ts';
 import type { ByteSession, OpenedRange, SourceContext, SourceFacts } from '#core/source.ts';
@@ -79,16 +80,9 @@ export function openHttpSession(
 
   /** Throws when the dialect knows why there is no file. */
   async function refuse({ refusalOf }: HttpDialect, answer: Answer, signal: AbortSignal): Promise<void> {
-    const chunks: Uint8Array[] = [];
-    let gotBytes = 0;
-    const sink = (chunk: Uint8Array) => {
-      chunks.push(Uint8Array.from(chunk));
-      gotBytes += chunk.length;
-      return gotBytes < mostRefusalBytes;
-    };
-    // What was said until it broke off is better than nothing.
-    await answer.pour(sink, signal).catch(() => signal.throwIfAborted());
-    const refusal = refusalOf(answer.head, Buffer.concat(chunks));
+    const body = await readBody(context, answer, mostRefusalBytes, signal).catch(() => new Uint8Array());
+    signal.throwIfAborted();
+    const refusal = refusalOf(answer.head, body);
     if (refusal !== null) throw refusal;
   }
 

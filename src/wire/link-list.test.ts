@@ -71,6 +71,11 @@ describe('pages', () => {
     assert.deepEqual(read('<html><a href="https://d.example/1.iso">', all, null), ['https://d.example/1.iso']);
   });
 
+  test('what stands behind a title is found, whatever letters it has', () => {
+    const links = read(`<html><TITLE>${'İ'.repeat(20)}</TITLE><a href="/1.iso"></a><a href="/2.iso">`);
+    assert.deepEqual(links, ['https://files.example.org/1.iso', 'https://files.example.org/2.iso']);
+  });
+
   test('a page that was made to be slow is not, and cut ones end', () => {
     const beganMs = performance.now();
     for (const part of ['<a ', '<a href="', '<!--', '<script>', '<a href=x', '<<<<', '<a =', "<a b='", '</a', '<title><a '])

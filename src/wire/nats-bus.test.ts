@@ -6,8 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { connect } from '@nats-io/transport-node';
 import { owner, startControl } from '#control/testing/start-control.ts';
-import type { BusMessage, SharedProgress } from '#core/bus.ts';
+import type { BusMessage } from '#core/bus.ts';
 import { noLog } from '#core/log.ts';
+import { progressOf } from '#testing/progress-of.ts';
 import { serveNats } from '#testing/serve-nats.ts';
 import { makeCertificate } from '#testing/serve-nginx.ts';
 import { freePort, releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
@@ -56,12 +57,6 @@ async function speak(from: Member, to: Member): Promise<void> {
     await sleep(20);
     assert.ok(count < 500, 'nothing was heard');
   }
-}
-
-function progressOf(index: number): SharedProgress {
-  const about = { downloadId: `download ${index}`, ownerId: `owner ${index % 3}`, workerId: `worker ${index % 7}`, epoch: 5 };
-  const figures = { doneBytes: index, sizeBytes: index % 2 === 0 ? null : 1e12, speedBytesPerSecond: 3, connectionCount: 2 };
-  return { ...about, phase: 'fetch', ...figures };
 }
 
 test('what one says all others of its database hear, in order and soon, and nobody hears himself', async (t) => {

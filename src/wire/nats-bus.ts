@@ -4,7 +4,6 @@
  */
 import { once } from 'node:events';
 import { connect as openSocket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
 import type { BusMessage } from '#core/bus.ts';
 import { readMessages, writeMessages } from '#core/bus-text.ts';
@@ -80,16 +79,22 @@ async function openLine(server: Server, subject: string, signal: AbortSignal, he
     ended.resolve(reason);
     void connection.close();
   };
-  void connection.closed().then((error) => end(error ?? new Error('the connection was closed')));
+  // The client forgets them when a connection ends.
+  const waiting: Waiting = new Set();
+  void connection.closed().then((error) => {
+    const why = error ?? new Error('the connection was closed');
+    for (const reject of waiting) reject(why);
+    end(why);
+  });
   // Such as a subject that this login may not hear or speak on, which ends no connection.
   const watchErrors = async () => {
     for await (const status of connection.status()) if (status.type === 'error') end(status.error);
   };
   void watchErrors();
   connection.subscribe(subject, { callback: (error, message) => (error === null ? hear(message.string()) : end(error)) });
-  const asking = setInterval(() => answer(connection).catch(end), askEveryMs);
+  const asking = setInterval(() => answer(connection, waiting).catch(end), askEveryMs);
   const closed = ended.promise.finally(() => clearInterval(asking));
-  await answer(connection).catch(end);
+  await answer(connection, waiting).catch(end);
   if (reason !== null) throw new Error(reason);
   return {
     async send(messages) {
@@ -97,7 +102,7 @@ async function openLine(server: Server, subject: string, signal: AbortSignal, he
         const mostBytes = connection.info?.max_payload ?? 0;
         for (const text of textsOf(messages, mostBytes)) connection.publish(subject, text);
         // One after the other, so that what a slow server does not take waits where it is bounded.
-        await answer(connection);
+        await answer(connection, waiting);
       } catch (error) {
         end(error);
       }
@@ -120,16 +125,19 @@ async function knock({ host, port }: Server, signal: AbortSignal): Promise<void>
   }
 }
 
+/** Ends those who wait for an answer on one connection. */
+type Waiting = Set<(reason: Error) => void>;
+
 /** Resolves when the server had everything that was sent before; throws when it does not say so. */
-async function answer(connection: NatsConnection): Promise<void> {
-  const over = new AbortController();
-  const late = sleep(patienceMs, undefined, { signal: over.signal }).then(() => Promise.reject(new Error(noAnswer)));
-  const closed = connection.closed().then(() => Promise.reject(new Error('the connection was closed')));
+async function answer(connection: NatsConnection, waiting: Waiting): Promise<void> {
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(noAnswer)), patienceMs);
+  waiting.add(reject);
   try {
-    await Promise.race([connection.flush(), late, closed]);
+    await Promise.race([connection.flush(), failed]);
   } finally {
-    for (const loser of [late, closed]) loser.catch(() => {});
-    over.abort();
+    waiting.delete(reject);
+    clearTimeout(timer);
   }
 }
 

@@ -1,9 +1,11 @@
 /** What speaks S3: how links name objects, how requests are signed, what answers say, and the keys below a prefix. */
 import { createHash, createHmac } from 'node:crypto';
 import { FlotillaError } from '#core/errors.ts';
+import { readFrom } from '#core/read-body.ts';
 import type { RequestOptions } from '#core/request.ts';
 import { type Digest, mostFiles } from '#core/resolution.ts';
 import type { SourceContext, SourceFacts } from '#core/source.ts';
+import { mostNameBytes } from '#core/tree-size.ts';
 import { field, type HttpHead } from './http-head.ts';
 import { type HttpDialect, openHttpSession } from './http-session.ts';
 import { readXml, type XmlElement } from './xml.ts';
@@ -174,7 +176,8 @@ export async function listObjects(
   for (let token: string | null = ''; token !== null; ) {
     const query = { 'list-type': '2', 'encoding-type': 'url', 'max-keys': '1000', prefix };
     const link = httpLink(bucket, '', token === '' ? query : { ...query, 'continuation-token': token });
-    const page = readList(await readWhole(context, request, bucket, link, signal));
+    const session = openHttpSession(context, link, request, { dialect: s3Dialect(bucket, context.clock.now, false) });
+    const page = readList(await readFrom(context, session, mostListBytes + 1, signal));
     objects.push(...page.objects);
     if (objects.length > mostFiles) {
       const message = `There are more than ${mostFiles} objects below ${JSON.stringify(prefix)}. Give a longer prefix.`;
@@ -184,29 +187,6 @@ export async function listObjects(
     token = page.nextToken === token || page.objects.length === 0 ? null : page.nextToken;
   }
   return objects;
-}
-
-async function readWhole(
-  context: SourceContext,
-  request: RequestOptions,
-  bucket: S3Bucket,
-  link: URL,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  const session = openHttpSession(context, link, request, { dialect: s3Dialect(bucket, context.clock.now, false) });
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  try {
-    const opened = await session.open(0, null, signal);
-    await opened.pour((chunk) => {
-      chunks.push(Uint8Array.from(chunk));
-      sizeBytes += chunk.length;
-      return sizeBytes <= mostListBytes;
-    }, signal);
-    return Buffer.concat(chunks);
-  } finally {
-    session.close();
-  }
 }
 
 /** What the reader of XML takes; a thousand keys need less. */
@@ -223,6 +203,12 @@ export function readList(bytes: Uint8Array): { objects: S3Object[]; nextToken: s
     .flatMap((one) => {
       const raw = textOf(one, 'Key') ?? '';
       const [key, size] = [isEncoded ? decodeKey(raw) : raw, textOf(one, 'Size') ?? ''];
+      if (key !== null && Buffer.byteLength(key) > mostNameBytes) {
+        throw new FlotillaError(
+          'unsupported',
+          `The server names an object with more than ${mostNameBytes} bytes, which S3 does not allow.`,
+        );
+      }
       return key === null || key === '' || !/^\d{1,15}$/.test(size) ? [] : [{ key, sizeBytes: Number(size) }];
     });
   const isMore = textOf(root, 'IsTruncated') === 'true';

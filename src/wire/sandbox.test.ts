@@ -37,6 +37,28 @@ test('torrents and Metalink documents are read by a process of their own, one af
   }
 });
 
+test('a document that was read before is answered at once, and no other gets the answer of its neighbour', {
+  timeout: 120_000,
+}, async () => {
+  const sandbox = new Sandbox();
+  try {
+    const known = torrent();
+    assert.equal((await sandbox.read('torrent', known)).name, 'a');
+    const slow = sandbox.read(
+      'torrent',
+      encode(makeTorrent({ name: 'b', files: [{ path: ['b'], bytes: new Uint8Array(5) }] })),
+    );
+    const again = sandbox.read('torrent', known);
+    const last = sandbox.read('metalink', metalink);
+    assert.equal((await again).name, 'a');
+    assert.equal((await slow).name, 'b');
+    assert.deepEqual((await last)[0]?.links, ['http://a.org/x']);
+    await assert.rejects(sandbox.read('metalink', known), { code: 'unsupported' }, 'as another kind it is another document');
+  } finally {
+    await sandbox.close();
+  }
+});
+
 test('who closes it learns nothing bad of the document', { timeout: 120_000 }, async () => {
   const sandbox = new Sandbox();
   const reading = sandbox.read('torrent', large());

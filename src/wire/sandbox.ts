@@ -42,7 +42,7 @@ export class Sandbox implements Closeable {
   #reader: Promise<Reader> | null = null;
   #last: Promise<unknown> = Promise.resolve();
   /** A document is asked for its link first, and for its files then. */
-  readonly #known = new WeakMap<Uint8Array, Promise<unknown>>();
+  readonly #known: Record<Kind, WeakMap<Uint8Array, Promise<unknown>>> = { torrent: new WeakMap(), metalink: new WeakMap() };
   #idle: NodeJS.Timeout | null = null;
   #isClosed = false;
 
@@ -55,8 +55,10 @@ export class Sandbox implements Closeable {
    * memory or time than any good document does.
    */
   read<K extends Kind>(kind: K, bytes: Uint8Array): Promise<Readings[K]> {
-    const reading = this.#known.get(bytes) ?? this.#last.then(() => this.#read(kind, bytes));
-    this.#known.set(bytes, reading);
+    const known = this.#known[kind].get(bytes);
+    if (known !== undefined) return known as Promise<Readings[K]>;
+    const reading = this.#last.then(() => this.#read(kind, bytes));
+    this.#known[kind].set(bytes, reading);
     this.#last = reading.catch(() => {});
     return reading as Promise<Readings[K]>;
   }

@@ -7,7 +7,7 @@ import type { HostKey } from './known-hosts.ts';
 
 export type SshLogin = {
   user: string;
-  /** Opens a locked key too; null: there is none. */
+  /** Of the key, when that is locked; else of the user. null: there is none. */
   password: string | null;
   /** PEM or OpenSSH form. */
   key: string | null;
@@ -25,6 +25,12 @@ export type SshTarget = Pick<ConnectTarget, 'host' | 'port' | 'signal' | 'timeou
 
 /** One name in a folder, with what it is. */
 export type SftpEntry = { name: string; stats: Stats };
+
+type ReadName = { filename: string; attrs: Stats };
+/** What the types of the package leave out. */
+type WholeReader = {
+  readdir(handle: Buffer, options: { full: boolean }, done: (error: Error | undefined, names: ReadName[]) => void): void;
+};
 
 /** Status codes of draft-ietf-secsh-filexfer-02 section 7. */
 const status = { endOfFile: 1, noSuchFile: 2, permissionDenied: 3 };
@@ -53,6 +59,8 @@ export class SftpConnection implements KeptConnection {
     const { host, port, signal, timeoutMs, login, keyTypes } = target;
     // Loaded when needed: most downloads never do.
     const { default: ssh2 } = await import('ssh2');
+    // Then the password is for the key, and none of the server's business.
+    const isLocked = login.key !== null && ssh2.utils.parseKey(login.key) instanceof Error;
     const sock = await egress.connect({ host, port, tls: false, service: 'ssh', signal, timeoutMs });
     const connection = new SftpConnection(new ssh2.Client(), target);
     const abort = () => connection.#fail(signal.reason);
@@ -76,8 +84,9 @@ export class SftpConnection implements KeptConnection {
               },
             );
           },
-          authHandler: waysOf(login) as never,
-          ...(login.password !== null && { password: login.password, passphrase: login.password, tryKeyboard: true }),
+          authHandler: waysOf(isLocked ? { ...login, password: null } : login) as never,
+          ...(login.password !== null && { passphrase: login.password }),
+          ...(login.password !== null && !isLocked && { password: login.password, tryKeyboard: true }),
           ...(login.key !== null && { privateKey: login.key }),
           ...(login.agent !== null && { agent: login.agent }),
         }),
@@ -120,11 +129,11 @@ export class SftpConnection implements KeptConnection {
     return this.#ask(path, (channel, done) => channel.opendir(path, done));
   }
 
-  /** Some more names of a folder, without `.` and `..`; null when there are no more. Symbolic links are told as such. */
+  /** Some more names of a folder, as the server tells them; null when there are no more. Symbolic links are told as such. */
   async readFolder(handle: Buffer, path: string): Promise<SftpEntry[] | null> {
     try {
-      const found = await this.#ask<{ filename: string; attrs: Stats }[]>(path, (channel, done) =>
-        channel.readdir(handle as never, done as never),
+      const found = await this.#ask<ReadName[]>(path, (channel, done) =>
+        (channel as unknown as WholeReader).readdir(handle, { full: true }, done),
       );
       return found.map(({ filename, attrs }) => ({ name: filename, stats: attrs }));
     } catch (error) {

@@ -1,5 +1,6 @@
 import { FlotillaError } from '#core/errors.ts';
 import { showLink } from '#core/link.ts';
+import { readFrom } from '#core/read-body.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { SourceContext } from '#core/source.ts';
 import { openHttpSession } from './http-session.ts';
@@ -13,18 +14,7 @@ export async function fetchTorrent(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const session = openHttpSession(context, link, request);
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  try {
-    const opened = await session.open(0, null, signal);
-    await opened.pour((chunk) => {
-      chunks.push(Uint8Array.from(chunk));
-      sizeBytes += chunk.length;
-      return sizeBytes <= mostTorrentBytes;
-    }, signal);
-  } finally {
-    session.close();
-  }
-  if (sizeBytes <= mostTorrentBytes) return Buffer.concat(chunks);
+  const bytes = await readFrom(context, session, mostTorrentBytes + 1, signal);
+  if (bytes.length <= mostTorrentBytes) return bytes;
   throw new FlotillaError('unsupported', `${showLink(link)} is refused: it is larger than ${mostTorrentBytes / 2 ** 20} MiB.`);
 }

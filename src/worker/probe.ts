@@ -28,7 +28,8 @@ export const runProbe: RunTask<'probe'> = async (claim, { parts, signal, note })
     if (listing === null) return { kind: 'resolved', resolution };
     const session = sessionOf(sourceOf(url), sources, url, requestTo(url, asked));
     const address = parseLink(resolution.finalUrl);
-    const listed = await readListing(session, listing, { address, parameters: isList ? parameters : {} }, signal);
+    const wish = { address, parameters: isList ? parameters : {} };
+    const listed = await readListing(session, listing, wish, sources, signal);
     return { kind: 'resolved', resolution: { ...resolution, kind: listing.kind, files: resolvedFiles(listed) }, listed };
   } finally {
     limits.end();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sources } from '#sources/index.ts';
 import { holdsLinks, isLink, isMetalinkText, linksOfFile, readLines } from './links.ts';
 
 const links = [
@@ -49,6 +50,14 @@ test('only text with a link of a known scheme opens the dialog', () => {
   assert.ok(!holdsLinks('just words'));
   assert.ok(!holdsLinks('slack://channel/1'));
 });
+
+for (const scheme of sources.flatMap(({ schemes }) => schemes)) {
+  test(`links of ${scheme} open the dialog, and are found in a saved page`, () => {
+    const link = scheme === 'magnet:' ? 'magnet:?xt=urn:btih:00' : `${scheme}//host/a`;
+    assert.ok(holdsLinks(`see\n${link}`));
+    assert.equal(linksOfFile(`<p><a href="${link}">`), link);
+  });
+}
 
 test('a Metalink document is known by its first element', () => {
   const root = '<metalink xmlns="urn:ietf:params:xml:ns:metalink">';

@@ -1,7 +1,13 @@
 /** Finds links in what people paste, drop or type. The server decides; this only sorts lines for the dialog. */
 
-/** Schemes worth opening the dialog for when something is pasted anywhere on the page. */
-const knownSchemes = new Set(['http:', 'https:', 'ftp:', 'ftps:', 'sftp:', 's3:', 'magnet:']);
+/** Schemes worth opening the dialog for when something is pasted anywhere on the page: those of the sources. */
+const knownSchemes = ['http:', 'https:', 'ftp:', 'ftps:', 'ftpes:', 'sftp:', 'scp:', 's3:', 'magnet:'];
+
+/** Links of ours that a page writes out. */
+const linkInPage = new RegExp(
+  `<a\\s[^>]{0,2000}?href\\s*=\\s*["']?((?:${knownSchemes.join('|')})(?://|(?<=magnet:))[^"'\\s>]{1,8000})`,
+  'gi',
+);
 
 export type Line = { text: string; isLink: boolean };
 
@@ -26,7 +32,7 @@ export function isLink(text: string): boolean {
 
 /** Is this text, pasted outside any field, meant for us? True when at least one line is a link of a scheme we know. */
 export function holdsLinks(text: string): boolean {
-  return readLines(text).some((line) => line.isLink && knownSchemes.has(new URL(line.text).protocol));
+  return readLines(text).some((line) => line.isLink && knownSchemes.includes(new URL(line.text).protocol));
 }
 
 /** Is this the text of a Metalink document, or at least of something that says so? */
@@ -48,10 +54,7 @@ export function linksOfFile(text: string): string {
   if (/<plist[\s>]/i.test(text.slice(0, 1000)))
     return readable(/<key>URL<\/key>\s*<string>([^<]*)<\/string>/.exec(text)?.[1] ?? '');
   if (/^\s*<[a-z!]/i.test(text) && !/^\s*<[a-z][a-z0-9+.-]*:/i.test(text)) {
-    const links = text.matchAll(
-      /<a\s[^>]{0,2000}?href\s*=\s*["']?((?:https?|ftps?|sftp|s3):\/\/[^"'\s>]{1,8000}|magnet:[^"'\s>]{1,8000})/gi,
-    );
-    return Array.from(links, ([, link]) => readable(link ?? '')).join('\n');
+    return Array.from(text.matchAll(linkInPage), ([, link]) => readable(link ?? '')).join('\n');
   }
   return text;
 }

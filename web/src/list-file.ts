@@ -1,4 +1,5 @@
 /** Files that people drop or choose: torrents and Metalink documents, which the server reads, and lists of links. */
+import { isTorrentFile } from '#core/torrent-file.ts';
 import { holdsLinks, isMetalinkText, linksOfFile } from './links.ts';
 
 /** A file that stands for what it lists. */
@@ -28,17 +29,13 @@ async function readGiven(file: File): Promise<Given | string | null> {
   // Nobody wants to have a film read into memory to learn that it is no list.
   if (file.size > mostDocumentBytes) return null;
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (isTorrent(bytes)) return { kind: 'document', name: file.name, base64: toBase64(bytes) };
+  if (isTorrentFile({ mediaType: file.type, name: file.name, firstBytes: bytes }))
+    return { kind: 'document', name: file.name, base64: toBase64(bytes) };
   if (file.size > mostTextBytes) return null;
   const text = new TextDecoder(bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8').decode(bytes);
   if (isMetalinkText(text)) return file.size > mostMetalinkBytes ? null : { kind: 'metalink', name: file.name, text };
   const links = linksOfFile(text);
   return holdsLinks(links) ? links : null;
-}
-
-/** A dictionary of bencoding (BEP 3) begins with its first key; what else begins like this is no list of links either. */
-export function isTorrent(bytes: Uint8Array): boolean {
-  return /^d[1-9]\d{0,2}:[a-z]/i.test(String.fromCharCode(...bytes.subarray(0, 8)));
 }
 
 function toBase64(bytes: Uint8Array): string {

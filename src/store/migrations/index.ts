@@ -10,6 +10,7 @@ import * as logs from './0007-logs.ts';
 import * as daily from './0008-daily.ts';
 import * as hotIndexes from './0009-hot-indexes.ts';
 import * as dailyNotes from './0010-daily-notes.ts';
+import * as bornHours from './0011-born-hours.ts';
 
 type Migration = { name: string; up(db: Kysely<unknown>): Promise<void> };
 type MigrationsTable = { migrations: { name: string; atMs: number } };
@@ -17,7 +18,7 @@ type MigrationsTable = { migrations: { name: string; atMs: number } };
 /** In order; a name that was released never changes, and neither does what its migration does. */
 const migrations: readonly Migration[] = [
   ...[first, limits, attachments, queues, workerKeys, ladder, logs, daily],
-  ...[hotIndexes, dailyNotes],
+  ...[hotIndexes, dailyNotes, bornHours],
 ];
 
 /**

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BusMessage, SharedProgress } from '#core/bus.ts';
+import type { BusMessage } from '#core/bus.ts';
 import type { LineBus } from '#core/line-bus.ts';
+import { progressOf } from '#testing/progress-of.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
 import { releaseAfter, type Scope } from '#testing/temp.ts';
 import { systemClock } from '#wire/system.ts';
@@ -33,12 +34,6 @@ async function join(t: Scope, url: string): Promise<Member> {
   await member.until('work');
   heard.length = 0;
   return member;
-}
-
-function progressOf(index: number): SharedProgress {
-  const about = { downloadId: `download ${index}`, ownerId: `owner ${index % 3}`, workerId: `worker ${index % 7}`, epoch: 5 };
-  const figures = { doneBytes: index, sizeBytes: index % 2 === 0 ? null : 1e12, speedBytesPerSecond: 3, connectionCount: 2 };
-  return { ...about, phase: 'fetch', ...figures };
 }
 
 test('what one says all others hear, in order and soon, and nobody hears himself', async (t) => {

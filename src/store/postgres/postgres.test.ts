@@ -325,6 +325,19 @@ test('a database of a newer program is refused with a sentence', async (t) => {
   await assert.rejects(open(t, url), { code: 'unsupported', message: /newer Flotilla \(it has 9999-future/ });
 });
 
+for (const column of ['bornHour', 'createdAtMs']) {
+  test(`a database whose keys of added downloads have a ${column} is brought up to date, and knows them`, async (t) => {
+    const url = await server.newDatabase();
+    await (await open(t, url)).close();
+    if (column !== 'bornHour') await server.run(`alter table submissions rename column "bornHour" to "${column}"`, url);
+    await server.run("insert into submissions values ('anna', 'k', '[]', 7)", url);
+    await server.run("delete from migrations where name = '0011-born-hours'", url);
+    const store = await open(t, url);
+    const known = await store.read((tx) => tx.submissions.get('anna', 'k'));
+    assert.deepEqual(known, { ownerId: 'anna', key: 'k', results: [], bornHour: column === 'bornHour' ? 7 : 0 });
+  });
+}
+
 /**
  * Answers every question with its version, as a PostgreSQL would.
  * https://www.postgresql.org/docs/current/protocol-message-formats.html

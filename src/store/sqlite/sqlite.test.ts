@@ -196,3 +196,17 @@ test('a database from before its tables were made narrower is brought up to date
     });
   });
 });
+
+for (const column of ['bornHour', 'createdAtMs']) {
+  test(`a database whose keys of added downloads have a ${column} is brought up to date, and knows them`, async (t) => {
+    const path = join(tempFolder(t), 'flotilla.db');
+    await (await open(t, path)).close();
+    const old = new DatabaseSync(path);
+    old.exec(`${column === 'bornHour' ? '' : 'alter table submissions rename column bornHour to createdAtMs;'} insert into submissions values ('anna', 'k', '[]', 7);
+      delete from migrations where name = '0011-born-hours'`);
+    old.close();
+    const store = await open(t, path);
+    const known = await store.read((tx) => tx.submissions.get('anna', 'k'));
+    assert.deepEqual(known, { ownerId: 'anna', key: 'k', results: [], bornHour: column === 'bornHour' ? 7 : 0 });
+  });
+}

@@ -57,6 +57,15 @@ test('what a page is called says nothing about the failure', () => {
   assert.equal(failureOf([line], null).code, 'not_found');
 });
 
+test('what stands in a link says nothing about the failure either', () => {
+  const link = 'HTTPS://example.org/login/premium/rate-limit.html?DRM=cookies&x=HTTP%20Error%20429';
+  assert.equal(failureOf([`ERROR: Unsupported URL: ${link}`], null).code, 'unsupported');
+  assert.equal(
+    failureOf([`ERROR: [generic] Unable to download webpage: ${link}: HTTP Error 404: Not Found`], null).code,
+    'not_found',
+  );
+});
+
 test('an option that it does not know says that it is too old', () => {
   assert.equal(failureOf(['yt-dlp: error: no such option: --progress-delta'], null).code, 'tool_missing');
 });

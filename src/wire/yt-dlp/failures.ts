@@ -107,9 +107,9 @@ function withReason(sentence: string, errors: readonly string[]): string {
   return reason === '' ? sentence : `${sentence} yt-dlp says: ${reason}`;
 }
 
-/** Without the extractor and the name of the page, which a stranger chose. */
+/** Without the extractor, the name of the page and links, which strangers chose. */
 function withoutOrigin(line: string): string {
-  return line.replace(/^ERROR:\s*(?:\[[^\]]*\]\s*(?:\S{1,200}:\s)?)?/, '');
+  return line.replace(/^ERROR:\s*(?:\[[^\]]*\]\s*(?:\S{1,200}:\s)?)?/, '').replace(/\bhttps?:\/\/\S+/gi, '');
 }
 
 const longestReason = 300;

@@ -15,12 +15,11 @@ export const optionNames = [
   'cookies',
   'user-agent',
   'referer',
-  'username',
-  'password',
   'socket-timeout',
   'extractor-args',
   'compat-options',
   // What is chosen
+  'match-filters',
   'format',
   'format-sort',
   'extract-audio',

@@ -102,7 +102,6 @@ async function writeWishes({ clock, folder, link, request, proxy, options }: Run
     asked.push(['cookies', await write('cookies', asCookieFile(request.cookies, clock.now()))]);
   if (request.userAgent !== undefined) asked.push(['user-agent', request.userAgent]);
   if (request.referer !== undefined) asked.push(['referer', request.referer]);
-  if (request.user !== undefined) asked.push(['username', request.user.name], ['password', request.user.password]);
   // Else it may bring authorities of its own, and hear of no others.
   if (request.ca !== undefined) asked.push(['compat-options', 'no-certifi']);
   await write('options', writeOptions([...asked, ...options]));

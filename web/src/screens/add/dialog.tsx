@@ -51,8 +51,14 @@ export function AddDialog({ initialText, initialGivens, onClose }: Props) {
   const [lookChoices, setLookChoices] = useState(choices);
   const [problem, setProblem] = useState<string | null>(null);
   const [isAdding, setIsAdding] = useState(false);
-  // One key for one submission: pressing Add again after a lost answer adds nothing twice. A changed text is another one.
-  const key = useRef({ of: '', key: '' });
+  // One key for one request: pressing Add again after a lost answer adds nothing twice. A changed one has another key.
+  const keys = useRef(new Map<string, string>());
+  function keyFor(...asked: unknown[]): string {
+    const of = JSON.stringify(asked);
+    const key = keys.current.get(of) ?? newKey();
+    keys.current.set(of, key);
+    return key;
+  }
 
   const lines = useMemo(() => readLines(text), [text]);
   const links = useMemo(() => lines.filter(({ isLink }) => isLink).map((line) => line.text), [lines]);
@@ -148,9 +154,6 @@ export function AddDialog({ initialText, initialGivens, onClose }: Props) {
       ...(paused ? { paused } : {}),
       ...(request ? { request } : {}),
     };
-    const chosen = items.map(({ key: of }) => chosenFor(of));
-    const signature = JSON.stringify([links, givens.map((one) => one.key), chosen, wishes, shared]);
-    if (key.current.of !== signature) key.current = { of: signature, key: newKey() };
     try {
       const only = links[0];
       if (isSingle && only !== undefined) {
@@ -161,41 +164,41 @@ export function AddDialog({ initialText, initialGivens, onClose }: Props) {
           ...(mirrors.length === 0 ? {} : { mirrors }),
           ...(checksum ? { checksum } : {}),
         };
-        done([await api.add({ url: only, ...shared, ...own, ...chosenFor(only) }, key.current.key)]);
+        const asked = { url: only, ...chosenFor(only) };
+        done([await api.add({ ...asked, ...shared, ...own }, keyFor([asked], shared, own))]);
         return;
       }
       let addedCount = 0;
-      for (const [index, given] of givens.entries()) {
+      // What was taken is gone from the dialog at once, whatever becomes of the rest.
+      for (const given of givens) {
         const own = { ...shared, ...chosenFor(given.key) };
-        const ownKey = `${key.current.key}-given-${index}`;
+        const ownKey = keyFor(given.key, own);
         const rows =
           given.kind === 'metalink'
             ? rowsOf((await api.addMany({ metalink: given.text, ...own }, ownKey)).items)
             : [await api.add({ document: given.base64, ...own }, ownKey)];
         live.store.putMany(rows);
         addedCount += rows.length;
+        setGivens((old) => old.filter(({ key }) => key !== given.key));
       }
       // The server takes 10,000 links at once.
       const refused: { url: string; problem: string }[] = [];
       for (let start = 0; start < links.length; start += mostLinks) {
-        const part: AddMany = {
-          links: links.slice(start, start + mostLinks).map((url) => ({ url, ...chosenFor(url) })),
-          ...shared,
-        };
-        const answer = (await api.addMany(part, `${key.current.key}-${start}`)).items;
+        const end = start + mostLinks;
+        const asked: AddMany['links'] = links.slice(start, end).map((url) => ({ url, ...chosenFor(url) }));
+        const answer = (await api.addMany({ links: asked, ...shared }, keyFor(asked, shared, {}))).items;
         const rows = rowsOf(answer);
         live.store.putMany(rows);
         addedCount += rows.length;
         for (const item of answer) if (item.download === null) refused.push({ url: item.url, problem: item.problem ?? '' });
+        // What was refused stays, to be put right.
+        setText([...refused.map(({ url }) => url), ...links.slice(end)].join('\n'));
       }
       if (refused.length === 0) {
         toasts.add({ text: t('added.count', { count: addedCount }), tone: 'plain' });
         onClose();
         return;
       }
-      // What was taken is gone from the field; what was refused stays, to be put right.
-      setGivens([]);
-      setText(refused.map(({ url }) => url).join('\n'));
       setProblem(t('added.some', { count: addedCount, refused: refused.length, why: refused[0]?.problem ?? '' }));
     } catch (error) {
       setProblem(sentenceOf(error));

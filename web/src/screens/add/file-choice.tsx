@@ -48,6 +48,8 @@ export function FileChoice({ tree, ticks, onTick }: Props) {
                 type="search"
                 value={typed}
                 onChange={({ target }) => setTyped(target.value)}
+                // It adds nothing: what is shown is still to be ticked.
+                onKeyDown={(event) => event.key === 'Enter' && event.preventDefault()}
                 autoComplete="off"
               />
             )}

@@ -16,6 +16,8 @@ export type Probe =
 /** Links looked at in the dialog; a list of thousands is added without looking at each. */
 export const mostProbes = 25;
 const parallel = 4;
+/** Why a look was given up that somebody stopped. */
+const stopped = 'stopped';
 /** Typing changes the last line with every key: it is looked at when the typing rests. */
 const settleMs = 350;
 
@@ -66,7 +68,7 @@ export function useProbes(asks: Ask[]): { probes: ReadonlyMap<string, Probe>; st
         if (!signal.aborted) put(key, { kind: 'problem', message: sentenceOf(error) });
       } finally {
         if (running.current.get(key) === controller) running.current.delete(key);
-        if (!signal.aborted) next();
+        if (!signal.aborted || signal.reason === stopped) next();
       }
     }
 
@@ -90,7 +92,7 @@ export function useProbes(asks: Ask[]): { probes: ReadonlyMap<string, Probe>; st
   return {
     probes,
     stop(key) {
-      running.current.get(key)?.abort();
+      running.current.get(key)?.abort(stopped);
       running.current.delete(key);
       put(key, { kind: 'stopped' });
     },
