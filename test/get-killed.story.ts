@@ -17,8 +17,8 @@ const launcher = join(import.meta.dirname, '../flotilla');
 const sizeBytes = 256 * 1024 * 1024;
 const connections = 4;
 const kills = 20;
-/** Of the size of the file: what lay in the buffers of the system for four connections, which our server counts as sent. */
-const wastePerKill = 0.01;
+/** Each costs what lay in the buffers of the system for four connections, which our server counts as sent: one to two percent. */
+const mostKillsOfOne = 3;
 
 /** In memory where there is room, so that not the disk is measured. */
 function roomyFolder(t: Scope): string {
@@ -42,16 +42,15 @@ async function untilDone(t: TestContext, server: HostileServer, body: Buffer, wa
   // All connections together bring the file in about a second.
   const url = server.url('plain', { bytesPerSecond: sizeBytes / connections });
   let killed = 0;
-  while (!(await run(t, folder, url, waitMs()))) killed++;
+  // On a busy machine a run may come no farther than its start.
+  while (!(await run(t, folder, url, killed < mostKillsOfOne ? waitMs() : 60_000))) killed++;
   const sentBytes = server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   const finished = namesIn(folder).filter((name) => !/\.part(\.journal)?(\.new)?$/.test(name));
   assert.deepEqual(finished, ['file.bin']);
   assert.ok(readFileSync(join(folder, 'file.bin')).equals(body), 'wrong bytes');
   const share = sentBytes / sizeBytes;
   t.diagnostic(`killed ${killed} times, ${(share * 100).toFixed(1)} % of the file was sent`);
-  // On a busy machine a run may come no farther than its start, and be killed more often than others.
-  const most = 1 + Math.max(0.1, killed * wastePerKill);
-  assert.ok(share <= most, `${(share * 100).toFixed(1)} % of the file was sent over ${killed} kills`);
+  assert.ok(share <= 1.1, `${(share * 100).toFixed(1)} % of the file was sent`);
   rmSync(folder, { recursive: true });
   return killed;
 }
