@@ -6,7 +6,14 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-const parts = ['#app/program.ts', '#app/get.ts', '#app/probe.ts', '#app/serve.ts', '#wire/undici-lane.ts', '#worker/worker.ts'];
+const parts = [
+  '#app/program.ts',
+  '#app/get/get.ts',
+  '#app/probe.ts',
+  '#app/serve.ts',
+  '#wire/undici-lane.ts',
+  '#worker/worker.ts',
+];
 for (const part of parts) await import(part);
 const thread = new Worker(new URL('../src/wire/digest-thread.ts', import.meta.url));
 await once(thread, 'online');

@@ -75,7 +75,7 @@ export async function runProgram(args: string[]): Promise<number> {
     get.addOption(new Option(flag).hideHelp().argParser(refusePost));
   }
   addRequestFlags(addAskFlags(get)).action(async (urls: string[], options) => {
-    const { runGet } = await import('./get.ts');
+    const { runGet } = await import('./get/get.ts');
     exitCode = await runGet(urls, options);
   });
 

@@ -18,14 +18,14 @@ import { DigestThread } from '#wire/digests.ts';
 import { createListings } from '#wire/listings.ts';
 import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files } from '#wire/system.ts';
-import { environment, netAllow, searchPath, wantsColour } from './config.ts';
-import { openDocument } from './document.ts';
-import { wantListed } from './get-listed.ts';
-import { findIn, type GetOptions, type Run, want } from './get-run.ts';
-import { rangesOfTypedHosts, withServices } from './outlet.ts';
-import { readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
-import { createSourceContext } from './source-context.ts';
-import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { environment, netAllow, searchPath, wantsColour } from '../config.ts';
+import { openDocument } from '../document.ts';
+import { rangesOfTypedHosts, withServices } from '../outlet.ts';
+import { readProxyRules, readRequestFlags, typedProxy } from '../request-flags.ts';
+import { createSourceContext } from '../source-context.ts';
+import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from '../source-settings.ts';
+import { wantListed } from './listed.ts';
+import { findIn, type GetOptions, type Run, want } from './run.ts';
 
 export async function prepare(texts: string[], asked: GetOptions): Promise<Run> {
   const shared = createShared();

@@ -12,7 +12,7 @@ import { tempFolder } from '#testing/temp.ts';
 import { Room } from '#transfer/room.ts';
 import { DigestThread } from '#wire/digests.ts';
 import { systemClock, systemFiles } from '#wire/system.ts';
-import { type EngineWish, getByEngine } from './get-by-engine.ts';
+import { type EngineWish, getByEngine } from './by-engine.ts';
 
 const bytes = Buffer.from('what the engine fetched');
 const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -18,7 +18,7 @@ import type { Need, Room } from '#transfer/room.ts';
 import type { SharedLimits } from '#transfer/shared-limits.ts';
 import type { DigestThread } from '#wire/digests.ts';
 import { systemFiles as files } from '#wire/system.ts';
-import type { AskFlags, RequestFlags } from './request-flags.ts';
+import type { AskFlags, RequestFlags } from '../request-flags.ts';
 
 export type GetOptions = {
   dir: string;

@@ -8,15 +8,15 @@ import { proxied } from '#core/proxies.ts';
 import { requestFor } from '#core/request.ts';
 import { recognise } from '#sources/detect.ts';
 import { sourceOf } from '#sources/index.ts';
-import { environment, stateFolder } from './config.ts';
-import { beginUnfinished, bringHome, ListFound, OtherFound } from './get-file.ts';
-import { getDetected, isToLookAt } from './get-found.ts';
-import { getListed, listingFound, openListed } from './get-listed.ts';
-import { isLimited, prepare, readList } from './get-prepare.ts';
-import { type GetOptions, leftKey, type Run, type Wanted } from './get-run.ts';
-import { getSmall, type SmallOptions } from './get-small.ts';
+import { environment, stateFolder } from '../config.ts';
+import { listenForInterrupt } from '../stop-signals.ts';
+import { beginUnfinished, bringHome, ListFound, OtherFound } from './file.ts';
+import { getDetected, isToLookAt } from './found.ts';
 import { type AskServer, type CurrentWish, checkCurrency, settleCurrent } from './keep-current.ts';
-import { listenForInterrupt } from './stop-signals.ts';
+import { getListed, listingFound, openListed } from './listed.ts';
+import { isLimited, prepare, readList } from './prepare.ts';
+import { type GetOptions, leftKey, type Run, type Wanted } from './run.ts';
+import { getSmall, type SmallOptions } from './small.ts';
 
 export async function runGet(urls: string[], options: GetOptions): Promise<number> {
   const texts = [...urls, ...(options.input === undefined ? [] : await readList(options.input))];

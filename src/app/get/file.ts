@@ -15,10 +15,10 @@ import type { Share } from '#transfer/room.ts';
 import { Unfinished } from '#transfer/unfinished.ts';
 import { allocate as allocateOnDisk } from '#wire/allocate.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
-import { environment } from './config.ts';
-import { isForOther, mayBeOther } from './get-found.ts';
-import { listingFound } from './get-listed.ts';
-import { leftKey, longestWaitMs, openSession, type Run, scratchFor, untilThereIsRoom, type Wanted } from './get-run.ts';
+import { environment } from '../config.ts';
+import { isForOther, mayBeOther } from './found.ts';
+import { listingFound } from './listed.ts';
+import { leftKey, longestWaitMs, openSession, type Run, scratchFor, untilThereIsRoom, type Wanted } from './run.ts';
 
 /** The link leads to a document that lists files: not it is wanted, but what it lists. */
 export class ListFound extends Error {

@@ -12,8 +12,8 @@ import type { Source, SourceFacts } from '#core/source.ts';
 import { detect, guess, isNameless, recognise } from '#sources/detect.ts';
 import { sourceOfKind } from '#sources/index.ts';
 import { systemFiles as files } from '#wire/system.ts';
-import { type EngineWish, getByEngine } from './get-by-engine.ts';
-import { findIn, longestWaitMs, type Run, scratchFor, untilThereIsRoom, type Wanted, want } from './get-run.ts';
+import { type EngineWish, getByEngine } from './by-engine.ts';
+import { findIn, longestWaitMs, type Run, scratchFor, untilThereIsRoom, type Wanted, want } from './run.ts';
 
 const onlyFilesChange =
   '--if-changed asks a server for a newer version of one file, and this link leads to none of its own: leave it out.';

@@ -8,7 +8,7 @@ import { select } from '#core/selection.ts';
 import type { SourceFacts } from '#core/source.ts';
 import { readListing } from '#transfer/read-listing.ts';
 import { systemFiles as files } from '#wire/system.ts';
-import { findIn, openSession, type Run, type Wanted, want } from './get-run.ts';
+import { findIn, openSession, type Run, type Wanted, want } from './run.ts';
 
 /** Every file that a document lists, from all its mirrors, in the folders it names below the chosen one. */
 export async function wantListed(run: Run, all: ListedFile[], typed: URL | null): Promise<void> {
