@@ -27,7 +27,7 @@ export const torrentSettings = z.strictObject({
   encryption: z
     .enum(['off', 'allow', 'prefer', 'require'])
     .default('allow')
-    .describe('Encrypted connections to peers; allow: with those that refuse plain ones.'),
+    .describe('Encrypted connections to peers; allow: with those that refuse plain ones; prefer: with all that take them.'),
   mostPeers: z.int().min(1).max(500).default(60).describe('Connections to peers of one torrent.'),
   uploadBytesPerSecond: z.int().min(1).nullable().default(null).describe('What all torrents together give others.'),
   magnetSeconds: z.number().min(0).default(10).describe('A magnet that is looked at is asked about for so long.'),

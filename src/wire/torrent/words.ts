@@ -9,7 +9,7 @@ export type EngineBeginning = {
   port: number;
   dht: boolean;
   pex: boolean;
-  /** `allow`: peers that refuse a plain connection get an encrypted one. */
+  /** `allow`: peers that refuse a plain connection get an encrypted one; `prefer`: the other way round. */
   encryption: Encryption;
   mostPeers: number;
   uploadBytesPerSecond: number | null;

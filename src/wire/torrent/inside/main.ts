@@ -71,7 +71,8 @@ async function start({
   client._connPool?.tcpServer.prependListener('connection', (socket) => {
     if (!guard.isOpen(socket.remoteAddress ?? '', 0)) socket.destroy();
   });
-  return { client, rules: { guard, isPlainFirst: encryption === 'allow' } };
+  const firstTry = { off: null, allow: 'plain', prefer: 'encrypted', require: null } as const;
+  return { client, rules: { guard, firstTry: firstTry[encryption] } };
 }
 
 /** The wished port when nobody has it; else 0. */

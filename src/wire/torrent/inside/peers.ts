@@ -12,8 +12,8 @@ const mostKnownPeers = 500;
 
 export type PeerRules = {
   guard: Guard;
-  /** A peer is first spoken to in plain text, and encrypted when that fails. */
-  isPlainFirst: boolean;
+  /** How a peer is spoken to first; when that fails, the other way. Null: always as the library is told. */
+  firstTry: 'plain' | 'encrypted' | null;
 };
 
 export class Peers {
@@ -26,14 +26,17 @@ export class Peers {
   /** Who brought the blocks of a piece that is being looked at. */
   readonly #bringers = new Map<number, Wire[]>();
 
-  constructor(torrent: Torrent, { guard, isPlainFirst }: PeerRules) {
+  constructor(torrent: Torrent, { guard, firstTry }: PeerRules) {
     this.#torrent = torrent;
     this.#guard = guard;
     const { addPeer, _addPeer } = torrent;
     torrent._addPeer = (...given) => {
       const peer = _addPeer.apply(torrent, given);
       // It is asked for when the connection stands, at every try anew.
-      if (isPlainFirst && peer !== null) Object.defineProperty(peer, 'secure', { get: () => peer.retries % 2 });
+      if (firstTry !== null && peer !== null) {
+        const secureFirst = firstTry === 'encrypted' ? 1 : 0;
+        Object.defineProperty(peer, 'secure', { get: () => (peer.retries + secureFirst) % 2 });
+      }
       return peer;
     };
     torrent.addPeer = (peer, source) => {
