@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { decode, encode } from '#lib/bencode.ts';
+import { compactAddress } from './serve-dht.ts';
 import type { TestTorrent } from './serve-torrents.ts';
 import { releaseAfter, type Scope } from './temp.ts';
 
@@ -18,6 +19,8 @@ export type PeerOptions = {
   greeting?: Buffer;
   /** Of padding and all, in order; those of the torrent's files when not given. */
   content?: Uint8Array;
+  /** `host:port` of peers that it tells of (BEP 11), to those who want to know. */
+  knows?: string[];
 };
 
 export type Peer = {
@@ -73,6 +76,13 @@ export async function servePeer(t: Scope, torrent: TestTorrent, options: PeerOpt
       const list = decode(told.subarray(2)).get('m');
       for (const [key, value] of list?.entries() ?? []) names.set(Buffer.from(key).toString(), value.integer ?? 0);
       extensions.push([...names.keys()]);
+      const exchangeId = names.get('ut_pex');
+      if (exchangeId === undefined || options.knows === undefined) return;
+      const added = encode({
+        added: Buffer.concat(options.knows.map(compactAddress)),
+        'added.f': Buffer.alloc(options.knows.length),
+      });
+      socket.write(message(Buffer.concat([Buffer.from([extended as number, exchangeId]), added])));
     } else if (told[0] === extended && told[1] === metadataId) {
       const index = decode(told.subarray(2)).get('piece')?.integer ?? 0;
       const part = info.subarray(index * metadataBlockBytes, (index + 1) * metadataBlockBytes);

@@ -1,4 +1,5 @@
 /** Real seeds of torrents on loopback: transmission, which checks what it gives, and aria2, which may be told not to. */
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -46,19 +47,40 @@ export type Tracker = {
   announceUrl: string;
   /** Waits until so many seeds of the torrent are known: whoever asks before waits long until it asks again. */
   untilSeeds(infoHash: string, count: number): Promise<void>;
+  /** The same tracker over UDP (BEP 15). */
+  udpUrl: string;
+  /** Tells it of a seed on 127.0.0.1. */
+  addSeed(infoHash: string, port: number): Promise<void>;
+  /** How many peers began to take part, seeds and all. */
+  readonly beginnerCount: number;
 };
 
-/** A real tracker (https://github.com/webtorrent/bittorrent-tracker) over HTTP, in this process. */
+/** A real tracker (https://github.com/webtorrent/bittorrent-tracker) over HTTP and UDP, in this process. */
 export async function serveTracker(t: Scope): Promise<Tracker> {
-  const server = new TrackerServer({ http: true, udp: false, ws: false, stats: false });
+  const server = new TrackerServer({ http: true, udp: true, ws: false, stats: false });
+  let beginnerCount = 0;
   server.on('error', () => {}).on('warning', () => {});
-  await new Promise<void>((resolve) => server.listen(0, { http: '127.0.0.1' }, resolve));
+  server.on('start', () => beginnerCount++);
+  const listening = Promise.all([once(server.http, 'listening'), once(server.udp, 'listening')]);
+  server.listen(0, { http: '127.0.0.1', udp: '127.0.0.1', udp6: '::1' });
+  await listening;
   releaseAfter(t, () => new Promise<void>((resolve) => server.close(resolve)));
   const { port } = server.http.address() as { port: number };
+  const announceUrl = `http://127.0.0.1:${port}/announce`;
   return {
-    announceUrl: `http://127.0.0.1:${port}/announce`,
+    announceUrl,
+    udpUrl: `udp://127.0.0.1:${server.udp.address().port}`,
     untilSeeds: (infoHash, count) =>
       until(`${count} seeds at the tracker`, async () => (server.torrents[infoHash]?.complete ?? 0) >= count),
+    addSeed: async (infoHash, seedPort) => {
+      const bytes = infoHash.replaceAll(/../g, '%$&');
+      const told = `info_hash=${bytes}&peer_id=-XX0000-0123456789ab&port=${seedPort}&left=0&event=started&compact=1`;
+      const response = await fetch(`${announceUrl}?${told}`);
+      await response.arrayBuffer();
+    },
+    get beginnerCount() {
+      return beginnerCount;
+    },
   };
 }
 
@@ -76,17 +98,20 @@ export type SeedOptions = {
   limitKilobytesPerSecond?: number;
   /** Where the files lie already. */
   folder?: string;
+  /** It takes and makes encrypted connections alone. */
+  isEncrypted?: boolean;
 };
 
 /** Transmission with the files of the torrent, checked and ready. Throws when there is no `transmission-daemon`. */
 export async function seedTorrent(t: Scope, torrent: TestTorrent, options: SeedOptions = {}): Promise<Seed> {
-  const { host = '127.0.0.2', folder = layOut(t, torrent), limitKilobytesPerSecond } = options;
+  const { host = '127.0.0.2', folder = layOut(t, torrent), limitKilobytesPerSecond, isEncrypted = false } = options;
   const configuration = tempFolder(t);
   const [port, rpcPort] = [await freePort(), await freePort()];
   writeFileSync(join(configuration, 'settings.json'), JSON.stringify({ umask: 18 }));
   const args = [
     ...['-f', '-g', configuration, '-w', folder, '--no-portmap', '--no-dht', '--no-lpd', '--no-utp'],
     ...['-i', host, '-P', String(port), '-p', String(rpcPort), '-r', '127.0.0.1', '-a', '127.0.0.1', '-T'],
+    ...(isEncrypted ? ['--encryption-required'] : []),
   ];
   const process = await startProcess(t, 'transmission-daemon', args, { ready: rpcPort, readySeconds: 60 });
   const rpc = transmissionRpc(rpcPort);

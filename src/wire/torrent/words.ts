@@ -7,7 +7,8 @@ export type Encryption = 'off' | 'allow' | 'prefer' | 'require';
 export type EngineBeginning = {
   /** Where peers may connect to; 0: any that is free. */
   port: number;
-  dht: boolean;
+  /** With nodes, as host:port, it begins with them and not with those that everybody begins with. */
+  dht: boolean | { bootstrap: string[] };
   pex: boolean;
   /** `allow`: peers that refuse a plain connection get an encrypted one; `prefer`: the other way round. */
   encryption: Encryption;
