@@ -9,73 +9,19 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlotillaError } from '#core/errors.ts';
+import { assertWhole, orderFor, startEngine, until, type Watched, watch } from '#testing/embedded-engine.ts';
 import { sampleBytes, serveNginx } from '#testing/serve-nginx.ts';
 import { message, servePeer } from '#testing/serve-peer.ts';
 import { layOut, type TestTorrent, torrentOf } from '#testing/serve-torrents.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
-import { readParameters } from './choices.ts';
-import { EmbeddedEngine } from './embedded.ts';
-import type { FinishedFile, TorrentHooks, TorrentOrder, TorrentState } from './engine.ts';
-import { orderOf } from './order.ts';
-import type { EngineBeginning } from './words.ts';
 
 const patience = { timeout: 170_000 };
-const beginning: EngineBeginning = {
-  ...{ port: 0, dht: false, pex: true, encryption: 'allow', mostPeers: 20, uploadBytesPerSecond: null },
-  netAllow: ['127.0.0.0/8'],
-};
 const sizeBytes = 24 * 2 ** 20;
 const film = torrentOf('film.bin', [{ path: ['film.bin'], bytes: sampleBytes(sizeBytes, 5) }], { pieceLengthBytes: 2 ** 18 });
 
 /** Slow enough that something may happen meanwhile. */
 const serveSlowly = (t: Scope) => servePeer(t, film, { bytesPerSecond: 6_000_000 });
-
-function startEngine(t: Scope, options: Partial<EngineBeginning> = {}): EmbeddedEngine {
-  const engine = new EmbeddedEngine({ ...beginning, ...options }, process.env.PATH ?? '');
-  releaseAfter(t, () => engine.close());
-  return engine;
-}
-
-function orderFor(
-  torrent: TestTorrent,
-  folder: string,
-  parameters: Record<string, unknown>,
-  selected: number[] | null = null,
-): TorrentOrder {
-  const job = { folder, mostBytes: null, selected: selected && new Set(selected) };
-  const wish = { job, parameters: readParameters(parameters), magnet: null };
-  return orderOf(torrent.bytes, readMetainfo(torrent.bytes), wish);
-}
-
-type Watched = TorrentHooks & { states: TorrentState[]; notes: string[] };
-
-function watch(limit: number | null = null): Watched {
-  const states: TorrentState[] = [];
-  const notes: string[] = [];
-  return {
-    states,
-    notes,
-    state: (state) => states.push(state),
-    limitBytesPerSecond: () => limit,
-    note: (event) => notes.push(event),
-    debug: () => {},
-  };
-}
-
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  const endsAtMs = performance.now() + 100_000;
-  while (!isSo()) {
-    assert.ok(performance.now() < endsAtMs, `never: ${what}`);
-    await sleep(20);
-  }
-}
-
-function assertWhole(finished: FinishedFile[], torrent: TestTorrent): void {
-  for (const { index, diskPath } of finished) {
-    assert.ok(readFileSync(diskPath).equals(torrent.files[index]?.bytes ?? new Uint8Array()), `file ${index}`);
-  }
-}
 
 const doneOf = ({ states }: Watched) => states.at(-1)?.doneBytes ?? 0;
 
