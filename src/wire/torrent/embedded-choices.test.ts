@@ -1,4 +1,4 @@
-/** What may be chosen for the engine of our own, with real peers: what comes first, what is given. */
+/** What may be chosen for the engine of our own, with real peers: what comes first, how many peers, and what is given. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
@@ -36,6 +36,26 @@ test('files with a high number come before all others, and those with a low one 
   assert.deepEqual(new Set(files.slice(0, 10)), new Set([2]));
   assert.deepEqual(new Set(files.slice(10, 20)), new Set([1]));
   assert.deepEqual(new Set(files.slice(20)), new Set([0, 3]));
+});
+
+test('no more peers are connected than may be, whoever began it', patience, async (t) => {
+  const port = await freePort();
+  const hosts = [21, 22, 23, 24, 25].map((last) => `127.0.0.${last}`);
+  const seeds = await Promise.all(hosts.map((host) => servePeer(t, film, { host, bytesPerSecond: 10_000 })));
+  const watched = watch();
+  const stop = new AbortController();
+  const order = orderFor(film, tempFolder(t), { peers: seeds.map(({ peer }) => peer) });
+  const fetching = startEngine(t, { port, mostPeers: 3 }).fetch(order, watched, AbortSignal.any([t.signal, stop.signal]));
+  const ended = assert.rejects(fetching, /enough/);
+  const connected = () => seeds.reduce((sum, { connectionCount }) => sum + connectionCount, 0);
+  await until(() => (watched.states.at(-1)?.connections.length ?? 0) >= 3, 'three peers');
+  const takers = [31, 32, 33].map((last) => takeFrom(t, film, port, `127.0.0.${last}`));
+  await until(() => takers.every(({ isClosed }) => isClosed), 'that all others are sent away');
+  const seen = watched.states.length;
+  await until(() => watched.states.length > seen + 2, 'a few seconds more');
+  assert.deepEqual([connected(), watched.states.at(-1)?.connections.length], [3, 3]);
+  stop.abort(new Error('enough'));
+  await ended;
 });
 
 test('what was fetched is given to whoever asks at the port, up to the ratio and not beyond', patience, async (t) => {
@@ -77,7 +97,7 @@ test('all torrents together give no faster than was said', patience, async (t) =
   const fetching = torrents.map(async (torrent, at) => {
     const seed = await servePeer(t, torrent, { host: `127.0.0.${51 + at}` });
     const order = orderFor(torrent, tempFolder(t), { peers: [seed.peer], seedRatio: 1 });
-    await engine.fetch(order, watches[at] ?? watch(), stop.signal);
+    await engine.fetch(order, watches[at] ?? watch(), AbortSignal.any([t.signal, stop.signal]));
   });
   const ended = Promise.all(fetching.map((one) => assert.rejects(one, /enough/)));
   await until(() => watches.every(({ states }) => states.at(-1)?.phase === 'giving'), 'that both are given');

@@ -71,7 +71,7 @@ async function start({
   client._connPool?.tcpServer.prependListener('connection', (socket) => {
     if (!guard.isOpen(socket.remoteAddress ?? '', 0)) socket.destroy();
   });
-  return { client, rules: { guard, isPlainFirst: encryption === 'allow' } };
+  return { client, rules: { guard, isPlainFirst: encryption === 'allow', mostPeers } };
 }
 
 /** The wished port when nobody has it; else 0. */
