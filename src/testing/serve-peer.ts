@@ -30,12 +30,14 @@ export type Peer = {
   readonly givenBytes: number;
   /** Connections that are open. */
   readonly connectionCount: number;
+  /** Pieces that it was asked for, in the order of the first question. */
+  readonly askedPieces: ReadonlySet<number>;
   /** The keys of the extended handshakes (BEP 10) that came. */
   readonly extensions: string[][];
 };
 
-const protocol = Buffer.from('\u0013BitTorrent protocol', 'latin1');
-const handshakeBytes = 68;
+export const protocol = Buffer.from('\u0013BitTorrent protocol', 'latin1');
+export const handshakeBytes = 68;
 const [unchoke, interested, bitfield, request, piece, extended] = [1, 2, 5, 6, 7, 20];
 const metadataBlockBytes = 16 * 1024;
 const metadataId = 3;
@@ -43,16 +45,17 @@ const metadataId = 3;
 export async function servePeer(t: Scope, torrent: TestTorrent, options: PeerOptions = {}): Promise<Peer> {
   const { host = '127.0.0.4', bytesPerSecond = Number.POSITIVE_INFINITY, spoil = (block) => block, greeting } = options;
   const content = options.content ?? Buffer.concat(torrent.files.map(({ bytes }) => bytes));
-  const info = decode(torrent.bytes).get('info')?.raw as Uint8Array;
-  const infoHash = hash('sha1', info, 'buffer') as Buffer;
+  const { info, infoHash } = infoHashOf(torrent);
   const pieceLengthBytes = decode(info).get('piece length')?.integer as number;
   const sockets = new Set<Socket>();
   const extensions: string[][] = [];
+  const askedPieces = new Set<number>();
   let givenBytes = 0;
   /** When the next block may go, of all connections. */
   let freeAtMs = 0;
 
   const give = (socket: Socket, index: number, begin: number, length: number) => {
+    askedPieces.add(index);
     const nowMs = performance.now();
     freeAtMs = Math.max(nowMs, freeAtMs) + (length / bytesPerSecond) * 1000;
     const send = () => {
@@ -142,8 +145,15 @@ export async function servePeer(t: Scope, torrent: TestTorrent, options: PeerOpt
     get connectionCount() {
       return sockets.size;
     },
+    askedPieces,
     extensions,
   };
+}
+
+/** The info dictionary as it came, and its SHA-1. */
+export function infoHashOf(torrent: TestTorrent): { info: Uint8Array; infoHash: Buffer } {
+  const info = decode(torrent.bytes).get('info')?.raw as Uint8Array;
+  return { info, infoHash: hash('sha1', info, 'buffer') };
 }
 
 /** With its length in front (BEP 3). */

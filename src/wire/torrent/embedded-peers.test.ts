@@ -1,7 +1,7 @@
 /** Where the engine of our own learns of peers, and how it speaks to them: each choice does what it says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertWhole, orderFor, startEngine, until, watch } from '#testing/run-engine.ts';
+import { assertWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
 import { serveDhtNode } from '#testing/serve-dht.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePeer } from '#testing/serve-peer.ts';

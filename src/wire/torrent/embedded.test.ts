@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlotillaError } from '#core/errors.ts';
-import { assertWhole, doneOf, orderFor, startEngine, until, watch } from '#testing/run-engine.ts';
+import { assertWhole, orderFor, startEngine, until, type Watched, watch } from '#testing/embedded-engine.ts';
 import { sampleBytes, serveNginx } from '#testing/serve-nginx.ts';
 import { message, servePeer } from '#testing/serve-peer.ts';
 import { layOut, type TestTorrent, torrentOf } from '#testing/serve-torrents.ts';
@@ -22,6 +22,8 @@ const film = torrentOf('film.bin', [{ path: ['film.bin'], bytes: sampleBytes(siz
 
 /** Slow enough that something may happen meanwhile. */
 const serveSlowly = (t: Scope) => servePeer(t, film, { bytesPerSecond: 6_000_000 });
+
+const doneOf = ({ states }: Watched) => states.at(-1)?.doneBytes ?? 0;
 
 /** What is written down of pieces that are there. */
 function recordIn(folder: string): { isWhole: boolean; count: number } {

@@ -14,11 +14,14 @@ export type PeerRules = {
   guard: Guard;
   /** How a peer is spoken to first; when that fails, the other way. Null: always as the library is told. */
   firstTry: 'plain' | 'encrypted' | null;
+  /** Connected at a time. */
+  mostPeers: number;
 };
 
 export class Peers {
   readonly #torrent: Torrent;
   readonly #guard: Guard;
+  readonly #mostPeers: number;
   /** A peer is known by its host: a new port makes it no better. A web seed is known by its link. */
   readonly #names = new WeakMap<Wire, string>();
   readonly #wrongPieces = new Map<string, number>();
@@ -26,9 +29,10 @@ export class Peers {
   /** Who brought the blocks of a piece that is being looked at. */
   readonly #bringers = new Map<number, Wire[]>();
 
-  constructor(torrent: Torrent, { guard, firstTry }: PeerRules) {
+  constructor(torrent: Torrent, { guard, firstTry, mostPeers }: PeerRules) {
     this.#torrent = torrent;
     this.#guard = guard;
+    this.#mostPeers = mostPeers;
     const { addPeer, _addPeer } = torrent;
     torrent._addPeer = (...given) => {
       const peer = _addPeer.apply(torrent, given);
@@ -121,6 +125,9 @@ export class Peers {
     };
     if (wire.type === 'webSeed') return;
     // It may have connected to us. Its port is its own affair.
-    if (this.#banned.has(name) || !this.#guard.isOpen(wire.remoteAddress ?? '', 0)) wire.destroy();
+    const isRefused = this.#banned.has(name) || !this.#guard.isOpen(wire.remoteAddress ?? '', 0);
+    // The library bounds only those that it connects to itself.
+    const count = this.#torrent.wires.filter(({ type }) => type !== 'webSeed').length;
+    if (isRefused || count > this.#mostPeers) wire.destroy();
   }
 }

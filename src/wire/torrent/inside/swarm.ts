@@ -15,6 +15,8 @@ import { addWebSeeds } from './web-seeds.ts';
 const recordMs = 5000;
 const mostShownPeers = 50;
 const sha1Bytes = 20;
+/** A block (BEP 3): less than this is not given any more. */
+const blockBytes = 16 * 1024;
 /** The library speaks of one file, whatever there is: its own work grows with files times pieces. */
 const onlyFile = 'bytes';
 
@@ -44,6 +46,10 @@ export class Swarm {
   #recording: Promise<void> = Promise.resolve();
   #isRecordStale = false;
   #doneAtMs: number | null = null;
+  /** Of blocks, whether they have left already or not. */
+  #givenBytes = 0;
+  /** What had left at the last look. */
+  #uploadedBytes = 0;
   #isOver = false;
 
   constructor(order: TorrentOrder, limitBytesPerSecond: number | null, tells: SwarmTells) {
@@ -169,20 +175,30 @@ export class Swarm {
 
   #greet(torrent: Torrent, wire: Wire): void {
     const { info } = this.#order;
-    const { ut_metadata: metadata, unchoke } = wire;
+    const { ut_metadata: metadata, unchoke, piece } = wire;
     metadata.metadata = info;
     metadata._metadataComplete = true;
     metadata._metadataSize = info.length;
     wire.extendedHandshake.metadata_size = info.length;
     // We give as much as we get, and no more.
     wire.unchoke = () => {
-      if (!this.#hasGivenEnough(torrent)) unchoke.call(wire);
+      if (this.#leftToGive(torrent) >= blockBytes) unchoke.call(wire);
+    };
+    // Counted here and not when it leaves: a quick peer asks for far more at once.
+    wire.piece = (index, offset, bytes) => {
+      if (bytes.length <= this.#leftToGive(torrent)) {
+        this.#givenBytes += bytes.length;
+        return piece.call(wire, index, offset, bytes);
+      }
+      wire.choke();
+      // BEP 6: nothing stays without an answer.
+      if (wire.hasFast) wire.reject(index, offset, bytes.length);
     };
   }
 
-  #hasGivenEnough(torrent: Torrent): boolean {
-    const most = this.#phase === 'giving' ? this.#sizeBytes * this.#order.stopRatio : Math.max(torrent.received, 2 ** 20);
-    return torrent.uploaded >= most;
+  #leftToGive({ received }: Torrent): number {
+    const most = this.#phase === 'giving' ? this.#sizeBytes * this.#order.stopRatio : Math.max(received, 2 ** 20);
+    return most - this.#givenBytes;
   }
 
   #warned(message: string): void {
@@ -215,10 +231,13 @@ export class Swarm {
   #checkGiving(): void {
     const torrent = this.#torrent;
     if (torrent === null || torrent.destroyed) return;
-    if (this.#hasGivenEnough(torrent)) for (const wire of torrent.wires) wire.choke();
+    const isEnough = this.#leftToGive(torrent) < blockBytes;
+    if (isEnough) for (const wire of torrent.wires) wire.choke();
+    const isQuiet = torrent.uploaded === this.#uploadedBytes;
+    this.#uploadedBytes = torrent.uploaded;
     if (this.#phase !== 'giving' || this.#doneAtMs === null) return;
     const seconds = (performance.now() - this.#doneAtMs) / 1000;
-    if (seconds >= this.#order.seedSeconds || this.#hasGivenEnough(torrent)) this.#finish();
+    if (seconds >= this.#order.seedSeconds || (isEnough && isQuiet)) this.#finish();
   }
 
   #finish(): void {

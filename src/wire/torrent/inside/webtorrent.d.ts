@@ -31,6 +31,9 @@ declare module 'webtorrent' {
     uninterested(): void;
     choke(): void;
     unchoke(): void;
+    hasFast: boolean;
+    piece(index: number, offset: number, bytes: Uint8Array): void;
+    reject(index: number, offset: number, length: number): void;
     destroy(): void;
     ut_metadata: {
       metadata: Uint8Array;

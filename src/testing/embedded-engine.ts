@@ -1,4 +1,4 @@
-/** The engine of our own as tests use it: what it is told, what it is watched for, and that it keeps what it fetched. */
+/** The torrent engine of our own as a test has it: peers of this machine alone, and everything that it says kept. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,7 +33,7 @@ export function orderFor(
   return orderOf(torrent.bytes, readMetainfo(torrent.bytes), wish);
 }
 
-type Watched = TorrentHooks & { states: TorrentState[]; notes: string[] };
+export type Watched = TorrentHooks & { states: TorrentState[]; notes: string[] };
 
 export function watch(limit: number | null = null): Watched {
   const states: TorrentState[] = [];
@@ -61,5 +61,3 @@ export function assertWhole(finished: FinishedFile[], torrent: TestTorrent): voi
     assert.ok(readFileSync(diskPath).equals(torrent.files[index]?.bytes ?? new Uint8Array()), `file ${index}`);
   }
 }
-
-export const doneOf = ({ states }: Watched) => states.at(-1)?.doneBytes ?? 0;
