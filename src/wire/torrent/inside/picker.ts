@@ -1,11 +1,18 @@
 /** Says which block each peer is asked for next, in the place of the library's own choice. */
 import type { Torrent, Wire } from 'webtorrent';
 import type { Priority } from '../engine.ts';
+import type { PieceStore } from './piece-store.ts';
 
 /** As large as a block is everywhere (BEP 3). */
 const blockBytes = 16 * 1024;
 /** Pieces that have begun are in memory until they are whole: so much of it, and two pieces at least. */
 const mostHeldBytes = 48 * 2 ** 20;
+/**
+ * While the disk is behind, no more than this share of the torrent, or a few pieces of a small one: what is in memory when everything
+ * is killed has to come again, and a fast peer would fill all of it in a moment.
+ */
+const mostShareBehind = 1 / 128;
+const fewestHeldBytes = 4 * 2 ** 20;
 /** So many of the missing pieces are compared for the rarest. */
 const sampleSize = 256;
 /** Asked ahead of one peer, whatever its speed: enough for a long way there and back. */
@@ -23,7 +30,7 @@ const order: readonly Priority[] = ['high', 'normal', 'low'];
 export class Picker {
   readonly #torrent: Torrent;
   readonly #isSequential: boolean;
-  readonly #lengthOf: (index: number) => number;
+  readonly #store: PieceStore;
   /** Not begun, by priority. When sequential, the next one is last. */
   readonly #waiting: Map<Priority, number[]>;
   readonly #priorities = new Map<number, Priority>();
@@ -36,10 +43,10 @@ export class Picker {
   #timer: NodeJS.Timeout | null = null;
 
   /** `wanted` are the pieces that are missing, in the order of the torrent. */
-  constructor(torrent: Torrent, wanted: WantedPiece[], isSequential: boolean, lengthOf: (index: number) => number) {
+  constructor(torrent: Torrent, wanted: WantedPiece[], isSequential: boolean, store: PieceStore) {
     this.#torrent = torrent;
     this.#isSequential = isSequential;
-    this.#lengthOf = lengthOf;
+    this.#store = store;
     this.#waiting = new Map(order.map((priority) => [priority, []]));
     for (const { index, priority } of wanted.toReversed()) {
       this.#priorities.set(index, priority);
@@ -100,11 +107,11 @@ export class Picker {
       const index = this.#next(wire);
       if (index === null) break;
       this.#open.set(index, wire);
-      this.#heldBytes += this.#lengthOf(index);
+      this.#heldBytes += this.#store.lengthOf(index);
       this.#fill(wire, index, hasRoom);
     }
     // Nothing else is left for it: it helps with what others began, and takes blocks over from slow ones.
-    if (wire.requests.length > 0 || !hasRoom()) return;
+    if (wire.requests.length > 0 || !hasRoom() || this.#store.isBehind) return;
     for (const index of this.#open.keys()) if (wire.peerPieces.get(index) && hasRoom()) this.#fill(wire, index, hasRoom, true);
   }
 
@@ -120,13 +127,13 @@ export class Picker {
   }
 
   #next(wire: Wire): number | null {
+    if (this.#open.size >= 2 && this.#heldBytes + this.#store.chunkLength > this.#mostHeldBytes()) return null;
     for (const waiting of this.#waiting.values()) {
       const at = this.#isSequential
         ? waiting.findLastIndex((index) => wire.peerPieces.get(index))
         : this.#rarest(waiting, wire);
       if (at < 0) continue;
       const index = waiting[at] as number;
-      if (this.#open.size >= 2 && this.#heldBytes + this.#lengthOf(index) > mostHeldBytes) return null;
       waiting.splice(at, 1);
       return index;
     }
@@ -151,8 +158,13 @@ export class Picker {
     return best;
   }
 
+  #mostHeldBytes(): number {
+    if (!this.#store.isBehind) return mostHeldBytes;
+    return Math.min(mostHeldBytes, Math.max(fewestHeldBytes, this.#store.totalBytes * mostShareBehind));
+  }
+
   #close(index: number): void {
-    if (this.#open.delete(index)) this.#heldBytes -= this.#lengthOf(index);
+    if (this.#open.delete(index)) this.#heldBytes -= this.#store.lengthOf(index);
   }
 
   #hasCredit(): boolean {

@@ -13,6 +13,8 @@ type Held = { handle: Promise<FileHandle>; users: number };
 
 /** So many files stay open. */
 const mostOpen = 64;
+/** A disk that keeps up has fewer bytes than this before it, however busy the processors are. */
+const mostWaitingBytes = 4 * 2 ** 20;
 
 /** What the library calls a chunk store: `put`, `get`, `close` and `destroy` are its names. */
 export class PieceStore {
@@ -25,6 +27,7 @@ export class PieceStore {
   readonly #open = new Map<string, Held>();
   readonly #unflushed = new Set<string>();
   #writes = 0;
+  #waitingBytes = 0;
   #whenQuiet: (() => void)[] = [];
 
   constructor(folder: string, shape: StoreShape) {
@@ -34,16 +37,27 @@ export class PieceStore {
     this.#files = shape.files.filter(({ sizeBytes }) => sizeBytes > 0).sort((a, b) => a.offsetBytes - b.offsetBytes);
   }
 
+  /** The disk takes less than what comes. */
+  get isBehind(): boolean {
+    return this.#waitingBytes > mostWaitingBytes;
+  }
+
+  get totalBytes(): number {
+    return this.#shape.totalBytes;
+  }
+
   async prepare(): Promise<void> {
     await mkdir(join(this.#folder, 'files'), { recursive: true });
   }
 
   put(index: number, bytes: Uint8Array, done: Done): void {
     this.#writes++;
+    this.#waitingBytes += bytes.length;
     this.#write(index, bytes)
       .then(() => done(null), done)
       .finally(() => {
         this.#writes--;
+        this.#waitingBytes -= bytes.length;
         if (this.#writes > 0) return;
         for (const go of this.#whenQuiet.splice(0)) go();
       });

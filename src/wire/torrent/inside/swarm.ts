@@ -160,7 +160,7 @@ export class Swarm {
   /** Called when the library has its lists, and no peer yet. */
   #takeOver(torrent: Torrent, rules: PeerRules): void {
     const missing = wantedPieces(this.#order).filter(({ index }) => !torrent.bitfield.get(index));
-    const picker = new Picker(torrent, missing, this.#order.isSequential, (index) => this.#store.lengthOf(index));
+    const picker = new Picker(torrent, missing, this.#order.isSequential, this.#store);
     picker.limit(this.#limit);
     const peers = new Peers(torrent, rules);
     for (const { index } of missing) peers.watch(index);
