@@ -15,13 +15,11 @@ import { sourceOf } from '#sources/index.ts';
 import { readListing } from '#transfer/read-listing.ts';
 import { createListings } from '#wire/listings.ts';
 import { createShared } from '#wire/shared.ts';
-import { environment, netAllow, searchPath } from './config.ts';
 import { openDocument, readSmall } from './document.ts';
-import { rangesOfTypedHosts, withServices } from './outlet.ts';
-import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags, typedProxy } from './request-flags.ts';
-import { createSourceContext } from './source-context.ts';
-import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { type AskFlags, type RequestFlags, readProxyRules, readRequestFlags } from './request-flags.ts';
+import { parseAssignment } from './source-settings.ts';
 import { listenForInterrupt } from './stop-signals.ts';
+import { contextOfTyped } from './typed-context.ts';
 
 export async function runProbe(text: string, options: { json?: boolean } & AskFlags & RequestFlags): Promise<number> {
   const shared = createShared();
@@ -71,21 +69,15 @@ const lookAtLink: Look = async (text, options, shared, signal) => {
   const given = await readRequestFlags(options);
   const rules = readProxyRules(options);
   const request = proxied(given, link, rules);
-  const settings = settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment));
-  const typed = withServices([link], parametersOf(options), settings);
-  const opened = await rangesOfTypedHosts(typed, (one) => typedProxy(one, given, rules));
-  const { context, close } = createSourceContext({
-    netAllow: [...netAllow(environment), ...opened],
-    settings,
-    searchPath: searchPath(environment),
-    shared,
-  });
-  const asked = isList ? {} : { as: options.as, parameters: parametersOf(options) };
+  const parameters = parametersOf(options);
+  const typed = { links: [link], parameters, request: given, proxies: rules, source: options.source, shared };
+  const { context, close } = await contextOfTyped(typed);
+  const asked = isList ? {} : { as: options.as, parameters };
   try {
     const resolution = await detect({ ...context, tell }, { link, request, document: document?.bytes, ...asked }, signal);
     const listing = document === null ? listingFor(listings, { as: options.as, ...resolution }) : null;
     if (listing === null) return resolution;
-    const wish = { address: parseLink(resolution.finalUrl), parameters: isList ? parametersOf(options) : {} };
+    const wish = { address: parseLink(resolution.finalUrl), parameters: isList ? parameters : {} };
     const listed = await readListing(sessionOf(sourceOf(link), context, link, request), listing, wish, context, signal);
     return { ...resolution, kind: listing.kind, files: resolvedFiles(listed) };
   } finally {

@@ -18,12 +18,11 @@ import { DigestThread } from '#wire/digests.ts';
 import { createListings } from '#wire/listings.ts';
 import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files } from '#wire/system.ts';
-import { environment, netAllow, searchPath, wantsColour } from '../config.ts';
+import { environment, wantsColour } from '../config.ts';
 import { openDocument } from '../document.ts';
-import { rangesOfTypedHosts, withServices } from '../outlet.ts';
-import { readProxyRules, readRequestFlags, typedProxy } from '../request-flags.ts';
-import { createSourceContext } from '../source-context.ts';
-import { parseAssignment, settingsOfPerson, settingsOfSources, sourceSettings } from '../source-settings.ts';
+import { readProxyRules, readRequestFlags } from '../request-flags.ts';
+import { parseAssignment } from '../source-settings.ts';
+import { contextOfTyped } from '../typed-context.ts';
 import { wantListed } from './listed.ts';
 import { findIn, type GetOptions, type Run, want } from './run.ts';
 
@@ -60,13 +59,13 @@ export async function prepare(texts: string[], asked: GetOptions): Promise<Run> 
   await files.makeFolder(folder);
   const scratch = options.scratch === undefined ? null : resolve(options.scratch);
   if (scratch !== null) await files.makeFolder(scratch);
-  const settings = settingsOfSources(sourceSettings.parse(options.source), environment, settingsOfPerson(environment));
-  const typed = withServices([...links, ...mirrors], parameters, settings);
-  const opened = await rangesOfTypedHosts(typed, (link) => typedProxy(link, request, proxies));
-  const { context, close } = createSourceContext({
-    netAllow: [...netAllow(environment), ...opened],
-    settings,
-    searchPath: searchPath(environment),
+  const typed = [...links, ...mirrors];
+  const { context, close } = await contextOfTyped({
+    links: typed,
+    parameters,
+    request,
+    proxies,
+    source: options.source,
     shared,
   });
   const run: Run = {
