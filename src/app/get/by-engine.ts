@@ -46,6 +46,16 @@ export type EngineHome = { path: string; sizeBytes: number; digests: Digest[]; v
 /** Kept beside the engine's folder until everything has its name: what is finished, and the name of all of it. */
 type Note = { identity: string; result: EngineResult; root: string };
 
+/** One wish on its way into the folder `home`. */
+type Fetching = {
+  context: SourceContext;
+  wish: EngineWish;
+  home: string;
+  item: GetItem;
+  screen: GetScreen;
+  signal: AbortSignal;
+};
+
 /** Goes on with what an earlier run left. Rejects with what ended it; of what nobody can go on with nothing is left. */
 export async function getByEngine(
   context: SourceContext,
@@ -58,7 +68,7 @@ export async function getByEngine(
   const beganMs = clock.mono();
   const home = await openHome(wish);
   try {
-    const note = await fetchAll(context, digester, wish, home, item, screen, signal);
+    const note = await fetchAll(digester, { context, wish, home, item, screen, signal });
     const delivered = await bringHome(digester, wish, home, note);
     await files.removeFolder(home);
     item.name = note.root;
@@ -91,17 +101,10 @@ async function openHome({ scratch, identity, taken }: EngineWish): Promise<strin
   }
 }
 
-async function fetchAll(
-  context: SourceContext,
-  digester: Digester,
-  wish: EngineWish,
-  home: string,
-  item: GetItem,
-  screen: GetScreen,
-  signal: AbortSignal,
-): Promise<Note> {
+async function fetchAll(digester: Digester, fetching: Fetching): Promise<Note> {
+  const { wish, home, signal } = fetching;
   try {
-    const note = (await recall(digester, home, wish)) ?? (await runEngine(context, wish, home, item, screen, signal));
+    const note = (await recall(digester, home, wish)) ?? (await runEngine(fetching));
     await prove(digester, wish, note);
     return note;
   } catch (error) {
@@ -111,14 +114,7 @@ async function fetchAll(
 }
 
 /** Tries again after passing faults. */
-async function runEngine(
-  context: SourceContext,
-  wish: EngineWish,
-  home: string,
-  item: GetItem,
-  screen: GetScreen,
-  signal: AbortSignal,
-): Promise<Note> {
+async function runEngine({ context, wish, home, item, screen, signal }: Fetching): Promise<Note> {
   const { source, identity, maxTries, longestWaitMs, room, untilThereIsRoom, ...asked } = wish;
   const { run } = source;
   if (run === undefined) throw new Error(`the source ${source.kind} does not fetch by itself`);
