@@ -76,6 +76,7 @@ async function runOver(
     meter,
     sealer,
     schemes: sources.flatMap(({ schemes }) => schemes),
+    kindsWithoutScheme: sources.filter(({ schemes }) => schemes.length === 0).map(({ kind }) => kind),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });

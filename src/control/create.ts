@@ -53,6 +53,8 @@ export type ControlOptions = {
   bus?: Bus;
   /** What the sources of this program take, with the colon. */
   schemes: string[];
+  /** Kinds of sources that have none; absent: there are none. */
+  kindsWithoutScheme?: string[];
   /** Stored at the first start, when there is no destination yet. */
   defaultDestination: { kind: string; name: string; options: Record<string, unknown> };
   /** How long a worker keeps its tasks without being heard of. */
@@ -74,6 +76,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     random,
     sealer,
     schemes,
+    kindsWithoutScheme = [],
     bus = noBus,
     leaseSeconds = 30,
     log = noLog,
@@ -98,6 +101,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     bus,
     newId,
     schemes,
+    kindsWithoutScheme,
     leaseSeconds,
     timeZone,
     dayOf: createCalendar(timeZone),

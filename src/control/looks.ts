@@ -6,7 +6,8 @@ import type { Resolution } from '#core/resolution.ts';
 import type { TaskRow, Transaction } from '#core/store.ts';
 import type { Asked } from './control.ts';
 import type { Parts } from './parts.ts';
-import { anyWorker, queueName } from './queue/queues.ts';
+import { whoFor } from './queue/able.ts';
+import { queueName } from './queue/queues.ts';
 import { addTask, callBackTask, dropTask, freeTask } from './queue/tasks.ts';
 
 const limitMs = 30_000;
@@ -60,7 +61,8 @@ export function createLooks(parts: () => Parts): Looks {
         const body = sealer.seal(JSON.stringify({ link: link.href, document, options } satisfies Look), about(lookId));
         await store.write(async (tx) => {
           await tx.attachments.putMany([{ downloadId: lookId, kind: 'look', body }]);
-          await addTask(parts(), tx, lookTask(parts(), lookId, link));
+          const who = await whoFor(parts(), tx, { link: link.href, kind: options.as, labels: [] });
+          await addTask(parts(), tx, lookTask(parts(), lookId, link, who));
         });
         const outcome = await answered;
         isAnswered = true;
@@ -127,14 +129,14 @@ export async function forgetOldLooks(parts: Parts, tx: Transaction): Promise<voi
   }
 }
 
-function lookTask(parts: Parts, lookId: string, link: URL): TaskRow {
+function lookTask(parts: Parts, lookId: string, link: URL, who: string): TaskRow {
   return {
     id: parts.newId(),
     downloadId: lookId,
     ownerId: '',
     kind: 'probe',
     status: 'ready',
-    queue: queueName('probe', anyWorker(link.protocol, []), ''),
+    queue: queueName('probe', who, ''),
     priority: 0,
     position: 0,
     scheme: link.protocol,

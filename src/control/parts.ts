@@ -27,6 +27,8 @@ export type Parts = {
   newId: () => string;
   /** Schemes that some source takes, with the colon. */
   schemes: readonly string[];
+  /** Kinds that the scheme of a link does not stand for: a worker that can do them tells the kind as a scheme. */
+  kindsWithoutScheme: readonly string[];
   leaseSeconds: number;
   /** Of the timetable. */
   timeZone: string;

@@ -4,6 +4,7 @@ import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import type { Settings } from '../control.ts';
 import type { Parts } from '../parts.ts';
 import { readSettings } from '../settings.ts';
+import { whoFor } from './able.ts';
 import { anyWorker, isHomeOpen, mayTake, neededLabels, onlyWorker, queueName, readQueue } from './queues.ts';
 import { notBefore, tellStartTime } from './start-time.ts';
 
@@ -60,7 +61,7 @@ async function placeOf(
   kind: TaskKind,
   settings?: Settings,
 ): Promise<Place> {
-  const { ownerId, fetched, homeWorkerId, options, climb, link } = download;
+  const { ownerId, fetched, homeWorkerId, options, climb, link, resolution } = download;
   const place = (who: string, pinnedWorkerId: string | null, runnableAtMs: number | null) => {
     return { queue: queueName(kind, who, ownerId), pinnedWorkerId, runnableAtMs };
   };
@@ -72,7 +73,8 @@ async function placeOf(
   const { hostRules, stages } = settings ?? (await readSettings(tx));
   const stage = stages.find(({ name }) => name === climb?.stage);
   const wanted = [...(options.labels ?? []), ...(stage?.labels ?? [])];
-  const anybody = anyWorker(schemeOf(link), neededLabels(hostOf(link), wanted, hostRules));
+  const labels = neededLabels(hostOf(link), wanted, hostRules);
+  const anybody = await whoFor(parts, tx, { link, kind: resolution?.kind ?? options.as, labels });
   const home = kind === 'fetch' && homeWorkerId !== null ? await tx.workers.get(homeWorkerId) : null;
   const isHome = isHomeOpen(home) && mayTake(home, readQueue(queueName(kind, anybody, ownerId)));
   return isHome ? place(onlyWorker(home.id), null, parts.steadyNow() + homeMs) : place(anybody, null, null);

@@ -102,7 +102,12 @@ export type FakeWorker = {
 };
 
 /** Speaks the worker protocol and moves no bytes. */
-export async function startWorker(under: ControlUnderTest, name = 'box', labels?: string[]): Promise<FakeWorker> {
+export async function startWorker(
+  under: ControlUnderTest,
+  name = 'box',
+  labels?: string[],
+  schemes = ['http:', 'https:'],
+): Promise<FakeWorker> {
   const kinds: TaskKind[] = ['probe', 'fetch', 'deliver', 'erase'];
   let workerId: string | null = null;
   const worker: FakeWorker = {
@@ -110,7 +115,7 @@ export async function startWorker(under: ControlUnderTest, name = 'box', labels?
       return workerId ?? '';
     },
     async register() {
-      const hello = { workerId, name, version: '1', kinds, schemes: ['http:', 'https:'], ...(labels && { labels }) };
+      const hello = { workerId, name, version: '1', kinds, schemes, ...(labels && { labels }) };
       workerId = (await under.control.register(hello)).workerId;
     },
     claim(wanted = kinds, count = 4) {

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ControlUnderTest, owner, resolution, startControl, startWorker } from '../testing/start-control.ts';
+
+const page = 'https://videos.example.org/watch/1';
+const asVideo = { link: page, options: { as: 'media' } };
+const video = { kind: 'resolved', resolution: resolution({ kind: 'media' }) } as const;
+
+const startAble = (under: ControlUnderTest) => startWorker(under, 'able', undefined, ['https:', 'media:']);
+
+test('what a scheme does not tell goes to those who can do it, from the first look on', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const [plain, able] = [await startWorker(under), await startAble(under)];
+  await under.control.submit(owner, asVideo);
+  assert.deepEqual(await plain.claim(), []);
+  await able.finish(await able.take('probe'), video);
+  assert.deepEqual(await plain.claim(), []);
+  await able.take('fetch');
+});
+
+test('anybody may find out what it is, and then those fetch it who can', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const plain = await startWorker(under);
+  await under.control.submit(owner, { link: page, options: {} });
+  const look = await plain.take('probe');
+  const able = await startAble(under);
+  await plain.finish(look, video);
+  assert.deepEqual(await plain.claim(), []);
+  await able.take('fetch');
+});
+
+test('when nobody can do it anybody may, and tells what is missing', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const plain = await startWorker(under);
+  await under.control.submit(owner, asVideo);
+  await plain.take('probe');
+});
+
+test('a look at a link of such a kind goes there too', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const [plain, able] = [await startWorker(under), await startAble(under)];
+  const looked = under.control.probe(asVideo, t.signal);
+  await new Promise(setImmediate);
+  assert.deepEqual(await plain.claim(), []);
+  await able.finish(await able.take('probe'), video);
+  assert.equal((await looked).kind, 'media');
+});
