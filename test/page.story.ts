@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { before, describe, test } from 'node:test';
+import type { BrowserContext, Page } from 'playwright-core';
+import { startChromium } from '#testing/chromium.ts';
 import * as hands from '#testing/page-hands.ts';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { startServing } from '#testing/serving.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { tempFolder } from '#testing/temp.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -15,16 +18,14 @@ const password = 'correct horse battery';
 const body = sampleBytes(6_000_000, 3);
 
 describe('the page', { timeout: 600_000 }, () => {
-  const releases: (() => unknown)[] = [];
-  const scope = { after: (release: () => unknown) => releases.push(release) };
+  const scope = suiteScope();
   let folder: string;
   let server: StartedProcess;
   let files: HostileServer;
-  let browser: Browser;
   let context: BrowserContext;
   let page: Page;
   let origin: string;
-  const complaints: string[] = [];
+  let complaints: string[];
   const checkAxe = (screen: string) => hands.checkAxe(page, screen);
   const tabTo = (name: string) => hands.tabTo(page, name);
   const paste = (text: string) => hands.paste(page, text);
@@ -32,26 +33,11 @@ describe('the page', { timeout: 600_000 }, () => {
   before(async () => {
     folder = tempFolder(scope);
     files = await serveHostile(scope, { body });
-    server = await startProcess(scope, join(root, 'flotilla'), ['serve', '--data', folder, '--port', '0'], {
-      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8' },
-      ready: /^ready http/m,
-      readySeconds: 60,
-    });
-    origin = /^ready (\S+)/m.exec(server.stdout)?.[1] ?? '';
-    const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: [...sandbox, '--disable-dev-shm-usage'] });
-    context = await browser.newContext({ viewport: { width: 1366, height: 800 }, acceptDownloads: true });
-    page = await context.newPage();
-    page.setDefaultTimeout(15_000);
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    page.on('console', (message) => {
-      if (/Content Security Policy|Trusted/i.test(message.text())) complaints.push(message.text());
-    });
-  });
-
-  after(async () => {
-    await browser?.close();
-    for (const release of releases.toReversed()) await release();
+    // Nobody is let in by a token: the page has to claim the instance.
+    const serving = await startServing(scope, { data: folder, env: { FLOTILLA_BOOTSTRAP_TOKEN: undefined } });
+    server = serving.process;
+    origin = serving.origin;
+    ({ context, page, complaints } = await startChromium(scope, 15_000));
   });
 
   test('the one-time code in the link claims the instance', async () => {
@@ -171,6 +157,8 @@ describe('the page', { timeout: 600_000 }, () => {
     await checkAxe('request on a phone');
     const width = await dialog.evaluate((element) => element.scrollWidth - element.clientWidth);
     assert.equal(width, 0, 'nothing is cut off at the side');
+    const bottom = await dialog.evaluate((element) => Math.round(element.getBoundingClientRect().bottom));
+    assert.equal(bottom, 800, 'it stands at the lower edge, under the thumb');
     await page.setViewportSize({ width: 1366, height: 800 });
     await dialog.getByText('resumable').waitFor();
     await page.keyboard.press('Control+Enter');
