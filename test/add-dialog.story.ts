@@ -2,63 +2,44 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { before, describe, test } from 'node:test';
+import type { Locator, Page } from 'playwright-core';
 import { encode } from '#lib/bencode.ts';
+import { startChromium } from '#testing/chromium.ts';
 import { makeTorrent } from '#testing/make-torrent.ts';
 import * as hands from '#testing/page-hands.ts';
-import { startProcess } from '#testing/process.ts';
 import { serveFtp } from '#testing/serve-ftp.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { serveMedia, ytDlpPath } from '#testing/serve-media.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { startServing } from '#testing/serving.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { tempFolder } from '#testing/temp.ts';
 
-const root = join(import.meta.dirname, '..');
-const token = 'a token for this story alone';
 const body = sampleBytes(100_000, 5);
 
 describe('the add dialog', { timeout: 600_000 }, () => {
-  const releases: (() => unknown)[] = [];
-  const scope = { after: (release: () => unknown) => releases.push(release) };
+  const scope = suiteScope();
   let folder: string;
   let files: HostileServer;
-  let browser: Browser;
   let page: Page;
   let dialog: Locator;
   let origin: string;
-  const complaints: string[] = [];
+  let complaints: string[];
 
   before(async () => {
     folder = tempFolder(scope);
     files = await serveHostile(scope, { body });
-    const server = await startProcess(scope, join(root, 'flotilla'), ['serve', '--data', folder, '--port', '0'], {
-      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token, FLOTILLA_MEDIA_YT_DLP: ytDlpPath },
-      ready: /^ready http/m,
-      readySeconds: 60,
-    });
-    origin = /^ready (\S+)/m.exec(server.stdout)?.[1] ?? '';
-    const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: [...sandbox, '--disable-dev-shm-usage'] });
-    const context = await browser.newContext({ viewport: { width: 1366, height: 800 } });
-    page = await context.newPage();
-    page.setDefaultTimeout(30_000);
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    page.on('console', (message) => {
-      if (/Content Security Policy|Trusted/i.test(message.text())) complaints.push(message.text());
-    });
+    const serving = await startServing(scope, { data: folder, env: { FLOTILLA_MEDIA_YT_DLP: ytDlpPath } });
+    origin = serving.origin;
+    ({ page, complaints } = await startChromium(scope, 30_000));
     dialog = page.getByRole('dialog');
-    const code = /#claim=(\S+)/.exec(server.stderr)?.[1];
+    const code = /#claim=(\S+)/.exec(serving.process.stderr)?.[1];
     await page.goto(`${origin}/#claim=${code}`);
     await page.getByLabel('Name', { exact: true }).fill('anna');
     await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
     await page.keyboard.press('Enter');
     await page.getByText('Nothing here yet').waitFor();
-  });
-
-  after(async () => {
-    await browser?.close();
-    for (const release of releases.toReversed()) await release();
   });
 
   const fileOf = (name: string, size = body.length) =>

@@ -2,17 +2,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from '#client/client.ts';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
+import { launcher } from '#testing/run-get.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
+import { token, untilState } from '#testing/serving.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 
-const launcher = join(import.meta.dirname, '../flotilla');
-const token = 'the token of this story';
 const MiB = 1024 * 1024;
 const body = sampleBytes(24 * MiB, 43);
 /** The engine writes down what has arrived at least this often. */
@@ -47,18 +49,6 @@ async function joinWorker(t: Scope, { client }: Server, data: string, name: stri
   return { process, workerId, args, key };
 }
 
-async function until(question: () => boolean | Promise<boolean>, what: string, seconds = 20): Promise<void> {
-  const endsAtMs = performance.now() + seconds * 1000;
-  while (!(await question())) {
-    if (performance.now() > endsAtMs) throw new Error(`${what}: not so after ${seconds} s`);
-    await sleep(50);
-  }
-}
-
-async function untilState({ client }: Server, id: string, state: string, seconds = 30): Promise<void> {
-  await until(async () => (await client.getDownload({ params: { id } })).state === state, `${id} is ${state}`, seconds);
-}
-
 const yearMs = 366 * 24 * 60 * 60_000;
 /** The wall clock of that process is a year ahead. */
 const yearAhead = {
@@ -67,14 +57,10 @@ const yearAhead = {
 
 describe('flotilla server and workers', { concurrency: 3 }, () => {
   let server: HostileServer;
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   before(async () => {
-    server = await serveHostile({ after: (release) => releases.push(release) }, { body });
+    server = await serveHostile(scope, { body });
   });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
-  });
-  const sentBytes = (url: string) => server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   /** All its connections together take about so long. */
   const slow = (seconds: number) => ({ bytesPerSecond: body.length / seconds / 2 });
   const add = ({ client }: Server, url: string) => client.addDownload({ body: { url, connections: 2 } });
@@ -128,7 +114,7 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     const first = await joinWorker(t, main, tempFolder(t), 'first');
     const url = server.url('plain', slow(8));
     const { id } = await add(main, url);
-    await until(() => sentBytes(url) > MiB, 'bytes flow');
+    await until(() => server.sentBytes(url) > MiB, 'bytes flow');
     const second = await joinWorker(t, main, tempFolder(t), 'second');
     await main.client.removeWorker({ params: { id: first.workerId } });
     assert.equal((await first.process.exited).code, 4);
@@ -166,7 +152,7 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     const first = await joinWorker(t, main, tempFolder(t), 'first');
     const url = server.url('plain', slow(6));
     const { id } = await add(main, url);
-    await until(() => sentBytes(url) > body.length / 4, 'a quarter was sent');
+    await until(() => server.sentBytes(url) > body.length / 4, 'a quarter was sent');
     const second = await joinWorker(t, main, tempFolder(t), 'second');
     assert.deepEqual(await first.process.kill('SIGTERM'), { code: 0, signal: null });
     await untilState(main, id, 'completed', 30);
@@ -180,12 +166,12 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     const { process } = await joinWorker(t, main, folder, 'stubborn');
     const url = server.url('plain', slow(5));
     const { id } = await add(main, url);
-    await until(() => sentBytes(url) > body.length / 2, 'a half was sent');
+    await until(() => server.sentBytes(url) > body.length / 2, 'a half was sent');
     await process.kill('SIGKILL');
     await (await startWorker(t, ['--data', folder])).until(/^ready worker /m);
     await untilState(main, id, 'completed', 20);
     assert.ok(deliveredOf(data).equals(body));
-    assert.ok(sentBytes(url) < body.length + markBytes + body.length / 10, `${sentBytes(url)} bytes were sent`);
+    assert.ok(server.sentBytes(url) < body.length + markBytes + body.length / 10, `${server.sentBytes(url)} bytes were sent`);
   });
 
   test('what a killed worker did is done by another within 35 s and the time it takes', async (t) => {
@@ -193,12 +179,12 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     const first = await joinWorker(t, main, tempFolder(t), 'first', yearAhead);
     const url = server.url('plain', slow(3));
     const { id } = await add(main, url);
-    await until(() => sentBytes(url) > body.length / 4, 'a quarter was sent');
+    await until(() => server.sentBytes(url) > body.length / 4, 'a quarter was sent');
     const second = await joinWorker(t, main, tempFolder(t), 'second');
     await first.process.kill('SIGKILL');
     const killedAtMs = performance.now();
-    const before = sentBytes(url);
-    await until(() => sentBytes(url) > before + MiB, 'the other one fetches', 40);
+    const before = server.sentBytes(url);
+    await until(() => server.sentBytes(url) > before + MiB, 'the other one fetches', 40);
     assert.ok(performance.now() - killedAtMs < 36_000, `it took ${performance.now() - killedAtMs} ms`);
     await untilState(main, id, 'completed', 20);
     assert.equal((await main.client.getReceipt({ params: { id } })).worker.id, second.workerId);
@@ -213,16 +199,17 @@ describe('flotilla server and workers', { concurrency: 3 }, () => {
     const url = server.url('plain', slow(10));
     const ending = server.url('plain', slow(10), 'other.bin');
     const ids = [(await add(main, url)).id, (await add(main, ending)).id];
-    await until(() => sentBytes(url) > body.length / 4, 'a quarter was sent');
+    await until(() => server.sentBytes(url) > body.length / 4, 'a quarter was sent');
     await main.process.kill('SIGKILL');
     const goneAtMs = performance.now();
-    await until(() => sentBytes(url) >= body.length && sentBytes(ending) >= body.length, 'the fetches go on', 30);
+    await until(() => server.sentBytes(url) >= body.length && server.sentBytes(ending) >= body.length, 'the fetches go on', 30);
     await sleep(Math.max(0, 22_000 - (performance.now() - goneAtMs)));
     const back = await startServer(t, data, port);
     for (const id of ids) await untilState(back, id, 'completed', 30);
     assert.ok(deliveredOf(data).equals(body));
     // The probes read a little of their own.
-    for (const sent of [url, ending].map(sentBytes)) assert.ok(sent < body.length * 1.02, `${sent} bytes were sent`);
+    for (const sent of [url, ending].map((one) => server.sentBytes(one)))
+      assert.ok(sent < body.length * 1.02, `${sent} bytes were sent`);
     assert.deepEqual(await process.kill('SIGTERM'), { code: 0, signal: null });
   });
 });

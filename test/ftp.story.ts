@@ -4,19 +4,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '#client/client.ts';
 import { namesIn } from '#testing/fetch-into.ts';
-import { startProcess } from '#testing/process.ts';
 import { putFilesIn } from '#testing/put-files.ts';
 import { runGet, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { serveFtp } from '#testing/serve-ftp.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { startServing, untilState } from '#testing/serving.ts';
 import { tempFolder } from '#testing/temp.ts';
 import { Journal, journalSuffix } from '#transfer/journal.ts';
 import { systemFiles } from '#wire/system.ts';
 
-const launcher = join(import.meta.dirname, '../flotilla');
-const token = 'the token of this story';
+const _launcher = join(import.meta.dirname, '../flotilla');
 const body = sampleBytes(24 * 1024 * 1024, 61);
 const small = body.subarray(0, 3_000_000);
 
@@ -78,24 +76,11 @@ describe('FTP from the outside', { concurrency: 2, timeout: 180_000 }, () => {
     assert.equal(got.code, 0, got.stderr);
     check(folder, files);
 
-    const data = tempFolder(t);
-    const env = { FLOTILLA_NET_ALLOW: '127.0.0.0/8,::1', FLOTILLA_BOOTSTRAP_TOKEN: token };
-    const started = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
-      env,
-      ready: /^ready http:\/\/\S+$/m,
-      readySeconds: 90,
-      stopSeconds: 25,
-    });
-    const client = createClient({ baseUrl: /^ready (\S+)$/m.exec(started.stdout)?.[1] ?? '', token });
+    const { client, downloads } = await startServing(t, { env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8,::1' } });
     // In the order of their names, those of a folder before what is below it: empty, one, three, two.
     const { id } = await client.addDownload({ body: { url: link, files: '0,2-3', parameters: { mode: 'active' } } });
-    for (;;) {
-      const { state, failure } = await client.getDownload({ params: { id } });
-      if (state === 'completed') break;
-      assert.notEqual(state, 'failed', JSON.stringify(failure));
-      await sleep(50);
-    }
+    await untilState({ client }, id, 'completed');
     const others = files.filter((path) => path !== 'one.bin');
-    check(join(data, 'downloads'), others);
+    check(downloads, others);
   });
 });

@@ -5,11 +5,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { namesIn } from '#testing/fetch-into.ts';
 import { launcher, type Ran, runGet, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { type Behaviour, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { Journal } from '#transfer/journal.ts';
 import { systemFiles } from '#wire/system.ts';
@@ -20,14 +21,10 @@ const isWhole = (path: string) => readFileSync(path).equals(body);
 
 describe('flotilla get on disks', { concurrency: 3 }, () => {
   let server: HostileServer;
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   before(async () => {
-    server = await serveHostile({ after: (release) => releases.push(release) }, { body });
+    server = await serveHostile(scope, { body });
   });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
-  });
-  const sentBytes = (url: string) => server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
 
   // Some machines allow no namespaces; the one that proves a change has to. The same is tried without in room.test.ts.
   const mayMount = Boolean(process.env.CI) || spawnSync('unshare', ['-rm', 'true']).status === 0;
@@ -106,7 +103,7 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
     assert.match(ran.stderr, /Waiting for room/);
     assert.match(ran.stderr, whole);
     assert.equal(ran.code, 0);
-    assert.ok(sentBytes(url) < body.length * 1.3, `${sentBytes(url)} bytes were sent`);
+    assert.ok(server.sentBytes(url) < body.length * 1.3, `${server.sentBytes(url)} bytes were sent`);
   });
 
   test('the last byte of a disk may be used when nothing is to stay free', { skip: !mayMount }, async (t) => {
@@ -160,7 +157,7 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
       assert.equal(ran.code, 0, ran.stderr);
       assert.deepEqual([namesIn(folder), namesIn(scratch)], [['file.bin'], []]);
       assert.ok(isWhole(join(folder, 'file.bin')));
-      assert.ok(sentBytes(url) < body.length * 1.3, 'it went on');
+      assert.ok(server.sentBytes(url) < body.length * 1.3, 'it went on');
     });
   }
 

@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { namesIn } from '#testing/fetch-into.ts';
 import { runGet as get, launcher, type Ran, startPlainly as start } from '#testing/run-get.ts';
 import { type Behaviour, type HostileParams, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes, sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import { serveHttpProxy } from '#testing/serve-tunnels.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 
 const body = sampleBytes(6_000_000, 21);
@@ -24,14 +25,10 @@ const events = (text: string): Record<string, unknown>[] =>
 
 describe('flotilla get', { concurrency: 3 }, () => {
   let server: HostileServer;
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   before(async () => {
-    server = await serveHostile({ after: (release) => releases.push(release) }, { body });
+    server = await serveHostile(scope, { body });
   });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
-  });
-  const sentBytes = (url: string) => server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
 
   test('a list of small files comes whole, whatever is odd among them', async (t) => {
     const folder = tempFolder(t);
@@ -476,7 +473,7 @@ describe('flotilla get', { concurrency: 3 }, () => {
       const folder = tempFolder(t);
       const url = server.url('plain', { bytesPerSecond: 3_000_000 / Number(connections) });
       const run = await start(t, ['get', '-d', folder, '-x', connections, url]);
-      while (sentBytes(url) < 2_000_000) await sleep(10);
+      while (server.sentBytes(url) < 2_000_000) await sleep(10);
       assert.equal((await run.kill('SIGINT')).code, 130);
       assert.match(run.stderr, /Stopped\. What has arrived is kept: run the same command again to go on\.\n$/);
       assert.deepEqual([run.stdout, namesIn(folder)], ['', ['file.bin.part', 'file.bin.part.journal']]);
@@ -484,7 +481,7 @@ describe('flotilla get', { concurrency: 3 }, () => {
       assert.match(again.stderr, /going on after [12]\.\d+ MiB/);
       assert.deepEqual([again.code, namesIn(folder)], [0, ['file.bin']]);
       assert.ok(isWhole(join(folder, 'file.bin')));
-      assert.ok(sentBytes(url) < body.length * 1.05, `${sentBytes(url)} bytes were sent`);
+      assert.ok(server.sentBytes(url) < body.length * 1.05, `${server.sentBytes(url)} bytes were sent`);
     });
   }
 
@@ -507,7 +504,7 @@ describe('flotilla get', { concurrency: 3 }, () => {
     const folder = tempFolder(t);
     const url = server.url('etag-changes', { at: 2, bytesPerSecond: 3_000_000 });
     const run = await start(t, ['get', '-d', folder, '-x', '1', url]);
-    while (sentBytes(url) < 2_000_000) await sleep(10);
+    while (server.sentBytes(url) < 2_000_000) await sleep(10);
     await run.kill('SIGINT');
     assert.equal((await get(t, folder, '-x', '1', url)).code, 0);
     assert.ok(isWhole(join(folder, 'file.bin'), server.version(2)));

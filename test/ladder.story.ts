@@ -3,48 +3,21 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, createClient } from '#client/client.ts';
-import { startProcess } from '#testing/process.ts';
 import { serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
-import { type Scope, tempFolder } from '#testing/temp.ts';
+import { startServing, untilState } from '#testing/serving.ts';
 
-const launcher = join(import.meta.dirname, '../flotilla');
-const token = 'the token of this story';
 const body = sampleBytes(200_000, 47);
-
-async function serve(t: Scope): Promise<{ client: Client; downloads: string }> {
-  const data = tempFolder(t);
-  const process = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
-    env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token },
-    ready: /^ready http:\/\/\S+$/m,
-    readySeconds: 90,
-    stopSeconds: 25,
-  });
-  const origin = /^ready (\S+)$/m.exec(process.stdout)?.[1] ?? '';
-  return { client: createClient({ baseUrl: origin, token }), downloads: join(data, 'downloads') };
-}
-
-async function untilState(client: Client, id: string, state: string): Promise<void> {
-  const endsAtMs = performance.now() + 20_000;
-  for (;;) {
-    const shown = await client.getDownload({ params: { id } });
-    if (shown.state === state) return;
-    if (performance.now() > endsAtMs) throw new Error(`it is ${shown.state}: ${shown.failure?.message}`);
-    await sleep(25);
-  }
-}
 
 test('a host that refuses us lets a stage in, and the next download of that host begins with it', async (t) => {
   const server = await serveHostile(t, { body });
-  const { client, downloads } = await serve(t);
+  const { client, downloads } = await startServing(t);
   const urlOf = Object.fromEntries(
     ['alone.bin', 'first.bin', 'second.bin'].map((name) => [name, server.url('wants-user-agent', {}, name)]),
   );
   const add = async (name: string, state: string) => {
     const { id } = await client.addDownload({ body: { url: urlOf[name] as string } });
-    await untilState(client, id, state);
+    await untilState({ client }, id, state);
     return { params: { id } };
   };
   const agentsOf = (name: string) =>
@@ -87,14 +60,14 @@ test('a host that refuses us lets a stage in, and the next download of that host
   );
 
   await client.retryDownload({ ...alone, body: { from: 'Phone', connections: 2 } });
-  await untilState(client, alone.params.id, 'completed');
+  await untilState({ client }, alone.params.id, 'completed');
   assert.ok(agentsOf('alone.bin').has('Phone/1'));
   assert.equal((await client.getDownload(alone)).connections, 2);
 });
 
 test('a download that is to start in a moment starts then, and one whose hours are over does not', async (t) => {
   const server = await serveHostile(t, { body });
-  const { client } = await serve(t);
+  const { client } = await startServing(t);
   const startAtMs = Date.now() + 2500;
   const soon = await client.addDownload({ body: { url: server.url('plain', {}, 'soon.bin'), startAtMs } });
   assert.deepEqual([soon.state, soon.reason, soon.retryAtMs], ['queued', 'schedule', startAtMs]);
@@ -102,9 +75,9 @@ test('a download that is to start in a moment starts then, and one whose hours a
   const hours = { from: time(Date.now() + 7_200_000), to: time(Date.now() + 10_800_000) };
   const later = await client.addDownload({ body: { url: server.url('plain', {}, 'later.bin'), hours } });
   assert.equal(later.reason, 'schedule');
-  await untilState(client, soon.id, 'completed');
+  await untilState({ client }, soon.id, 'completed');
   assert.ok(Date.now() >= startAtMs);
   assert.equal((await client.getDownload({ params: { id: later.id } })).state, 'queued');
   await client.changeDownload({ params: { id: later.id }, body: { hours: null } });
-  await untilState(client, later.id, 'completed');
+  await untilState({ client }, later.id, 'completed');
 });

@@ -4,42 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, createClient } from '#client/client.ts';
-import { startProcess } from '#testing/process.ts';
-import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
+import type { Client } from '#client/client.ts';
+import { serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
-import { type Scope, tempFolder } from '#testing/temp.ts';
+import { startServing, untilState } from '#testing/serving.ts';
+import { until } from '#testing/until.ts';
 
-const launcher = join(import.meta.dirname, '../flotilla');
-const token = 'the token of this story';
 const MiB = 1024 * 1024;
 const body = sampleBytes(128 * MiB, 43);
-
-async function serve(t: Scope): Promise<{ client: Client; downloads: string }> {
-  const data = tempFolder(t);
-  const process = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
-    env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token },
-    ready: /^ready http:\/\/\S+$/m,
-    readySeconds: 90,
-    stopSeconds: 25,
-  });
-  const origin = /^ready (\S+)$/m.exec(process.stdout)?.[1] ?? '';
-  return { client: createClient({ baseUrl: origin, token }), downloads: join(data, 'downloads') };
-}
-
-async function until(question: () => boolean | Promise<boolean>, what: string, seconds = 20): Promise<void> {
-  const endsAtMs = performance.now() + seconds * 1000;
-  while (!(await question())) {
-    if (performance.now() > endsAtMs) throw new Error(`${what}: not so after ${seconds} s`);
-    await sleep(25);
-  }
-}
-
-const untilState = (client: Client, id: string, state: string) =>
-  until(async () => (await client.getDownload({ params: { id } })).state === state, `${id} is ${state}`);
-
-const sentBytes = (server: HostileServer, url: string) =>
-  server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
 
 /** What the worker has just reported: what a server has sent may wait for long in the buffers between them. */
 async function freshReport(client: Client, id: string): Promise<{ atMs: number; doneBytes: number }> {
@@ -71,11 +43,11 @@ function isAbout(speed: number, wanted: number, what: string): void {
 describe('limits of flotilla serve', { concurrency: 2 }, () => {
   test('speeds change while downloads run: of all, of a user, of a host and of one download', async (t) => {
     const server = await serveHostile(t, { body });
-    const { client } = await serve(t);
+    const { client } = await startServing(t);
     const url = server.url('plain', {}, 'one.bin');
     await client.changeSettings({ body: { limitBytesPerSecond: 4 * MiB } });
     const { id } = await client.addDownload({ body: { url, connections: 4 } });
-    await untilState(client, id, 'active');
+    await untilState({ client }, id, 'active');
     isAbout((await speedsOf(client, id))[0] as number, 4 * MiB, 'all');
 
     const other = server.url('plain', {}, 'other.bin');
@@ -84,7 +56,7 @@ describe('limits of flotilla serve', { concurrency: 2 }, () => {
     const ofUser = { params: { id: user?.id ?? '' } };
     await client.changeDownload({ params: { id }, body: { limitBytesPerSecond: MiB } });
     await client.changeUserLimits({ ...ofUser, body: { limitBytesPerSecond: 3 * MiB } });
-    await untilState(client, second.id, 'active');
+    await untilState({ client }, second.id, 'active');
     const [own = 0, rest = 0] = await speedsOf(client, id, second.id);
     isAbout(own, MiB, 'its own');
     isAbout(rest, 2 * MiB, 'what that leaves of what the user has');
@@ -100,12 +72,12 @@ describe('limits of flotilla serve', { concurrency: 2 }, () => {
     const requestCount = server.requests.length;
     assert.ok(requestCount < 20, `${requestCount} requests: a limit is no reason to ask again`);
     await client.changeSettings({ body: { hostRules: [] } });
-    await Promise.all([untilState(client, id, 'completed'), untilState(client, second.id, 'completed')]);
+    await Promise.all([untilState({ client }, id, 'completed'), untilState({ client }, second.id, 'completed')]);
   });
 
   test('a host has no more connections than allowed; a stopped hour puts down what runs, and it goes on afterwards', async (t) => {
     const server = await serveHostile(t, { body: body.subarray(0, 24 * MiB) });
-    const { client, downloads } = await serve(t);
+    const { client, downloads } = await startServing(t);
     const rule = { host: '127.0.0.1', bytesPerSecond: null, connections: 3, downloads: null };
     await client.changeSettings({ body: { hostRules: [rule] } });
     const urls = ['one.bin', 'two.bin'].map((name) => server.url('plain', { bytesPerSecond: 2 * MiB }, name));
@@ -117,30 +89,30 @@ describe('limits of flotilla serve', { concurrency: 2 }, () => {
       ids.push((await client.addDownload({ body: { url, connections: 4 } })).id);
       await until(() => server.openConnections === 3, 'the first one has all there are');
     }
-    await until(() => urls.every((url) => sentBytes(server, url) > MiB), 'both get bytes');
+    await until(() => urls.every((url) => server.sentBytes(url) > MiB), 'both get bytes');
     const messages = (await Promise.all(ids.map((id) => client.listDownloadEvents({ params: { id } })))).flat();
     assert.ok(messages.some(({ message }) => message.startsWith('3 of 3 connections allowed by 127.0.0.1 are in use')));
     assert.equal(Math.max(...seen), 3);
 
     const always = (speed: 'full' | 'stopped') => Array.from({ length: 7 }, () => Array.from({ length: 24 }, () => speed));
     await client.changeSettings({ body: { timetable: always('stopped'), hostRules: [] } });
-    for (const id of ids) await untilState(client, id, 'queued');
+    for (const id of ids) await untilState({ client }, id, 'queued');
     await until(() => server.openConnections === 0, 'nothing is open');
     const stopped = await client.getDownload({ params: { id: ids[0] as string } });
     assert.equal(stopped.reason, 'schedule');
     assert.ok(stopped.doneBytes > 0);
-    const before = urls.map((url) => sentBytes(server, url));
+    const before = urls.map((url) => server.sentBytes(url));
     await sleep(1500);
     assert.deepEqual(
-      urls.map((url) => sentBytes(server, url)),
+      urls.map((url) => server.sentBytes(url)),
       before,
       'nothing flows',
     );
     await client.changeSettings({ body: { timetable: always('full') } });
-    for (const id of ids) await untilState(client, id, 'completed');
+    for (const id of ids) await untilState({ client }, id, 'completed');
     for (const [index, url] of urls.entries()) {
       assert.ok(readFileSync(join(downloads, ['one.bin', 'two.bin'][index] as string)).equals(body.subarray(0, 24 * MiB)));
-      assert.ok(sentBytes(server, url) < 24 * MiB * 1.3, `${sentBytes(server, url)} bytes were sent`);
+      assert.ok(server.sentBytes(url) < 24 * MiB * 1.3, `${server.sentBytes(url)} bytes were sent`);
     }
     assert.ok(Math.max(...seen) > 3, 'without the rule there were more connections');
   });

@@ -2,21 +2,20 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '#client/client.ts';
+import { before, describe, test } from 'node:test';
 import { namesIn } from '#testing/fetch-into.ts';
-import { startProcess } from '#testing/process.ts';
 import { runGet as get, launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { startServing, untilState } from '#testing/serving.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 
 const body = sampleBytes(50_000, 8);
 
 describe('lists', { concurrency: 2 }, () => {
-  const releases: (() => unknown)[] = [];
-  const scope = { after: (release: () => unknown) => releases.push(release) };
+  const scope = suiteScope();
   let files: HostileServer;
   let pageUrl: string;
   before(async () => {
@@ -27,9 +26,6 @@ describe('lists', { concurrency: 2 }, () => {
       <a href="${href('one.bin')}">1</a><a href="${href('two.iso')}">2</a><a href="${href('three.bin')}">3</a>`;
     const site = await serveHostile(scope, { body: Buffer.from(page), contentType: 'text/html' });
     pageUrl = site.url('plain', {}, 'index.html');
-  });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
   });
   const isWhole = (folder: string, name: string) => readFileSync(join(folder, name)).equals(body);
 
@@ -96,14 +92,7 @@ describe('lists', { concurrency: 2 }, () => {
   });
 
   test('the server takes the links of a page as downloads, those that were chosen', async (t) => {
-    const data = tempFolder(t);
-    const token = 'a token for this story alone';
-    const server = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
-      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token },
-      ready: /^ready http/m,
-      readySeconds: 60,
-    });
-    const client = createClient({ baseUrl: /^ready (\S+)/m.exec(server.stdout)?.[1] ?? '', token });
+    const { client, downloads } = await startServing(t);
     const asked = { url: pageUrl, as: 'links', parameters: { extensions: 'bin, iso' } };
     const look = await client.probeLink({ body: { ...asked, waitSeconds: 30 } });
     assert.ok('files' in look);
@@ -112,23 +101,13 @@ describe('lists', { concurrency: 2 }, () => {
       ['one.bin', 'two.iso', 'three.bin'],
     );
     const { id } = await client.addDownload({ body: { ...asked, files: '1-2' } });
-    for (let tries = 0; tries < 300; tries++) {
-      const { items } = await client.listDownloads();
-      if (items.length === 2 && items.every(({ state }) => state === 'completed')) break;
-      await sleep(100);
-    }
-    assert.deepEqual(namesIn(join(data, 'downloads')).sort(), ['three.bin', 'two.iso']);
+    const listed = async () => (await client.listDownloads()).items.map(({ state }) => state);
+    await until(async () => (await listed()).join() === 'completed,completed', 'both are fetched');
+    assert.deepEqual(namesIn(downloads).sort(), ['three.bin', 'two.iso']);
     const timeline = await client.listDownloadEvents({ params: { id } });
     assert.ok(timeline.some(({ message }) => /a document that lists 2 files/.test(message)));
     const refused = await client.addDownload({ body: { ...asked, parameters: { extensions: '<' } } });
-    for (let tries = 0; tries < 300; tries++) {
-      const { failure } = await client.getDownload({ params: { id: refused.id } });
-      if (failure !== null) {
-        assert.match(failure.message, /Extensions look like iso, zip/);
-        return;
-      }
-      await sleep(100);
-    }
-    assert.fail('parameters that make no sense were taken');
+    const { failure } = await untilState({ client }, refused.id, 'failed');
+    assert.match(failure?.message ?? '', /Extensions look like iso, zip/);
   });
 });

@@ -2,31 +2,22 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '#client/client.ts';
+import { before, describe, test } from 'node:test';
 import { namesIn } from '#testing/fetch-into.ts';
-import { startProcess } from '#testing/process.ts';
 import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { askFfprobe, clipSeconds, serveMedia, ytDlpPath } from '#testing/serve-media.ts';
 import type { Nginx } from '#testing/serve-nginx.ts';
 import { type FaultProxy, serveProxy } from '#testing/serve-proxy.ts';
+import { startServing } from '#testing/serving.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 
-const token = 'the token of this story';
 const env = { FLOTILLA_MEDIA_YT_DLP: ytDlpPath };
 
 /** `get` of one link into a folder. */
 const startGet = (t: Scope, folder: string, ...args: string[]) =>
   startPlainly(t, ['get', '-d', folder, ...args], launcher, env);
-
-async function until(question: () => boolean | Promise<boolean>, what: string, seconds = 120): Promise<void> {
-  const endsAtMs = performance.now() + seconds * 1000;
-  while (!(await question())) {
-    if (performance.now() > endsAtMs) throw new Error(`${what}: not so after ${seconds} s`);
-    await sleep(25);
-  }
-}
 
 /** Bytes of the clip that lie in the folder of a download that is not finished. */
 function unfinishedBytes(folder: string): number {
@@ -48,21 +39,16 @@ function programsIn(folder: string): string[] {
 }
 
 describe('video pages', { concurrency: 2, timeout: 400_000 }, () => {
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   let nginx: Nginx;
   let proxy: FaultProxy;
   let clip: Buffer;
 
   before(async () => {
-    const scope = { after: (release: () => unknown) => releases.push(release) };
     nginx = await serveMedia(scope, { slowBytesPerSecond: 50_000 });
     proxy = await serveProxy(scope, nginx.port);
     clip = readFileSync(join(nginx.folder, 'clip.mp4'));
   });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
-  });
-
   test('get finds the video of a page by itself, and the page where that is asked for', async (t) => {
     const folder = tempFolder(t);
     const [video, page] = await Promise.all([
@@ -148,14 +134,7 @@ describe('video pages', { concurrency: 2, timeout: 400_000 }, () => {
   });
 
   test('a server fetches a page with its parameters, and cancelling leaves no program', async (t) => {
-    const data = tempFolder(t);
-    const server = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
-      env: { ...env, FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token },
-      ready: /^ready http:\/\/\S+$/m,
-      readySeconds: 90,
-      stopSeconds: 25,
-    });
-    const client = createClient({ baseUrl: /^ready (\S+)$/m.exec(server.stdout)?.[1] ?? '', token });
+    const { client, data, downloads } = await startServing(t, { env });
     const stateOf = async (id: string) => (await client.getDownload({ params: { id } })).state;
     const add = (body: Record<string, unknown>) => client.addDownload({ body: body as never });
 
@@ -166,7 +145,7 @@ describe('video pages', { concurrency: 2, timeout: 400_000 }, () => {
     // So slow that it is cancelled long before its end.
     const slow = await add({ url: `${nginx.origin}/page.html`, as: 'media', limitBytesPerSecond: 5000 });
     await until(async () => (await stateOf(words.id)) === 'completed', 'the page is fetched');
-    const path = join(data, 'downloads', 'A clip with words (1).mkv');
+    const path = join(downloads, 'A clip with words (1).mkv');
     const found = askFfprobe(path);
     assert.ok(Math.abs(found.seconds - clipSeconds) < 0.5);
     assert.ok(

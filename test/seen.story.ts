@@ -4,30 +4,19 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '#client/client.ts';
+import { before, describe, test } from 'node:test';
 import { type StartedProcess, startProcess } from '#testing/process.ts';
+import { launcher } from '#testing/run-get.ts';
 import { serveHostile } from '#testing/serve-hostile.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
+import { type Serving, startServing, token, untilState } from '#testing/serving.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 
-const launcher = join(import.meta.dirname, '../flotilla');
-const token = 'the token of this story, hidden-bootstrap';
 const environment = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token };
 
 type Line = Record<string, unknown> & { level: string; message: string };
 type Finding = { check: string; level: string; message: string };
-
-async function serve(t: Scope, data: string, args: string[] = []): Promise<{ process: StartedProcess; origin: string }> {
-  const process = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0', ...args], {
-    env: environment,
-    ready: /^ready http:\/\/\S+$/m,
-    readySeconds: 90,
-    stopSeconds: 25,
-  });
-  return { process, origin: /^ready (\S+)$/m.exec(process.stdout)?.[1] ?? '' };
-}
 
 /** Every line of the log, but for the sentences that only the person at the start reads. */
 function linesOf({ stderr }: StartedProcess): Line[] {
@@ -49,16 +38,15 @@ async function examine(
 }
 
 describe('a server that is looked after', () => {
-  const releases: (() => unknown)[] = [];
-  const scope: Scope = { after: (release) => releases.push(release) };
+  const scope = suiteScope();
   const data = join(tempFolder(scope), 'data');
-  let serving: Awaited<ReturnType<typeof serve>>;
+  let serving: Serving;
   let id = '';
 
   before(async () => {
     const files = await serveHostile(scope, { body: Buffer.alloc(300_000, 7) });
-    serving = await serve(scope, data, ['--log-level', 'trace', '--metrics-public']);
-    const client = createClient({ baseUrl: serving.origin, token });
+    serving = await startServing(scope, { data, args: ['--log-level', 'trace', '--metrics-public'] });
+    const { client } = serving;
     const link = files.url('plain').replace('http://', 'http://anna:hidden-password@');
     const headers = [{ name: 'X-Key', value: 'hidden-header' }];
     const asked = { url: link, request: { headers, cookies: cookieFile(new URL(link).hostname) } };
@@ -75,16 +63,8 @@ describe('a server that is looked after', () => {
       body: { url: 'http://127.0.0.1:9/', request: { proxy: 'http://me:hidden-proxy@127.0.0.1:9' } },
     });
     await client.logIn({ body: { name: 'nobody', password: 'hidden-login' } }).catch(() => {});
-    for (let tries = 0; tries < 600; tries++) {
-      if ((await client.getDownload({ params: { id } })).state === 'completed') break;
-      await sleep(50);
-    }
-    assert.equal((await client.getDownload({ params: { id } })).state, 'completed');
+    await untilState(serving, id, 'completed');
   });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
-  });
-
   test('tells of every task and request in JSON lines with their ids, and of no secret', () => {
     const lines = linesOf(serving.process);
     const about = lines.filter(({ downloadId }) => downloadId === id);

@@ -4,62 +4,31 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, createClient } from '#client/client.ts';
 import { followEvents, type StreamFrame } from '#client/events.ts';
 import { namesIn } from '#testing/fetch-into.ts';
-import { type StartedProcess, startProcess } from '#testing/process.ts';
+import { startProcess } from '#testing/process.ts';
+import { launcher } from '#testing/run-get.ts';
 import { type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { serveHttpProxy } from '#testing/serve-tunnels.ts';
-import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { type Serving, startServing, token, untilState } from '#testing/serving.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
+import { releaseAfter, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 
-const launcher = join(import.meta.dirname, '../flotilla');
-const token = 'the token of this story';
 const MiB = 1024 * 1024;
 const body = sampleBytes(32 * MiB, 41);
 const sha256 = createHash('sha256').update(body).digest('hex');
 /** The engine writes down what has arrived at least this often. */
 const markBytes = 4 * MiB;
 
-type Serving = { process: StartedProcess; origin: string; client: Client };
-type ServeOptions = { env?: Record<string, string | undefined>; args?: string[] };
-
-const environment = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: token };
-
-/** Starts the whole program on a data folder; it is stopped after the test, or killed by it. */
-async function serve(t: Scope, data: string, { env = {}, args = [] }: ServeOptions = {}): Promise<Serving> {
-  const all = ['serve', '--data', data, '--port', '0', ...args];
-  // The launcher may have to build the page first.
-  const process = await startProcess(t, launcher, all, {
-    env: { ...environment, ...env },
-    ready: /^ready http:\/\/\S+$/m,
-    readySeconds: 90,
-    stopSeconds: 25,
-  });
-  const origin = /^ready (\S+)$/m.exec(process.stdout)?.[1] ?? '';
-  return { process, origin, client: createClient({ baseUrl: origin, token }) };
-}
-
 const downloadsOf = (data: string) => join(data, 'downloads');
 const delivered = (data: string) => (existsSync(downloadsOf(data)) ? namesIn(downloadsOf(data)) : []);
 
 /** What lies in scratch; empty folders count too. */
 const scratchOf = (data: string) => readdirSync(join(data, 'scratch'));
-
-async function until(question: () => boolean | Promise<boolean>, what: string, seconds = 20): Promise<void> {
-  const endsAtMs = performance.now() + seconds * 1000;
-  while (!(await question())) {
-    if (performance.now() > endsAtMs) throw new Error(`${what}: not so after ${seconds} s`);
-    await sleep(25);
-  }
-}
-
-async function untilState({ client }: Serving, id: string, state: string, seconds = 30) {
-  await until(async () => (await client.getDownload({ params: { id } })).state === state, `${id} is ${state}`, seconds);
-  return client.getDownload({ params: { id } });
-}
 
 /** Follows the stream until `enough` says so. */
 async function follow(
@@ -83,14 +52,10 @@ const downloadIdOf = ({ data }: StreamFrame) => (data as { downloadId: string | 
 
 describe('flotilla serve', { concurrency: 2 }, () => {
   let server: HostileServer;
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   before(async () => {
-    server = await serveHostile({ after: (release) => releases.push(release) }, { body });
+    server = await serveHostile(scope, { body });
   });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
-  });
-  const sentBytes = (url: string) => server.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   /** All its connections together take about so long. */
   const slow = (seconds: number) => ({ bytesPerSecond: body.length / seconds / 2 });
   const add = (serving: Serving, url: string, more: object = {}) =>
@@ -98,7 +63,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('a download and a look at a link are asked for as the person wished', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const url = server.url('digest-login', { user: 'otto', password: 'hidden-word', algorithm: 'SHA-256' });
     const request = { user: { name: 'otto', password: 'hidden-word' }, headers: [{ name: 'X-Key', value: 'hidden-key' }] };
     const look = await serving.client.probeLink({ body: { url, request, waitSeconds: 30 } });
@@ -118,7 +83,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('the settings say which hosts are asked through which proxy', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const proxy = await serveHttpProxy(t, { login: { name: 'anna', password: 'hidden-key' } });
     const proxies = [
       { host: 'localhost', proxy: 'direct' },
@@ -142,7 +107,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('a dead link is fetched from its mirrors, each of which passes the gate', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const mirrors = [server.url('plain', {}, 'mirrored.bin'), 'http://169.254.169.254/mirrored.bin'];
     const { id } = await add(serving, server.url('404', {}, 'mirrored.bin'), { mirrors });
     const finished = await untilState(serving, id, 'completed');
@@ -154,7 +119,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('a Metalink document, behind a link or uploaded, becomes its files, and bad bytes are found by their pieces', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const lengthBytes = 8 * MiB;
     const pieces = Array.from({ length: body.length / lengthBytes }, (_, index) => {
       const piece = body.subarray(index * lengthBytes, (index + 1) * lengthBytes);
@@ -204,7 +169,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('a link that is slow to answer is waited for when its mirrors are dead', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const url = server.url('slow-first-byte', { ms: 6500, times: 2 }, 'late.bin');
     const { id } = await add(serving, url, { mirrors: [server.url('404', {}, 'late.bin')] });
     await untilState(serving, id, 'completed', 40);
@@ -213,7 +178,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('without its key the secrets of a download are lost, which is a sentence and no crash', async (t) => {
     const data = tempFolder(t);
-    const first = await serve(t, data);
+    const first = await startServing(t, { data });
     const url = server.url('plain', {}, 'secret.bin');
     const request = { headers: [{ name: 'X-Key', value: 'hidden-key' }] };
     const params = { id: (await add(first, url, { request, paused: true })).id };
@@ -221,11 +186,13 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     assert.equal(statSync(key).mode & 0o777, 0o600);
     await first.process.kill('SIGTERM');
     writeFileSync(key, 'nonsense');
-    const refused = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], { env: environment });
+    const refused = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
+      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8' },
+    });
     assert.equal((await refused.exited).code, 6);
     assert.match(refused.stderr, /^flotilla: The key file .*secret\.key does not hold a key\. Restore it/m);
     rmSync(key);
-    const second = await serve(t, data);
+    const second = await startServing(t, { data });
     await second.client.resumeDownload({ params });
     const { failure } = await untilState(second, params.id, 'failed');
     assert.match(
@@ -241,7 +208,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('a link becomes a file with a receipt, and the stream tells every step', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     assert.equal(serving.process.stdout, `ready ${serving.origin}\n`);
     const url = new URL(server.url('redirect', { hops: 2 }));
     url.username = 'anna';
@@ -287,11 +254,11 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('what was acknowledged outlives a kill -9 the moment after', async (t) => {
     const data = tempFolder(t);
-    const first = await serve(t, data);
+    const first = await startServing(t, { data });
     const links = Array.from({ length: 5 }, (_, index) => server.url('plain', {}, `${index}.bin`));
     const added = await Promise.all(links.map((url) => add(first, url)));
     await first.process.kill('SIGKILL');
-    const second = await serve(t, data);
+    const second = await startServing(t, { data });
     // More than the worker delivers at once: the last ones have to be taken as soon as there is room.
     for (const { id } of added) await untilState(second, id, 'completed', 10);
     assert.deepEqual(delivered(data), ['0.bin', '1.bin', '2.bin', '3.bin', '4.bin']);
@@ -302,61 +269,61 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     const data = tempFolder(t);
     const url = server.url('plain', slow(4));
     const kills = 5;
-    let serving = await serve(t, data);
+    let serving = await startServing(t, { data });
     const { id } = await add(serving, url);
     for (let kill = 1; kill <= kills; kill++) {
       const wantedBytes = (body.length * kill) / (kills + 1);
-      await until(() => sentBytes(url) >= wantedBytes, `${wantedBytes} bytes were sent`);
+      await until(() => server.sentBytes(url) >= wantedBytes, `${wantedBytes} bytes were sent`);
       await serving.process.kill('SIGKILL');
-      serving = await serve(t, data);
+      serving = await startServing(t, { data });
     }
     await untilState(serving, id, 'completed');
     assert.ok(readFileSync(join(downloadsOf(data), 'file.bin')).equals(body));
     assert.deepEqual(delivered(data), ['file.bin']);
     const mostBytes = body.length * 1.1 + kills * markBytes;
-    t.diagnostic(`${((sentBytes(url) / body.length) * 100).toFixed(1)} % of the file was sent over ${kills} kills`);
-    assert.ok(sentBytes(url) <= mostBytes, `${sentBytes(url)} of at most ${mostBytes} bytes were sent`);
+    t.diagnostic(`${((server.sentBytes(url) / body.length) * 100).toFixed(1)} % of the file was sent over ${kills} kills`);
+    assert.ok(server.sentBytes(url) <= mostBytes, `${server.sentBytes(url)} of at most ${mostBytes} bytes were sent`);
   });
 
   test('SIGTERM puts running downloads down, exits with 0, and after a restart they go on', async (t) => {
     const data = tempFolder(t);
-    const first = await serve(t, data);
+    const first = await startServing(t, { data });
     const url = server.url('plain', slow(3));
     const { id } = await add(first, url);
-    await until(() => sentBytes(url) > body.length / 3, 'a third was sent');
+    await until(() => server.sentBytes(url) > body.length / 3, 'a third was sent');
     assert.deepEqual(await first.process.kill('SIGTERM'), { code: 0, signal: null });
     assert.deepEqual(delivered(data), []);
-    const second = await serve(t, data);
+    const second = await startServing(t, { data });
     await untilState(second, id, 'completed');
     assert.ok(readFileSync(join(downloadsOf(data), 'file.bin')).equals(body));
-    assert.ok(sentBytes(url) < body.length * 1.1, `${sentBytes(url)} bytes were sent`);
+    assert.ok(server.sentBytes(url) < body.length * 1.1, `${server.sentBytes(url)} bytes were sent`);
   });
 
   test('pause stops the bytes, resume goes on where it was', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const url = server.url('plain', slow(3));
     const params = { id: (await add(serving, url)).id };
-    await until(() => sentBytes(url) > body.length / 4, 'a quarter was sent');
+    await until(() => server.sentBytes(url) > body.length / 4, 'a quarter was sent');
     assert.equal((await serving.client.pauseDownload({ params })).state, 'paused');
     await sleep(1500);
-    const pausedBytes = sentBytes(url);
+    const pausedBytes = server.sentBytes(url);
     await sleep(700);
-    assert.equal(sentBytes(url), pausedBytes, 'nothing flows while it is paused');
+    assert.equal(server.sentBytes(url), pausedBytes, 'nothing flows while it is paused');
     const paused = await serving.client.getDownload({ params });
     assert.ok(paused.doneBytes > 0 && paused.doneBytes <= body.length);
     assert.equal((await serving.client.resumeDownload({ params })).state, 'queued');
     await untilState(serving, params.id, 'completed');
     assert.ok(readFileSync(join(downloadsOf(data), 'file.bin')).equals(body));
-    assert.ok(sentBytes(url) < body.length * 1.1, `${sentBytes(url)} bytes were sent`);
+    assert.ok(server.sentBytes(url) < body.length * 1.1, `${server.sentBytes(url)} bytes were sent`);
   });
 
   test('a cancelled download leaves nothing, and is fetched anew when it is tried again', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const url = server.url('plain', slow(2));
     const params = { id: (await add(serving, url)).id };
-    await until(() => sentBytes(url) > body.length / 4, 'a quarter was sent');
+    await until(() => server.sentBytes(url) > body.length / 4, 'a quarter was sent');
     assert.equal((await serving.client.cancelDownload({ params })).state, 'cancelled');
     await until(() => scratchOf(data).length === 0, 'the scratch is empty');
     assert.deepEqual(delivered(data), []);
@@ -367,7 +334,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('removing takes a download off the list, with its files only when that was asked for', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const named = (name: string) => server.url('plain', {}, name);
     const kept = await add(serving, named('kept.bin'));
     const gone = await add(serving, named('gone.bin'));
@@ -386,7 +353,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
   });
 
   test('with one download at a time the second is not fetched before the first has all its bytes', async (t) => {
-    const serving = await serve(t, tempFolder(t));
+    const serving = await startServing(t);
     await serving.client.changeSettings({ body: { parallelDownloads: 1 } });
     const downloads = [await add(serving, server.url('plain', slow(1))), await add(serving, server.url('plain', slow(1)))];
     const most = { fetching: 0 };
@@ -410,7 +377,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
   });
 
   test('a refused address fails with the sentence that names the setting, and nothing is asked', async (t) => {
-    const serving = await serve(t, tempFolder(t), { env: { FLOTILLA_NET_ALLOW: undefined } });
+    const serving = await startServing(t, { env: { FLOTILLA_NET_ALLOW: undefined } });
     const url = server.url('plain');
     const { id } = await add(serving, url);
     const { failure } = await untilState(serving, id, 'failed');
@@ -424,7 +391,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('a wrong checksum fails, and nothing reaches the destination', async (t) => {
     const data = tempFolder(t);
-    const serving = await serve(t, data);
+    const serving = await startServing(t, { data });
     const checksum = { algorithm: 'sha-256', hex: '0'.repeat(64) };
     const { id } = await add(serving, server.url('plain'), { checksum });
     const { failure } = await untilState(serving, id, 'failed');
@@ -435,7 +402,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
   });
 
   test('a reader that comes back with its last event id misses nothing and sees nothing twice', async (t) => {
-    const serving = await serve(t, tempFolder(t));
+    const serving = await startServing(t);
     const { id } = await add(serving, server.url('plain'));
     await untilState(serving, id, 'completed');
     const isLast = ({ event }: StreamFrame) => event === 'download.completed';
@@ -449,7 +416,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
 
   test('a second process on the same data, or on a port in use, is refused in a sentence', async (t) => {
     const data = tempFolder(t);
-    const first = await serve(t, data);
+    const first = await startServing(t, { data });
     const taken = createServer().listen(0, '127.0.0.1');
     releaseAfter(t, () => taken.close());
     await until(() => taken.listening, 'it listens');
@@ -459,7 +426,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
       [tempFolder(t), String(port), 1, new RegExp(`^flotilla: Port ${port} is in use\\. Is Flotilla running already`, 'm')],
     ] as const) {
       const args = ['serve', '--data', folder, '--port', where];
-      const second = await startProcess(t, launcher, args, { env: environment, stopSeconds: 25 });
+      const second = await startProcess(t, launcher, args, { stopSeconds: 25 });
       const { code } = await second.exited;
       assert.match(second.stderr, sentence);
       assert.deepEqual([code, second.stdout], [exitCode, '']);

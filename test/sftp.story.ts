@@ -4,14 +4,15 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '#client/client.ts';
 import { namesIn } from '#testing/fetch-into.ts';
 import { startProcess } from '#testing/process.ts';
-import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
+import { startPlainly, untilEnd } from '#testing/run-get.ts';
 import { sampleFile } from '#testing/serve-nginx.ts';
 import { type Sftp, serveSftp } from '#testing/serve-sftp.ts';
+import { startServing, untilState } from '#testing/serving.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 
 const sizeBytes = 12_000_000;
@@ -19,15 +20,11 @@ const sizeBytes = 12_000_000;
 describe('flotilla and SFTP', { concurrency: 2 }, () => {
   let server: Sftp;
   let sha256: string;
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   before(async () => {
-    server = await serveSftp({ after: (release) => releases.push(release) });
+    server = await serveSftp(scope);
     sha256 = sampleFile(server.folder, 'big file.bin', sizeBytes, 71);
   });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
-  });
-
   /** Runs with a home of its own, so that nothing is known of any server. */
   function begin(t: Scope, home: string, ...args: string[]) {
     const env = { HOME: home, XDG_STATE_HOME: join(home, 'state'), SSH_AUTH_SOCK: '' };
@@ -141,28 +138,14 @@ describe('flotilla and SFTP', { concurrency: 2 }, () => {
   });
 
   test('a server fetches a folder with the key of the request, which nobody is shown again', async (t) => {
-    const data = tempFolder(t);
     mkdirSync(join(server.folder, 'songs', 'deep'), { recursive: true });
     for (const path of ['songs/a.txt', 'songs/deep/b.txt']) writeFileSync(join(server.folder, path), `this is ${path}`);
-    const serving = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
-      env: { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_BOOTSTRAP_TOKEN: 'the token of this story' },
-      ready: /^ready http:\/\/\S+$/m,
-      readySeconds: 120,
-      stopSeconds: 25,
-    });
-    const origin = /^ready (\S+)$/m.exec(serving.stdout)?.[1] ?? '';
-    const client = createClient({ baseUrl: origin, token: 'the token of this story' });
+    const { client, data, downloads } = await startServing(t);
     const request = { user: { name: server.user, password: '' }, sshKey: server.key };
     const url = `${server.link('songs')}/`;
     const { id } = await client.addDownload({ body: { url, request } });
-    for (let tries = 0; tries < 600; tries++) {
-      const { state } = await client.getDownload({ params: { id } });
-      if (state === 'completed' || state === 'failed') break;
-      await sleep(100);
-    }
-    const found = await client.getDownload({ params: { id } });
-    assert.equal(found.state, 'completed', JSON.stringify(found));
-    assert.equal(readFileSync(join(data, 'downloads', 'songs', 'deep', 'b.txt'), 'utf8'), 'this is songs/deep/b.txt');
+    const found = await untilState({ client }, id, 'completed');
+    assert.equal(readFileSync(join(downloads, 'songs', 'deep', 'b.txt'), 'utf8'), 'this is songs/deep/b.txt');
     assert.ok(!JSON.stringify(found).includes('PRIVATE KEY'));
     assert.match(
       readFileSync(join(data, 'known_hosts'), 'utf8'),

@@ -6,14 +6,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startProcess } from '#testing/process.ts';
-import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
+import { startPlainly, untilEnd } from '#testing/run-get.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { seedTorrent, torrentOf } from '#testing/serve-torrents.ts';
+import { startServing, token } from '#testing/serving.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
 
-const token = 'the token of this story';
 const patient = { timeout: 240_000 };
 
 const album = torrentOf('album', [
@@ -26,19 +25,7 @@ type Answer = { status: number; body: Record<string, unknown> };
 
 /** Starts the whole program; `call` sends JSON or a form, or asks when there is neither. */
 async function serve(t: Scope) {
-  const data = tempFolder(t);
-  const env = {
-    FLOTILLA_NET_ALLOW: '127.0.0.0/8',
-    FLOTILLA_BOOTSTRAP_TOKEN: token,
-    FLOTILLA_TORRENT_DHT: 'false',
-  };
-  const process = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
-    env,
-    ready: /^ready http:\/\/\S+$/m,
-    readySeconds: 90,
-    stopSeconds: 25,
-  });
-  const origin = /^ready (\S+)$/m.exec(process.stdout)?.[1] ?? '';
+  const { origin, downloads } = await startServing(t, { env: { FLOTILLA_TORRENT_DHT: 'false' } });
   const call = async (path: string, given?: object): Promise<Answer> => {
     const isForm = given instanceof FormData;
     const response = await fetch(`${origin}/api/v1${path}`, {
@@ -50,7 +37,7 @@ async function serve(t: Scope) {
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
-  return { downloads: join(data, 'downloads'), call };
+  return { downloads, call };
 }
 
 function form(bytes: Uint8Array, fields: Record<string, string> = {}): FormData {

@@ -3,14 +3,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '#client/client.ts';
-import { startProcess } from '#testing/process.ts';
-import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
+import { startPlainly, untilEnd } from '#testing/run-get.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePeer } from '#testing/serve-peer.ts';
 import { layOut, seedTorrent, seedUnchecked, serveTracker, type TestTorrent, torrentOf } from '#testing/serve-torrents.ts';
+import { startServing } from '#testing/serving.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
 
 const patient = { timeout: 120_000 };
@@ -19,14 +18,6 @@ const loopback = { FLOTILLA_NET_ALLOW: '127.0.0.0/8', FLOTILLA_TORRENT_DHT: 'fal
 /** Runs the program to its end, with what torrents need here. */
 async function run(t: Scope, args: string[], env: Record<string, string> = {}) {
   return untilEnd(await startPlainly(t, args, undefined, { ...loopback, ...env }));
-}
-
-async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const endsAtMs = performance.now() + 90_000;
-  while (!(await isSo())) {
-    if (performance.now() > endsAtMs) throw new Error(`never: ${what}`);
-    await sleep(25);
-  }
 }
 
 function writeTorrent(t: Scope, { bytes }: TestTorrent): string {
@@ -137,12 +128,7 @@ test('what is to stay free stays free, and room is waited for', patient, async (
 test('a server keeps its disk as free as it should be, whatever a torrent brings', patient, async (t) => {
   const torrent = album();
   const seed = await servePeer(t, torrent);
-  const token = 'the token of this story';
-  const server = await startProcess(t, launcher, ['serve', '--data', tempFolder(t), '--port', '0', '--keep-free', '1000T'], {
-    env: { ...loopback, FLOTILLA_BOOTSTRAP_TOKEN: token },
-    ...{ ready: /^ready http:\/\/\S+$/m, readySeconds: 90, stopSeconds: 25 },
-  });
-  const client = createClient({ baseUrl: /^ready (\S+)$/m.exec(server.stdout)?.[1] ?? '', token });
+  const { client } = await startServing(t, { args: ['--keep-free', '1000T'], env: loopback });
   const { id } = await client.addDownload({ body: { url: magnetOf(torrent, seed.peer) } });
   const get = () => client.getDownload({ params: { id } });
   await until(async () => (await get()).reason === 'space', 'it waits for room');
@@ -187,13 +173,7 @@ test('a download that is killed half-way goes on where it was', patient, async (
 test('a server takes a .torrent and a magnet, fetches what was ticked, and stops when it is told to', patient, async (t) => {
   const torrent = album();
   const seed = await servePeer(t, torrent, { bytesPerSecond: 400_000 });
-  const data = tempFolder(t);
-  const token = 'the token of this story';
-  const server = await startProcess(t, launcher, ['serve', '--data', data, '--port', '0'], {
-    env: { ...loopback, FLOTILLA_BOOTSTRAP_TOKEN: token },
-    ...{ ready: /^ready http:\/\/\S+$/m, readySeconds: 90, stopSeconds: 25 },
-  });
-  const client = createClient({ baseUrl: /^ready (\S+)$/m.exec(server.stdout)?.[1] ?? '', token });
+  const { client, data, downloads } = await startServing(t, { env: loopback });
   const parameters = { peers: [seed.peer] };
   const document = Buffer.from(torrent.bytes).toString('base64');
 
@@ -207,7 +187,7 @@ test('a server takes a .torrent and a magnet, fetches what was ticked, and stops
   const finished = async () => (await client.getDownload({ params: { id: magnet.id } })).state;
   await until(async () => ['completed', 'failed'].includes(await finished()), 'it ended');
   assert.equal(await finished(), 'completed');
-  const found = readdirSync(join(data, 'downloads'), { recursive: true, withFileTypes: true });
+  const found = readdirSync(downloads, { recursive: true, withFileTypes: true });
   assert.deepEqual(
     found
       .filter((entry) => entry.isFile())

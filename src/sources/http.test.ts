@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { FlotillaError } from '#core/errors.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
 import { noServices } from '#testing/no-services.ts';
@@ -12,6 +12,7 @@ import {
   serveHostile,
 } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
@@ -117,14 +118,10 @@ const params: Partial<Record<Behaviour, HostileParams>> = {
 
 describe('hostile servers', { concurrency: 4 }, () => {
   let server: HostileServer;
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   before(async () => {
-    server = await serveHostile({ after: (release) => releases.push(release) }, { body });
+    server = await serveHostile(scope, { body });
   });
-  after(async () => {
-    for (const release of releases) await release();
-  });
-
   for (const behaviour of behaviourNames) {
     const outcome = expected[behaviour];
     test(`${behaviour}: ${outcome === 'right' ? 'the right bytes' : `fails with ${outcome}`}`, {

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { before, describe, type TestContext, test } from 'node:test';
 import type { RequestOptions } from '#core/request.ts';
 import type { Resolution } from '#core/resolution.ts';
 import type { EngineJob, EngineResult, EngineState, SourceContext } from '#core/source.ts';
 import { noServices } from '#testing/no-services.ts';
 import { askFfprobe, clipSeconds, mediaSettings, serveMedia, writePage } from '#testing/serve-media.ts';
 import type { Nginx } from '#testing/serve-nginx.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
@@ -85,16 +86,12 @@ const asOne = (name: string, files = [name]): Resolution => ({
 });
 
 describe('media', { concurrency: 2 }, () => {
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   let served: Nginx;
 
   before(async () => {
-    served = await serveMedia({ after: (release) => releases.push(release) });
+    served = await serveMedia(scope);
   });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
-  });
-
   test('a page is asked what is on it: title, formats, subtitles, entries', patient, async (t) => {
     const [words, list, dash] = await Promise.all([
       probe(t, `${served.origin}/words.html`),

@@ -42,6 +42,8 @@ export type HostileServer = {
   requests: HostileRequest[];
   /** The requests that one link (and the links it redirected to) got. */
   requestsOf(url: string): HostileRequest[];
+  /** Of the bodies of all answers to that link. */
+  sentBytes(url: string): number;
   /** The bytes of the n-th version of the file, counted from 1: another content of the same size. */
   version(n: number): Buffer;
   readonly connectionCount: number;
@@ -365,6 +367,10 @@ class Hostile implements HostileServer {
   requestsOf(url: string): HostileRequest[] {
     const id = new URL(url).pathname.split('/')[2];
     return this.requests.filter((request) => request.path.split('/')[2] === id);
+  }
+
+  sentBytes(url: string): number {
+    return this.requestsOf(url).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   }
 
   version(n: number): Buffer {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { FlotillaError } from '#core/errors.ts';
 import type { SourceContext } from '#core/source.ts';
 import { noServices } from '#testing/no-services.ts';
 import { type Behaviour, behaviourNames, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
+import { suiteScope } from '#testing/suite-scope.ts';
 import { createEgress } from './egress.ts';
 import { fetchSmall } from './http-small.ts';
 import { createKeptConnections } from './kept-connections.ts';
@@ -48,12 +49,9 @@ async function run(links: URL[], { holdMs = 0, context: own = context } = {}) {
 
 describe('lists of small files', { concurrency: 8 }, () => {
   let server: HostileServer;
-  const releases: (() => unknown)[] = [];
+  const scope = suiteScope();
   before(async () => {
-    server = await serveHostile({ after: (release) => releases.push(release) }, { body });
-  });
-  after(async () => {
-    for (const release of releases.reverse()) await release();
+    server = await serveHostile(scope, { body });
   });
   const links = (count: number) => Array.from({ length: count }, () => new URL(server.url('plain')));
 
