@@ -54,3 +54,21 @@ export function DialogBody({ children, label }: { children: ReactNode; label?: s
 export function DialogFoot({ children }: { children: ReactNode }) {
   return <div className="flex flex-wrap items-center justify-end gap-2 border-t border-hairline px-4 py-3">{children}</div>;
 }
+
+type FormFootProps = { submit: string; isDisabled: boolean; onCancel(): void; children?: ReactNode };
+
+/** The end of a form: what else may be done, then the way out, then what it is for. */
+export function FormFoot({ submit, isDisabled, onCancel, children }: FormFootProps) {
+  const t = useT();
+  return (
+    <DialogFoot>
+      {children}
+      <button type="button" className="button" onClick={onCancel}>
+        {t('action.cancel')}
+      </button>
+      <button type="submit" className="button primary" disabled={isDisabled}>
+        {submit}
+      </button>
+    </DialogFoot>
+  );
+}

@@ -1,4 +1,4 @@
-import { type ReactNode, useId } from 'react';
+import { type ComponentProps, type ReactNode, useId } from 'react';
 
 type Props = {
   label: string;
@@ -37,4 +37,12 @@ export function Field({ label, help, error, className = '', children }: Props) {
       )}
     </div>
   );
+}
+
+/** For what people copy and machines read: nothing of it is corrected, suggested or kept. */
+export const technical = { spellCheck: false, autoComplete: 'off', autoCapitalize: 'none' } as const;
+
+/** Several lines of such text, in a `Field`. */
+export function Lines(props: ComponentProps<'textarea'>) {
+  return <textarea {...props} {...technical} className="field resize-y font-mono text-dense" />;
 }

@@ -33,3 +33,13 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry(): void
     </div>
   );
 }
+
+/** Why what was asked for did not happen, if it did not. */
+export function Failed({ error, className = '' }: { error: unknown; className?: string }) {
+  if (error === null) return null;
+  return (
+    <p role="alert" className={`text-bad ${className}`}>
+      {sentenceOf(error)}
+    </p>
+  );
+}

@@ -10,7 +10,7 @@ import { newKey } from '../../random.ts';
 import { useServices } from '../../services.tsx';
 import type { AddMany, Download, Resolution, Source } from '../../types.ts';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
-import { Field } from '../../ui/field.tsx';
+import { Field, Lines } from '../../ui/field.tsx';
 import { show, useT } from '../../words/words.ts';
 import { type Choice, noChoice, ticksOf, treeFor } from './choice.ts';
 import { rangesOf, sumOf } from './file-tree.ts';
@@ -255,15 +255,11 @@ export function AddDialog({ initialText, initialGivens, onClose }: Props) {
           <div className="flex flex-col gap-4">
             <Field label={t('add.links')} help={t('add.help')}>
               {(field) => (
-                <textarea
+                <Lines
                   {...field}
                   ref={area}
                   rows={Math.min(8, Math.max(3, lines.length + 1))}
-                  className="field resize-y font-mono text-dense"
                   placeholder="https://…"
-                  spellCheck={false}
-                  autoCapitalize="none"
-                  autoComplete="off"
                   value={text}
                   onChange={(event) => type(event.target.value)}
                 />

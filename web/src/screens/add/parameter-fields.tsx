@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { Field } from '../../ui/field.tsx';
+import { Field, Lines } from '../../ui/field.tsx';
 import { useT, wordsFor } from '../../words/words.ts';
 import { type Parameter, type ParameterValues, type Suggestion, shownValue, spell, suggestionsFor } from './parameters.ts';
 
@@ -86,14 +86,7 @@ function ParameterField({ kind, parameter: { name, help: given, field }, value, 
             );
           default:
             return field.kind === 'text' && field.isLong ? (
-              <textarea
-                {...props}
-                rows={3}
-                className="field font-mono text-dense"
-                spellCheck={false}
-                value={text}
-                onChange={({ target }) => onChange(target.value)}
-              />
+              <Lines {...props} rows={3} value={text} onChange={({ target }) => onChange(target.value)} />
             ) : (
               <>
                 <input

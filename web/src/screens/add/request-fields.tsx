@@ -1,5 +1,5 @@
 import { useRef } from 'react';
-import { Field } from '../../ui/field.tsx';
+import { Field, Lines, technical } from '../../ui/field.tsx';
 import { PasswordInput } from '../../ui/password.tsx';
 import { useT } from '../../words/words.ts';
 import { logins, type RequestForm } from './request.ts';
@@ -7,7 +7,6 @@ import { logins, type RequestForm } from './request.ts';
 type Props = { form: RequestForm; onChange(form: RequestForm): void; areHeadersWrong: boolean };
 
 /** Nothing of it is kept by the browser, or ever shown again by the server. */
-const quiet = { spellCheck: false, autoComplete: 'off', autoCapitalize: 'none' } as const;
 const proxyExample = 'socks5://proxy.example:1080';
 
 /** How the links are asked for. */
@@ -33,7 +32,7 @@ export function RequestFields({ form, onChange, areHeadersWrong }: Props) {
       {form.login === 'user' && (
         <>
           <Field label={t('add.user')}>
-            {(field) => <input {...field} {...quiet} maxLength={1024} value={form.user} onChange={change('user')} />}
+            {(field) => <input {...field} {...technical} maxLength={1024} value={form.user} onChange={change('user')} />}
           </Field>
           <Field label={t('add.password')}>
             {(field) => (
@@ -48,29 +47,11 @@ export function RequestFields({ form, onChange, areHeadersWrong }: Props) {
         </Field>
       )}
       <Field label={t('add.headers')} help={t('add.headersHelp')} error={areHeadersWrong ? t('add.headersWrong') : null}>
-        {(field) => (
-          <textarea
-            {...field}
-            {...quiet}
-            className="field resize-y font-mono text-dense"
-            rows={3}
-            value={form.headers}
-            onChange={change('headers')}
-          />
-        )}
+        {(field) => <Lines {...field} rows={3} value={form.headers} onChange={change('headers')} />}
       </Field>
       <div className="flex flex-col items-start gap-1">
         <Field label={t('add.cookies')} help={t('add.cookiesHelp')} className="w-full">
-          {(field) => (
-            <textarea
-              {...field}
-              {...quiet}
-              className="field resize-y font-mono text-dense"
-              rows={3}
-              value={form.cookies}
-              onChange={change('cookies')}
-            />
-          )}
+          {(field) => <Lines {...field} rows={3} value={form.cookies} onChange={change('cookies')} />}
         </Field>
         <button type="button" className="button" onClick={() => file.current?.click()}>
           {t('add.cookiesFile')}
@@ -91,13 +72,17 @@ export function RequestFields({ form, onChange, areHeadersWrong }: Props) {
         />
       </div>
       <Field label={t('add.referer')}>
-        {(field) => <input {...field} {...quiet} placeholder="https://…" value={form.referer} onChange={change('referer')} />}
+        {(field) => (
+          <input {...field} {...technical} placeholder="https://…" value={form.referer} onChange={change('referer')} />
+        )}
       </Field>
       <Field label={t('add.userAgent')}>
-        {(field) => <input {...field} {...quiet} value={form.userAgent} onChange={change('userAgent')} />}
+        {(field) => <input {...field} {...technical} value={form.userAgent} onChange={change('userAgent')} />}
       </Field>
       <Field label={t('add.proxy')} className="tablet:col-span-2">
-        {(field) => <input {...field} {...quiet} placeholder={proxyExample} value={form.proxy} onChange={change('proxy')} />}
+        {(field) => (
+          <input {...field} {...technical} placeholder={proxyExample} value={form.proxy} onChange={change('proxy')} />
+        )}
       </Field>
     </div>
   );

@@ -1,5 +1,6 @@
-import { Field } from '../../ui/field.tsx';
+import { Field, Lines } from '../../ui/field.tsx';
 import { useT } from '../../words/words.ts';
+import { ConnectionsField } from './connections-field.tsx';
 
 /** The fields as typed; empty is "not given". */
 export type Wishes = {
@@ -47,17 +48,7 @@ export function WishFields({ wishes, onChange, isSingle, isChecksumWrong }: Prop
           </Field>
           <Field label={t('add.mirrors')} className="tablet:col-span-2" help={t('add.mirrorsHelp')}>
             {(field) => (
-              <textarea
-                {...field}
-                rows={2}
-                className="field resize-y font-mono text-dense"
-                placeholder="https://…"
-                spellCheck={false}
-                autoCapitalize="none"
-                autoComplete="off"
-                value={wishes.mirrors}
-                onChange={change('mirrors')}
-              />
+              <Lines {...field} rows={2} placeholder="https://…" value={wishes.mirrors} onChange={change('mirrors')} />
             )}
           </Field>
           <Field
@@ -79,19 +70,7 @@ export function WishFields({ wishes, onChange, isSingle, isChecksumWrong }: Prop
           </Field>
         </>
       )}
-      <Field label={t('add.connections')}>
-        {(field) => (
-          <input
-            {...field}
-            type="number"
-            min={1}
-            max={32}
-            placeholder={t('add.automatic')}
-            value={wishes.connections}
-            onChange={change('connections')}
-          />
-        )}
-      </Field>
+      <ConnectionsField value={wishes.connections} onChange={(connections) => onChange({ ...wishes, connections })} />
       <Field label={t('add.limit')}>
         {(field) => (
           <input

@@ -1,14 +1,15 @@
 import { useMutation } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { asAsked } from '#core/stage.ts';
-import { sentenceOf } from '../../actions.ts';
 import { useFacts } from '../../facts.tsx';
 import { useDownload, useServices } from '../../services.tsx';
 import type { RetryDownload } from '../../types.ts';
-import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
+import { Dialog, DialogBody, FormFoot } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
+import { Failed } from '../../ui/states.tsx';
 import { stageName } from '../../words/stage.ts';
 import { useT } from '../../words/words.ts';
+import { ConnectionsField } from '../add/connections-field.tsx';
 import { noRequest, toRequest } from '../add/request.ts';
 import { RequestFields } from '../add/request-fields.tsx';
 
@@ -61,37 +62,14 @@ export function RetryDialog({ id, onClose }: { id: string; onClose(): void }) {
                   </select>
                 )}
               </Field>
-              <Field label={t('add.connections')}>
-                {(field) => (
-                  <input
-                    {...field}
-                    type="number"
-                    min={1}
-                    max={32}
-                    placeholder={t('add.automatic')}
-                    value={connections}
-                    onChange={(event) => setConnections(event.target.value)}
-                  />
-                )}
-              </Field>
+              <ConnectionsField value={connections} onChange={setConnections} />
             </div>
             <p className="text-dense text-muted">{t('retry.requestHelp')}</p>
             <RequestFields form={form} onChange={setForm} areHeadersWrong={request === null} />
-            {retry.error && (
-              <p role="alert" className="text-bad">
-                {sentenceOf(retry.error)}
-              </p>
-            )}
+            <Failed error={retry.error} />
           </div>
         </DialogBody>
-        <DialogFoot>
-          <button type="button" className="button" onClick={onClose}>
-            {t('action.cancel')}
-          </button>
-          <button type="submit" className="button primary" disabled={request === null || retry.isPending}>
-            {t('action.retry')}
-          </button>
-        </DialogFoot>
+        <FormFoot submit={t('action.retry')} isDisabled={request === null || retry.isPending} onCancel={onClose} />
       </form>
     </Dialog>
   );

@@ -1,11 +1,11 @@
 import { useMutation } from '@tanstack/react-query';
 import { CircleCheck, CircleX } from 'lucide-react';
 import { useState } from 'react';
-import { sentenceOf } from '../../actions.ts';
 import { api } from '../../api.ts';
 import type { Destination, PutDestination } from '../../types.ts';
-import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
+import { Dialog, DialogBody, FormFoot } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
+import { Failed } from '../../ui/states.tsx';
 import { useT } from '../../words/words.ts';
 import { folderOf } from './folder.ts';
 
@@ -87,14 +87,10 @@ export function DestinationDialog({ destination, onClose, onSaved }: Props) {
                 </p>
               ))}
             </div>
-            {(test.error ?? save.error) !== null && (
-              <p role="alert" className="text-bad">
-                {sentenceOf(test.error ?? save.error)}
-              </p>
-            )}
+            <Failed error={test.error ?? save.error} />
           </div>
         </DialogBody>
-        <DialogFoot>
+        <FormFoot submit={t('action.save')} isDisabled={save.isPending} onCancel={onClose}>
           <button
             type="button"
             className="button me-auto"
@@ -103,13 +99,7 @@ export function DestinationDialog({ destination, onClose, onSaved }: Props) {
           >
             {t('destinations.test')}
           </button>
-          <button type="button" className="button" onClick={onClose}>
-            {t('action.cancel')}
-          </button>
-          <button type="submit" className="button primary" disabled={save.isPending}>
-            {t('action.save')}
-          </button>
-        </DialogFoot>
+        </FormFoot>
       </form>
     </Dialog>
   );

@@ -4,7 +4,7 @@ import { sentenceOf } from '../../actions.ts';
 import { api } from '../../api.ts';
 import { useServices } from '../../services.tsx';
 import type { Settings } from '../../types.ts';
-import { Field } from '../../ui/field.tsx';
+import { Field, Lines } from '../../ui/field.tsx';
 import { useT } from '../../words/words.ts';
 
 type Rules = Settings['proxies'];
@@ -36,13 +36,9 @@ export function ProxySetting({ saved }: { saved: Rules }) {
       error={rules === null ? t('setting.proxiesWrong') : save.error && sentenceOf(save.error)}
     >
       {(field) => (
-        <textarea
+        <Lines
           {...field}
-          className="field resize-y font-mono text-dense"
           rows={Math.min(8, Math.max(3, saved.length + 1))}
-          spellCheck={false}
-          autoCapitalize="none"
-          autoComplete="off"
           value={typed ?? linesOf(saved)}
           onChange={(event) => setTyped(event.target.value)}
           onBlur={commit}

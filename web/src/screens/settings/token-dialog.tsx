@@ -1,11 +1,12 @@
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
-import { copyText, sentenceOf } from '../../actions.ts';
+import { copyText } from '../../actions.ts';
 import { api } from '../../api.ts';
 import { useServices } from '../../services.tsx';
 import type { Scope } from '../../types.ts';
-import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
+import { Dialog, DialogBody, DialogFoot, FormFoot } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
+import { Failed } from '../../ui/states.tsx';
 import { useT } from '../../words/words.ts';
 
 const scopes: Scope[] = ['downloads:read', 'downloads:write', 'files:read', 'settings:read', 'settings:write', 'admin'];
@@ -108,21 +109,10 @@ export function TokenDialog({ onClose, onMade }: { onClose(): void; onMade(): vo
                 />
               )}
             </Field>
-            {make.error !== null && (
-              <p role="alert" className="text-bad">
-                {sentenceOf(make.error)}
-              </p>
-            )}
+            <Failed error={make.error} />
           </div>
         </DialogBody>
-        <DialogFoot>
-          <button type="button" className="button" onClick={onClose}>
-            {t('action.cancel')}
-          </button>
-          <button type="submit" className="button primary" disabled={chosen.length === 0 || make.isPending}>
-            {t('tokens.make')}
-          </button>
-        </DialogFoot>
+        <FormFoot submit={t('tokens.make')} isDisabled={chosen.length === 0 || make.isPending} onCancel={onClose} />
       </form>
     </Dialog>
   );

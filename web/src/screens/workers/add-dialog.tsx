@@ -1,14 +1,14 @@
 import { useMutation } from '@tanstack/react-query';
 import { CircleCheck } from 'lucide-react';
 import { useEffect } from 'react';
-import { copyText, sentenceOf } from '../../actions.ts';
+import { copyText } from '../../actions.ts';
 import { api } from '../../api.ts';
 import { useServices } from '../../services.tsx';
 import type { Worker } from '../../types.ts';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { useNow } from '../../ui/hooks.ts';
-import { Loading } from '../../ui/states.tsx';
+import { Failed, Loading } from '../../ui/states.tsx';
 import { show, useT } from '../../words/words.ts';
 
 /** One command to copy; waits for the machine that it is run on, and turns green when that is there. */
@@ -24,11 +24,7 @@ export function AddWorkerDialog({ workers, onClose }: { workers: Worker[]; onClo
   return (
     <Dialog title={t('workers.add')} onClose={onClose}>
       <DialogBody>
-        {error !== null && (
-          <p role="alert" className="text-bad">
-            {sentenceOf(error)}
-          </p>
-        )}
+        <Failed error={error} />
         {data === undefined && error === null && <Loading />}
         {data !== undefined && (
           <div className="flex flex-col gap-4">

@@ -1,10 +1,10 @@
 import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
 import { hourOfWeek } from '#core/timetable.ts';
-import { sentenceOf } from '../../../actions.ts';
 import { useServices } from '../../../services.tsx';
 import type { HourSpeed, Timetable } from '../../../types.ts';
 import { useNow } from '../../../ui/hooks.ts';
+import { Failed } from '../../../ui/states.tsx';
 import { show, useT } from '../../../words/words.ts';
 import { fullWeek, type Hour, isBetween, moveBy, paint, speeds, toTimetable } from './week.ts';
 
@@ -73,11 +73,7 @@ export function TimetableEditor({ saved, timeZone, save }: Props) {
           ))}
         </div>
       </fieldset>
-      {error !== null && (
-        <p role="alert" className="text-bad">
-          {sentenceOf(error)}
-        </p>
-      )}
+      <Failed error={error} />
       <table
         ref={table}
         className="timetable"

@@ -1,18 +1,18 @@
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { asAsked } from '#core/stage.ts';
-import { sentenceOf } from '../../../actions.ts';
 import type { Stage } from '../../../types.ts';
-import { Dialog, DialogBody, DialogFoot } from '../../../ui/dialog.tsx';
-import { Field } from '../../../ui/field.tsx';
+import { Dialog, DialogBody, FormFoot } from '../../../ui/dialog.tsx';
+import { Field, Lines, technical } from '../../../ui/field.tsx';
+import { Failed } from '../../../ui/states.tsx';
 import { useT } from '../../../words/words.ts';
+import { ConnectionsField } from '../../add/connections-field.tsx';
 import { readHeaders } from '../../add/request.ts';
 import { readParameters, type StageForm, toForm, toStage } from './form.ts';
 
 type Props = { stage: Stage | null; onSave(stage: Stage): Promise<unknown>; onClose(): void };
 
 const families = ['4', '6'];
-const quiet = { spellCheck: false, autoComplete: 'off', autoCapitalize: 'none' } as const;
 
 /** One stage: for which links it is, how often, and what it changes of what is asked. */
 export function StageDialog({ stage, onSave, onClose }: Props) {
@@ -37,7 +37,7 @@ export function StageDialog({ stage, onSave, onClose }: Props) {
               {(field) => <input {...field} required maxLength={64} value={form.name} onChange={change('name')} />}
             </Field>
             <Field label={t('hosts.host')} help={t('hosts.hostHelp')}>
-              {(field) => <input {...field} {...quiet} required value={form.host} onChange={change('host')} />}
+              {(field) => <input {...field} {...technical} required value={form.host} onChange={change('host')} />}
             </Field>
             <Field label={t('stages.attemptsLabel')} help={t('stages.attemptsHelp')}>
               {(field) => (
@@ -45,11 +45,11 @@ export function StageDialog({ stage, onSave, onClose }: Props) {
               )}
             </Field>
             <Field label={t('add.userAgent')} className="tablet:col-span-2">
-              {(field) => <input {...field} {...quiet} value={form.userAgent} onChange={change('userAgent')} />}
+              {(field) => <input {...field} {...technical} value={form.userAgent} onChange={change('userAgent')} />}
             </Field>
             <Field label={t('add.referer')} className="tablet:col-span-2">
               {(field) => (
-                <input {...field} {...quiet} placeholder="https://…" value={form.referer} onChange={change('referer')} />
+                <input {...field} {...technical} placeholder="https://…" value={form.referer} onChange={change('referer')} />
               )}
             </Field>
             <Field
@@ -57,45 +57,15 @@ export function StageDialog({ stage, onSave, onClose }: Props) {
               help={t('stages.hidden')}
               error={readHeaders(form.headers) === null ? t('add.headersWrong') : null}
             >
-              {(field) => (
-                <textarea
-                  {...field}
-                  {...quiet}
-                  className="field resize-y font-mono text-dense"
-                  rows={3}
-                  value={form.headers}
-                  onChange={change('headers')}
-                />
-              )}
+              {(field) => <Lines {...field} rows={3} value={form.headers} onChange={change('headers')} />}
             </Field>
             <Field label={t('add.cookies')} help={t('add.cookiesHelp')}>
-              {(field) => (
-                <textarea
-                  {...field}
-                  {...quiet}
-                  className="field resize-y font-mono text-dense"
-                  rows={3}
-                  value={form.cookies}
-                  onChange={change('cookies')}
-                />
-              )}
+              {(field) => <Lines {...field} rows={3} value={form.cookies} onChange={change('cookies')} />}
             </Field>
             <Field label={t('add.proxy')} className="tablet:col-span-2">
-              {(field) => <input {...field} {...quiet} value={form.proxy} onChange={change('proxy')} />}
+              {(field) => <input {...field} {...technical} value={form.proxy} onChange={change('proxy')} />}
             </Field>
-            <Field label={t('add.connections')}>
-              {(field) => (
-                <input
-                  {...field}
-                  type="number"
-                  min={1}
-                  max={32}
-                  placeholder={t('add.automatic')}
-                  value={form.connections}
-                  onChange={change('connections')}
-                />
-              )}
-            </Field>
+            <ConnectionsField value={form.connections} onChange={(connections) => setForm({ ...form, connections })} />
             <Field label={t('stages.family')}>
               {(field) => (
                 <select {...field} value={form.family} onChange={change('family')}>
@@ -110,7 +80,7 @@ export function StageDialog({ stage, onSave, onClose }: Props) {
               {(field) => (
                 <input
                   {...field}
-                  {...quiet}
+                  {...technical}
                   placeholder="192.168.1.5"
                   value={form.localAddress}
                   onChange={change('localAddress')}
@@ -118,7 +88,7 @@ export function StageDialog({ stage, onSave, onClose }: Props) {
               )}
             </Field>
             <Field label={t('stages.kind')} help={t('stages.kindHelp')}>
-              {(field) => <input {...field} {...quiet} value={form.kind} onChange={change('kind')} />}
+              {(field) => <input {...field} {...technical} value={form.kind} onChange={change('kind')} />}
             </Field>
             <Field
               label={t('stages.parameters')}
@@ -126,35 +96,15 @@ export function StageDialog({ stage, onSave, onClose }: Props) {
               error={readParameters(form.parameters) === null ? t('stages.parametersWrong') : null}
               className="tablet:col-span-2"
             >
-              {(field) => (
-                <textarea
-                  {...field}
-                  {...quiet}
-                  className="field resize-y font-mono text-dense"
-                  rows={2}
-                  value={form.parameters}
-                  onChange={change('parameters')}
-                />
-              )}
+              {(field) => <Lines {...field} rows={2} value={form.parameters} onChange={change('parameters')} />}
             </Field>
             <Field label={t('stages.labels')} help={t('stages.labelsHelp')} className="tablet:col-span-2">
-              {(field) => <input {...field} {...quiet} value={form.labels} onChange={change('labels')} />}
+              {(field) => <input {...field} {...technical} value={form.labels} onChange={change('labels')} />}
             </Field>
-            {save.error && (
-              <p role="alert" className="text-bad tablet:col-span-2">
-                {sentenceOf(save.error)}
-              </p>
-            )}
+            <Failed error={save.error} className="tablet:col-span-2" />
           </div>
         </DialogBody>
-        <DialogFoot>
-          <button type="button" className="button" onClick={onClose}>
-            {t('action.cancel')}
-          </button>
-          <button type="submit" className="button primary" disabled={read === null || save.isPending}>
-            {t('action.save')}
-          </button>
-        </DialogFoot>
+        <FormFoot submit={t('action.save')} isDisabled={read === null || save.isPending} onCancel={onClose} />
       </form>
     </Dialog>
   );
