@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from '#client/client.ts';
 import { namesIn } from '#testing/fetch-into.ts';
 import { startProcess } from '#testing/process.ts';
@@ -12,6 +11,7 @@ import { launcher } from '#testing/run-get.ts';
 import { serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 
 const token = 'the token of this story';
 const body = sampleBytes(6_000_000, 51);
@@ -38,14 +38,6 @@ async function serveOnSmallDisk(t: Scope, ...flags: string[]): Promise<Serving> 
   const baseUrl = /^ready (\S+)$/m.exec(server.stdout)?.[1] ?? '';
   const client = createClient({ baseUrl, token });
   return { client, data, fill: () => writeFileSync(wish, ''), empty: () => rmSync(wish) };
-}
-
-async function until<T>(question: () => Promise<T | false>, what: string): Promise<T> {
-  for (const endsAtMs = performance.now() + 30_000; ; await sleep(25)) {
-    const answer = await question();
-    if (answer !== false) return answer;
-    if (performance.now() > endsAtMs) throw new Error(`${what}: not so after 30 s`);
-  }
 }
 
 describe('flotilla serve on disks', { concurrency: 2 }, () => {

@@ -14,6 +14,7 @@ import { type Sftp, serveSftp } from '#testing/serve-sftp.ts';
 import { startServing, untilState } from '#testing/serving.ts';
 import { suiteScope } from '#testing/suite-scope.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 
 const sizeBytes = 12_000_000;
 
@@ -39,9 +40,8 @@ describe('flotilla and SFTP', { concurrency: 2 }, () => {
     const link = server.link('big file.bin');
     const killed = await begin(t, home, 'get', '-d', folder, '--limit-rate', '3M', link);
     const part = join(folder, 'big file.bin.part');
-    const untilMs = performance.now() + 60_000;
     // A journal that marks bytes is what the next run goes by.
-    while (!(existsSync(part) && statSync(part).blocks * 512 > sizeBytes / 2) && performance.now() < untilMs) await sleep(50);
+    await until(() => existsSync(part) && statSync(part).blocks * 512 > sizeBytes / 2, 'half of it is there');
     await sleep(500);
     await killed.kill('SIGKILL');
     assert.deepEqual(namesIn(folder), ['big file.bin.part', 'big file.bin.part.journal']);

@@ -5,12 +5,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startPlainly, untilEnd } from '#testing/run-get.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { seedTorrent, torrentOf } from '#testing/serve-torrents.ts';
 import { startServing, token } from '#testing/serving.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
 
 const patient = { timeout: 240_000 };
@@ -47,15 +47,6 @@ function form(bytes: Uint8Array, fields: Record<string, string> = {}): FormData 
   return filled;
 }
 
-async function until<T>(question: () => Promise<T | null>): Promise<T> {
-  for (let tries = 0; tries < 600; tries++) {
-    const answer = await question();
-    if (answer !== null) return answer;
-    await sleep(200);
-  }
-  throw new Error('it did not come to be within two minutes');
-}
-
 test('an uploaded .torrent is looked at, and of its files those are fetched that are wanted', patient, async (t) => {
   const seed = await seedTorrent(t, album);
   const { downloads, call } = await serve(t);
@@ -69,7 +60,7 @@ test('an uploaded .torrent is looked at, and of its files those are fetched that
       assert.equal(first.status, 202, JSON.stringify(first.body));
       const { status, body } = await call(`/probe/${first.body.id}`);
       return status === 200 && body.looking !== true ? body : null;
-    });
+    }, 'it is known what it is');
     assert.deepEqual([found.kind, found.name, found.infoHash], ['torrent', 'album', infoHash]);
     assert.deepEqual(
       (found.files as { path: string }[]).map(({ path }) => path),
@@ -94,7 +85,7 @@ test('an uploaded .torrent is looked at, and of its files those are fetched that
     const { body } = await call(`/downloads/${added.body.id}`);
     assert.notEqual(body.state, 'failed', JSON.stringify(body));
     return body.state === 'completed' ? body : null;
-  });
+  }, 'it is fetched');
   assert.equal(done.kind, 'torrent');
   for (const index of [0, 2]) {
     const file = album.files[index];

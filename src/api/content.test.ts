@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { attachment, parseRange } from './content.ts';
 import { addDownload, bootstrapToken, owner, startApi } from './testing/start-api.ts';
 
@@ -126,8 +127,7 @@ test('a reader that leaves in the middle leaves no open file behind', { skip: !e
     await response.body?.getReader().read();
     stop.abort();
   }
-  for (let tries = 0; openFiles() > 0 && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(openFiles(), 0);
+  await until(() => openFiles() === 0, 'all are closed');
 });
 
 function linkOf(fd: string): string | null {

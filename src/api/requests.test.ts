@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '#testing/until.ts';
 import { claim, startApi } from './testing/start-api.ts';
 
 test('every answer has the id of its request, and so has a problem', async (t) => {
@@ -49,7 +50,7 @@ test('requests are told at the level debug, and those that we failed at the leve
   const failed = await api.ask('GET', '/api/v1/settings');
   assert.equal(failed.status, 500);
   const told = () => lines.map(({ level, about }) => `${level} ${about.status ?? (about.error as Error).message}`);
-  for (let tries = 0; told().length < 3 && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => told().length === 3, 'all three are told');
   assert.deepEqual(told(), ['debug 200', 'error it broke', 'error 500']);
   assert.ok(lines.slice(1).every(({ about }) => about.requestId === failed.headers.get('x-request-id')));
   assert.doesNotMatch(JSON.stringify(lines), /private/);

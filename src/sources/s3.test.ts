@@ -15,6 +15,7 @@ import { startPlainly, untilEnd } from '#testing/run-get.ts';
 import { serveCeph } from '#testing/serve-ceph.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { releaseAfter, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createHasher } from '#wire/hasher.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
@@ -214,7 +215,7 @@ test('flotilla get goes on after a kill, with keys that are in no file and no ou
   const killed = await startPlainly(t, [...args, '--limit-rate', '3M']);
   const part = join(folder, 'big file.bin.part');
   const isHalfThere = () => existsSync(part) && statSync(part).blocks * 512 > large.length / 2;
-  for (let tries = 0; tries < 1200 && !isHalfThere(); tries++) await sleep(50);
+  await until(isHalfThere, 'half of it is there');
   await sleep(500);
   await killed.kill('SIGKILL');
   const journal = readFileSync(`${part}.journal`, 'utf8');

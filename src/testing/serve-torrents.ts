@@ -2,12 +2,12 @@
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import TrackerServer from 'bittorrent-tracker/server';
 import { type Encodable, encode } from '#lib/bencode.ts';
 import { makeTorrent, type SeedFile, type TorrentVersion } from './make-torrent.ts';
 import { type StartedProcess, startProcess } from './process.ts';
 import { freePort, releaseAfter, type Scope, tempFolder } from './temp.ts';
+import { until } from './until.ts';
 
 export type TestTorrent = {
   name: string;
@@ -71,7 +71,7 @@ export async function serveTracker(t: Scope): Promise<Tracker> {
     announceUrl,
     udpUrl: `udp://127.0.0.1:${server.udp.address().port}`,
     untilSeeds: (infoHash, count) =>
-      until(`${count} seeds at the tracker`, async () => (server.torrents[infoHash]?.complete ?? 0) >= count),
+      until(() => (server.torrents[infoHash]?.complete ?? 0) >= count, `${count} seeds are at the tracker`).then(() => {}),
     addSeed: async (infoHash, seedPort) => {
       const bytes = infoHash.replaceAll(/../g, '%$&');
       const told = `info_hash=${bytes}&peer_id=-XX0000-0123456789ab&port=${seedPort}&left=0&event=started&compact=1`;
@@ -119,7 +119,7 @@ export async function seedTorrent(t: Scope, torrent: TestTorrent, options: SeedO
     await rpc('session-set', { 'speed-limit-up': limitKilobytesPerSecond, 'speed-limit-up-enabled': true });
   }
   await rpc('torrent-add', { metainfo: Buffer.from(torrent.bytes).toString('base64'), 'download-dir': folder });
-  await until(`transmission has checked ${torrent.name}`, async () => (await stateOf(rpc)).isReady);
+  await until(async () => (await stateOf(rpc)).isReady, `transmission has checked ${torrent.name}`);
   return { peer: `${host}:${port}`, process, uploadedBytes: async () => (await stateOf(rpc)).uploadedBytes };
 }
 
@@ -179,12 +179,4 @@ async function stateOf(rpc: Rpc): Promise<{ isReady: boolean; uploadedBytes: num
   const [one] = torrents;
   const seeding = 6;
   return { isReady: one?.percentDone === 1 && one.status === seeding, uploadedBytes: one?.uploadedEver ?? 0 };
-}
-
-async function until(what: string, isSo: () => Promise<boolean>, seconds = 60): Promise<void> {
-  const endsAtMs = performance.now() + seconds * 1000;
-  while (!(await isSo())) {
-    if (performance.now() > endsAtMs) throw new Error(`not after ${seconds} s: ${what}`);
-    await sleep(50);
-  }
 }

@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits until it is so; throws when it never is. Long, because it says nothing about speed: machines that prove changes are slow. */
-export async function until(isSo: () => boolean | Promise<boolean>, what: string, seconds = 90): Promise<void> {
-  const endsAtMs = performance.now() + seconds * 1000;
-  while (!(await isSo())) {
+type Answer<T> = Exclude<T, false | null | undefined>;
+
+/**
+ * Asks until there is an answer; throws when there never is. It waits long, for it says nothing about speed: machines that prove
+ * changes are slow.
+ */
+export async function until<T>(ask: () => T | Promise<T>, what: string, seconds = 90): Promise<Answer<T>> {
+  for (const endsAtMs = performance.now() + seconds * 1000; ; await sleep(20)) {
+    const answer = await ask();
+    if (answer) return answer as Answer<T>;
     if (performance.now() > endsAtMs) throw new Error(`not after ${seconds} s: ${what}`);
-    await sleep(20);
   }
 }

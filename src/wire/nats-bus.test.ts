@@ -12,18 +12,11 @@ import { progressOf } from '#testing/progress-of.ts';
 import { serveNats } from '#testing/serve-nats.ts';
 import { makeCertificate } from '#testing/serve-nginx.ts';
 import { freePort, releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { isNatsLink, openNatsBus } from './nats-bus.ts';
 import { systemClock } from './system.ts';
 
 const server = await serveNats({ after });
-
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  const endsAtMs = performance.now() + 10_000;
-  while (!isSo()) {
-    if (performance.now() > endsAtMs) assert.fail(`never: ${what}`);
-    await sleep(5);
-  }
-}
 
 /** On the bus, perhaps not yet connected. */
 function open(t: Scope, name: string, link = server.link) {
@@ -33,8 +26,7 @@ function open(t: Scope, name: string, link = server.link) {
   releaseAfter(t, () => bus.close());
   const heard: BusMessage[] = [];
   bus.listen((message) => heard.push(message));
-  const hears = (kind: BusMessage['kind']) =>
-    until(`${kind} is heard, only ${said}`, () => heard.some((message) => message.kind === kind));
+  const hears = (kind: BusMessage['kind']) => until(() => heard.some((message) => message.kind === kind), `${kind} is heard`);
   return { bus, heard, said, hears };
 }
 
@@ -112,7 +104,7 @@ test('a server that is away at the start, and one that was killed, are found as 
   const port = await freePort();
   const link = `nats://anna:geheim@127.0.0.1:${port}`;
   const [one, two] = [open(t, 'a', link), open(t, 'a', link)];
-  await until('it says so', () => one.said.length > 0);
+  await until(() => one.said.length > 0, 'it says so');
   assert.match(one.said[0] ?? '', /^NATS at nats:\/\/127\.0\.0\.1:\d+ cannot be used \(ECONNREFUSED\); .* Check --bus/);
   const configuration = 'authorization { user: anna, password: geheim }';
   const late = await serveNats(t, { port, configuration });
@@ -143,7 +135,7 @@ for (const [what, login, configuration] of [
     const { port } = await serveNats(t, { configuration });
     await join(t, 'a', `nats://${login}@127.0.0.1:${port}`);
     const wrong = open(t, 'a', `nats://x${login}@127.0.0.1:${port}`);
-    await until('it says so', () => wrong.said.length > 0);
+    await until(() => wrong.said.length > 0, 'it says so');
     assert.match(wrong.said[0] ?? '', /NATS at nats:\/\/127\.0\.0\.1:\d+ cannot be used \('?Authorization Violation/i);
     assert.deepEqual([wrong.heard, /xto|xanna|heim/.test(wrong.said.join())], [[], false]);
   });
@@ -153,7 +145,7 @@ test('a login that may not use the subject is told of', async (t) => {
   const deny = 'authorization { users = [{ user: a, password: b, permissions: { publish: ">", subscribe: "other" } }] }';
   const { port } = await serveNats(t, { configuration: deny });
   const member = open(t, 'a', `nats://a:b@127.0.0.1:${port}`);
-  await until('it says so', () => member.said.length > 0);
+  await until(() => member.said.length > 0, 'it says so');
   assert.match(member.said[0] ?? '', /Permissions Violation.*flotilla\.a/i);
 });
 
@@ -163,7 +155,7 @@ test('tls links speak TLS to a server with a good certificate, and nothing to an
   const link = `tls://localhost:${port}`;
   const doubting = open(t, 'a', link);
   const plain = open(t, 'a', `tls://anna:geheim@127.0.0.1:${server.port}`);
-  await until('both say so', () => doubting.said.length > 0 && plain.said.length > 0);
+  await until(() => doubting.said.length > 0 && plain.said.length > 0, 'both say so');
   assert.match(doubting.said[0] ?? '', /UNABLE_TO_VERIFY|SELF_SIGNED/);
   assert.match(plain.said[0] ?? '', /does not support 'tls'/);
   const known = getCACertificates('default');
@@ -186,7 +178,7 @@ test('a server that froze, or never speaks, does not hold up whoever closes', as
   const member = await join(t, 'a', frozen.link);
   const silent = createServer().listen(0, '127.0.0.1');
   releaseAfter(t, () => silent.close());
-  await until('it listens', () => silent.listening);
+  await until(() => silent.listening, 'it listens');
   const waiting = open(t, 'a', `nats://127.0.0.1:${(silent.address() as { port: number }).port}`);
   process.kill(frozen.process.pid, 'SIGSTOP');
   releaseAfter(t, () => process.kill(frozen.process.pid, 'SIGKILL'));
@@ -202,7 +194,7 @@ test('a server that froze is given up after some seconds, and used again when it
   process.kill(frozen.process.pid, 'SIGSTOP');
   releaseAfter(t, () => process.kill(frozen.process.pid, 'SIGKILL'));
   one.bus.publish({ kind: 'work' });
-  await until('it says so', () => one.said.length > 0);
+  await until(() => one.said.length > 0, 'it says so');
   assert.match(one.said[0] ?? '', /cannot be used \(it does not answer\)/);
   process.kill(frozen.process.pid, 'SIGCONT');
   await one.hears('work');
@@ -216,9 +208,9 @@ test('two control planes on one store hear of each other by it, without a round'
   const told: string[] = [];
   b.onEvent(({ name }) => told.push(name));
   await a.add();
-  await until('the event is heard', () => told.includes('download.queued'));
+  await until(() => told.includes('download.queued'), 'the event is heard');
   await b.submit(owner, { link: 'https://example.org/other.iso', options: {} });
-  await until('the other one too', () => a.heard.length === 2);
+  await until(() => a.heard.length === 2, 'the other one too');
 });
 
 test('links are told from what is none', () => {

@@ -6,6 +6,7 @@ import type { LineBus } from '#core/line-bus.ts';
 import { progressOf } from '#testing/progress-of.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
 import { releaseAfter, type Scope } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { systemClock } from '#wire/system.ts';
 import { openPostgresBus } from './bus.ts';
 import { proxyPostgres } from './testing/postgres-proxy.ts';
@@ -24,11 +25,7 @@ async function join(t: Scope, url: string): Promise<Member> {
     bus,
     heard,
     async until(kind, count = 1) {
-      const endsAtMs = performance.now() + 10_000;
-      while (heard.filter((message) => message.kind === kind).length < count) {
-        if (performance.now() > endsAtMs) assert.fail(`no ${kind} was heard, only ${JSON.stringify(heard)}`);
-        await sleep(5);
-      }
+      await until(() => heard.filter((message) => message.kind === kind).length >= count, `${kind} is heard`);
     },
   };
   await member.until('work');
