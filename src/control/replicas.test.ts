@@ -61,6 +61,21 @@ test('events of all replicas reach the listeners of each, in order and once, wit
   );
 });
 
+test('whoever begins to listen misses nothing from then on, although nobody listened before', async (t) => {
+  const { a, b } = await startTwo(t);
+  for (let count = 0; count < 5; count++) await a.add();
+  await settle(b);
+  const first = await b.lastSequence();
+  const heard: FlotillaEvent[] = [];
+  // One is committed while the replica asks from where on it has to tell.
+  const added = a.add();
+  b.onEvent((event) => heard.push(event));
+  await added;
+  await a.add();
+  await settle(b);
+  assert.deepEqual(sequencesOf(heard).slice(-2), [first + 1, first + 2]);
+});
+
 test('progress is told to a replica where somebody looks, and to no other', async (t) => {
   const { hub, a, b, worker, run } = await startTwo(t);
   const { id, claim } = await run('fetch');
