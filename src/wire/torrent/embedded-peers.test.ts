@@ -1,13 +1,18 @@
 /** Where the engine of our own learns of peers, and how it speaks to them: each choice does what it says. */
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { assertWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
 import { serveDhtNode } from '#testing/serve-dht.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePeer } from '#testing/serve-peer.ts';
 import { seedTorrent, serveTracker, torrentOf } from '#testing/serve-torrents.ts';
-import { type Scope, tempFolder } from '#testing/temp.ts';
+import { takeEncrypted } from '#testing/take-encrypted.ts';
+import { takeFrom } from '#testing/take-from-peer.ts';
+import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
+import { placeOfFile } from './places.ts';
 import type { Encryption } from './words.ts';
 
 const patience = { timeout: 170_000 };
@@ -104,9 +109,38 @@ test('a peer that takes encrypted connections alone is met unless they are off',
   assert.deepEqual(await Promise.all(choices.map(meet)), [false, true, true, true]);
 });
 
-test('a peer that takes plain connections alone is met unless encrypted ones are required', patience, async (t) => {
-  // Slow enough to be seen.
-  const { peer } = await servePeer(t, plain, { bytesPerSecond: 20_000 });
-  const meet = (encryption: Encryption) => isMet(t, encryption, peer, encryption !== 'require');
-  assert.deepEqual(await Promise.all(choices.map(meet)), [true, true, true, false]);
+test(
+  'a peer that takes plain connections alone, or answers in plain text, is met unless encrypted ones are required',
+  patience,
+  async (t) => {
+    // Slow enough to be seen.
+    const { peer } = await servePeer(t, plain, { bytesPerSecond: 20_000 });
+    const other = await servePeer(t, plain, { bytesPerSecond: 20_000, answersPlainly: true });
+    const meet = (encryption: Encryption) => isMet(t, encryption, peer, encryption !== 'require');
+    const meetOther = (encryption: Encryption) => isMet(t, encryption, other.peer, encryption !== 'require');
+    const met = [...choices.map(meet), meetOther('prefer'), meetOther('require')];
+    assert.deepEqual(await Promise.all(met), [true, true, true, false, true, false]);
+  },
+);
+
+test('a peer that connects encrypted is served, and a plain one is not when encryption is required', patience, async (t) => {
+  const serve = async (encryption: Encryption) => {
+    const [port, tracker, folder] = [await freePort(), await serveTracker(t), tempFolder(t)];
+    const place = placeOfFile(folder, 0);
+    mkdirSync(dirname(place), { recursive: true });
+    writeFileSync(place, files[0]?.bytes ?? '');
+    const watched = watch();
+    const order = orderFor(plain, folder, { seedRatio: 1 });
+    const fetching = startEngine(t, { port, encryption }).fetch(order, watched, t.signal);
+    await until(() => watched.states.at(-1)?.phase === 'giving', 'that it gives');
+    if (encryption === 'require') {
+      const taker = takeFrom(t, plain, port, '127.0.0.31');
+      await until(() => taker.isClosed, 'that the plain one is sent away');
+      assert.deepEqual([taker.cameBytes, taker.takenBytes], [0, 0]);
+    }
+    await tracker.addSeed(infoHash, port);
+    assert.ok((await takeEncrypted(t, plain, tracker)).equals(files[0]?.bytes ?? new Uint8Array()));
+    await fetching;
+  };
+  await Promise.all([serve('allow'), serve('prefer'), serve('require')]);
 });
