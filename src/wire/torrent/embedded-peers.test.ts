@@ -109,19 +109,15 @@ test('a peer that takes encrypted connections alone is met unless they are off',
   assert.deepEqual(await Promise.all(choices.map(meet)), [false, true, true, true]);
 });
 
-test(
-  'a peer that takes plain connections alone, or answers in plain text, is met unless encrypted ones are required',
-  patience,
-  async (t) => {
-    // Slow enough to be seen.
-    const { peer } = await servePeer(t, plain, { bytesPerSecond: 20_000 });
-    const other = await servePeer(t, plain, { bytesPerSecond: 20_000, answersPlainly: true });
-    const meet = (encryption: Encryption) => isMet(t, encryption, peer, encryption !== 'require');
-    const meetOther = (encryption: Encryption) => isMet(t, encryption, other.peer, encryption !== 'require');
-    const met = [...choices.map(meet), meetOther('prefer'), meetOther('require')];
-    assert.deepEqual(await Promise.all(met), [true, true, true, false, true, false]);
-  },
-);
+test('a peer that speaks in plain text alone is met unless encrypted connections are required', patience, async (t) => {
+  // Slow enough to be seen.
+  const { peer } = await servePeer(t, plain, { bytesPerSecond: 20_000 });
+  const other = await servePeer(t, plain, { bytesPerSecond: 20_000, answersPlainly: true });
+  const meet = (encryption: Encryption) => isMet(t, encryption, peer, encryption !== 'require');
+  const meetOther = (encryption: Encryption) => isMet(t, encryption, other.peer, encryption !== 'require');
+  const met = [...choices.map(meet), meetOther('prefer'), meetOther('require')];
+  assert.deepEqual(await Promise.all(met), [true, true, true, false, true, false]);
+});
 
 test('a peer that connects encrypted is served, and a plain one is not when encryption is required', patience, async (t) => {
   const serve = async (encryption: Encryption) => {
