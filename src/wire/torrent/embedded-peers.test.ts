@@ -1,9 +1,7 @@
 /** Where the engine of our own learns of peers, and how it speaks to them: each choice does what it says. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { test } from 'node:test';
-import { assertWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
+import { assertWhole, layWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
 import { serveDhtNode } from '#testing/serve-dht.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePeer } from '#testing/serve-peer.ts';
@@ -12,7 +10,6 @@ import { takeEncrypted } from '#testing/take-encrypted.ts';
 import { takeFrom } from '#testing/take-from-peer.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
-import { placeOfFile } from './places.ts';
 import type { Encryption } from './words.ts';
 
 const patience = { timeout: 170_000 };
@@ -121,12 +118,9 @@ test('a peer that speaks in plain text alone is met unless encrypted connections
 
 test('a peer that connects encrypted is served, and a plain one is not when encryption is required', patience, async (t) => {
   const serve = async (encryption: Encryption) => {
-    const [port, tracker, folder] = [await freePort(), await serveTracker(t), tempFolder(t)];
-    const place = placeOfFile(folder, 0);
-    mkdirSync(dirname(place), { recursive: true });
-    writeFileSync(place, files[0]?.bytes ?? '');
-    const watched = watch();
-    const order = orderFor(plain, folder, { seedRatio: 1 });
+    const [port, tracker, watched] = [await freePort(), await serveTracker(t), watch()];
+    const order = orderFor(plain, tempFolder(t), { seedRatio: 1 });
+    layWhole(order, plain);
     const fetching = startEngine(t, { port, encryption }).fetch(order, watched, t.signal);
     await until(() => watched.states.at(-1)?.phase === 'giving', 'that it gives');
     if (encryption === 'require') {

@@ -48,25 +48,21 @@ async function lookAndFetch(t: Scope & { signal: AbortSignal }, link: URL, param
   assert.ok(readFileSync(files[0]?.diskPath ?? '').equals(bytes));
 }
 
-test(
-  'a magnet is looked at and fetched by its own trackers and those that are given, or by these alone',
-  patience,
-  async (t) => {
-    const seed = await servePeer(t, torrent, { host: '127.0.0.1' });
-    const seedPort = Number(seed.peer.split(':')[1]);
-    const meet = async (knowing: 'its' | 'given', onlyTheseTrackers: boolean) => {
-      const trackers = { its: await serveTracker(t), given: await serveTracker(t) };
-      await trackers[knowing].addSeed(infoHash, seedPort);
-      const link = new URL(`magnet:?xt=urn:btih:${infoHash}&tr=${encodeURIComponent(trackers.its.announceUrl)}`);
-      await lookAndFetch(t, link, { trackers: [trackers.given.announceUrl], onlyTheseTrackers });
-      // The look and the fetch each begin anew, and so did the seed.
-      await until(() => trackers[knowing].beginnerCount >= 3, 'two questions to the tracker that knows the seed');
-      if (onlyTheseTrackers) assert.equal(trackers.its.beginnerCount, 0);
-      else await until(() => trackers.its.beginnerCount > 0 && trackers.given.beginnerCount > 0, 'a question to both');
-    };
-    await Promise.all([meet('its', false), meet('given', false), meet('given', true)]);
-  },
-);
+test('a magnet is looked at and fetched by its own trackers and given ones, or by these alone', patience, async (t) => {
+  const seed = await servePeer(t, torrent, { host: '127.0.0.1' });
+  const seedPort = Number(seed.peer.split(':')[1]);
+  const meet = async (knowing: 'its' | 'given', onlyTheseTrackers: boolean) => {
+    const trackers = { its: await serveTracker(t), given: await serveTracker(t) };
+    await trackers[knowing].addSeed(infoHash, seedPort);
+    const link = new URL(`magnet:?xt=urn:btih:${infoHash}&tr=${encodeURIComponent(trackers.its.announceUrl)}`);
+    await lookAndFetch(t, link, { trackers: [trackers.given.announceUrl], onlyTheseTrackers });
+    // The look and the fetch each begin anew, and so did the seed.
+    await until(() => trackers[knowing].beginnerCount >= 3, 'two questions to the tracker that knows the seed');
+    if (onlyTheseTrackers) assert.equal(trackers.its.beginnerCount, 0);
+    else await until(() => trackers.its.beginnerCount > 0 && trackers.given.beginnerCount > 0, 'a question to both');
+  };
+  await Promise.all([meet('its', false), meet('given', false), meet('given', true)]);
+});
 
 test('a magnet that names nobody is found by the distributed table, and by no node when that is off', patience, async (t) => {
   const seed = await servePeer(t, torrent);
