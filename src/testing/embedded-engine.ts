@@ -1,12 +1,14 @@
 /** The torrent engine of our own as a test has it: peers of this machine alone, and everything that it says kept. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readMetainfo } from '#wire/metainfo.ts';
 import { readParameters } from '#wire/torrent/choices.ts';
 import { EmbeddedEngine } from '#wire/torrent/embedded.ts';
 import type { FinishedFile, TorrentHooks, TorrentOrder, TorrentState } from '#wire/torrent/engine.ts';
 import { orderOf } from '#wire/torrent/order.ts';
+import { placeOfFile } from '#wire/torrent/places.ts';
 import type { EngineBeginning } from '#wire/torrent/words.ts';
 import type { TestTorrent } from './serve-torrents.ts';
 import { releaseAfter, type Scope } from './temp.ts';
@@ -31,6 +33,15 @@ export function orderFor(
   const job = { folder, mostBytes: null, selected: selected && new Set(selected) };
   const wish = { job, parameters: readParameters(parameters), magnet: null };
   return orderOf(torrent.bytes, readMetainfo(torrent.bytes), wish);
+}
+
+/** Everything is there already, as if it had come: the engine hashes it and gives it. */
+export function layWhole({ folder }: TorrentOrder, torrent: TestTorrent): void {
+  for (const [index, { bytes }] of torrent.files.entries()) {
+    const place = placeOfFile(folder, index);
+    mkdirSync(dirname(place), { recursive: true });
+    writeFileSync(place, bytes);
+  }
 }
 
 export type Watched = TorrentHooks & { states: TorrentState[]; notes: string[] };

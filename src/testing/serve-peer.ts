@@ -21,6 +21,8 @@ export type PeerOptions = {
   content?: Uint8Array;
   /** `host:port` of peers that it tells of (BEP 11), to those who want to know. */
   knows?: string[];
+  /** It answers those who begin to speak encrypted, too, with a plain handshake. */
+  answersPlainly?: boolean;
 };
 
 export type Peer = {
@@ -105,8 +107,10 @@ export async function servePeer(t: Scope, torrent: TestTorrent, options: PeerOpt
       unread = Buffer.concat([unread, chunk]);
       if (!isGreeted) {
         if (unread.length < handshakeBytes) return;
-        if (!unread.subarray(0, 20).equals(protocol) || !unread.subarray(28, 48).equals(infoHash)) return void socket.destroy();
-        unread = unread.subarray(handshakeBytes);
+        const isPlain = unread.subarray(0, 20).equals(protocol);
+        const isKnown = isPlain ? unread.subarray(28, 48).equals(infoHash) : options.answersPlainly === true;
+        if (!isKnown) return void socket.destroy();
+        unread = isPlain ? unread.subarray(handshakeBytes) : Buffer.alloc(0);
         isGreeted = true;
         greet(socket);
       }

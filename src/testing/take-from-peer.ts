@@ -6,6 +6,8 @@ import type { TestTorrent } from './serve-torrents.ts';
 import { releaseAfter, type Scope } from './temp.ts';
 
 export type Taker = {
+  /** Everything that came, talk and all. */
+  readonly cameBytes: number;
   /** Bytes of blocks that came, some of them again. */
   readonly takenBytes: number;
   /** Of them, those that are not what the torrent has there. */
@@ -23,7 +25,7 @@ export function takeFrom(t: Scope, torrent: TestTorrent, port: number, host: str
   const content = Buffer.concat(torrent.files.map(({ bytes }) => bytes));
   const { info, infoHash } = infoHashOf(torrent);
   const pieceLengthBytes = decode(info).get('piece length')?.integer as number;
-  const taken = { takenBytes: 0, wrongBytes: 0, isClosed: false };
+  const taken = { cameBytes: 0, takenBytes: 0, wrongBytes: 0, isClosed: false };
   let unread: Buffer = Buffer.alloc(0);
   let isGreeted = false;
   let isChoked = true;
@@ -69,6 +71,7 @@ export function takeFrom(t: Scope, torrent: TestTorrent, port: number, host: str
     socket.write(Buffer.concat([protocol, Buffer.alloc(8), infoHash, Buffer.from(`-YY0000-${host.padStart(12, '0')}`)]));
   });
   socket.on('data', (chunk: Buffer) => {
+    taken.cameBytes += chunk.length;
     unread = Buffer.concat([unread, chunk]);
     if (!isGreeted) {
       if (unread.length < handshakeBytes) return;

@@ -1,12 +1,14 @@
 /** Where the engine of our own learns of peers, and how it speaks to them: each choice does what it says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
+import { assertWhole, layWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
 import { serveDhtNode } from '#testing/serve-dht.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePeer } from '#testing/serve-peer.ts';
 import { seedTorrent, serveTracker, torrentOf } from '#testing/serve-torrents.ts';
-import { type Scope, tempFolder } from '#testing/temp.ts';
+import { takeEncrypted } from '#testing/take-encrypted.ts';
+import { takeFrom } from '#testing/take-from-peer.ts';
+import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
 import type { Encryption } from './words.ts';
 
@@ -104,9 +106,31 @@ test('a peer that takes encrypted connections alone is met unless they are off',
   assert.deepEqual(await Promise.all(choices.map(meet)), [false, true, true, true]);
 });
 
-test('a peer that takes plain connections alone is met unless encrypted ones are required', patience, async (t) => {
+test('a peer that speaks in plain text alone is met unless encrypted connections are required', patience, async (t) => {
   // Slow enough to be seen.
   const { peer } = await servePeer(t, plain, { bytesPerSecond: 20_000 });
+  const other = await servePeer(t, plain, { bytesPerSecond: 20_000, answersPlainly: true });
   const meet = (encryption: Encryption) => isMet(t, encryption, peer, encryption !== 'require');
-  assert.deepEqual(await Promise.all(choices.map(meet)), [true, true, true, false]);
+  const meetOther = (encryption: Encryption) => isMet(t, encryption, other.peer, encryption !== 'require');
+  const met = [...choices.map(meet), meetOther('prefer'), meetOther('require')];
+  assert.deepEqual(await Promise.all(met), [true, true, true, false, true, false]);
+});
+
+test('a peer that connects encrypted is served, and a plain one is not when encryption is required', patience, async (t) => {
+  const serve = async (encryption: Encryption) => {
+    const [port, tracker, watched] = [await freePort(), await serveTracker(t), watch()];
+    const order = orderFor(plain, tempFolder(t), { seedRatio: 1 });
+    layWhole(order, plain);
+    const fetching = startEngine(t, { port, encryption }).fetch(order, watched, t.signal);
+    await until(() => watched.states.at(-1)?.phase === 'giving', 'that it gives');
+    if (encryption === 'require') {
+      const taker = takeFrom(t, plain, port, '127.0.0.31');
+      await until(() => taker.isClosed, 'that the plain one is sent away');
+      assert.deepEqual([taker.cameBytes, taker.takenBytes], [0, 0]);
+    }
+    await tracker.addSeed(infoHash, port);
+    assert.ok((await takeEncrypted(t, plain, tracker)).equals(files[0]?.bytes ?? new Uint8Array()));
+    await fetching;
+  };
+  await Promise.all([serve('allow'), serve('prefer'), serve('require')]);
 });

@@ -72,7 +72,7 @@ async function start({
     if (!guard.isOpen(socket.remoteAddress ?? '', 0)) socket.destroy();
   });
   const firstTry = { off: null, allow: 'plain', prefer: 'encrypted', require: null } as const;
-  return { client, rules: { guard, firstTry: firstTry[encryption], mostPeers } };
+  return { client, rules: { guard, firstTry: firstTry[encryption], isEncryptedOnly: encryption === 'require', mostPeers } };
 }
 
 /** The wished port when nobody has it; else 0. */

@@ -2,6 +2,8 @@
 import type { Piece, Torrent, Wire } from 'webtorrent';
 import type { Guard } from './guard.ts';
 
+/** RC4, as the library numbers what a connection is encrypted with. */
+const encrypted = 2;
 /** A peer that alone brought so many pieces that were wrong is sent away. */
 const mostWrongPieces = 3;
 /** Longer than any message that makes sense: the bits of 2^20 pieces, and the blocks that some send. */
@@ -14,6 +16,8 @@ export type PeerRules = {
   guard: Guard;
   /** How a peer is spoken to first; when that fails, the other way. Null: always as the library is told. */
   firstTry: 'plain' | 'encrypted' | null;
+  /** The library takes plain connections too, whatever it is told. */
+  isEncryptedOnly: boolean;
   /** Connected at a time. */
   mostPeers: number;
 };
@@ -21,6 +25,7 @@ export type PeerRules = {
 export class Peers {
   readonly #torrent: Torrent;
   readonly #guard: Guard;
+  readonly #isEncryptedOnly: boolean;
   readonly #mostPeers: number;
   /** A peer is known by its host: a new port makes it no better. A web seed is known by its link. */
   readonly #names = new WeakMap<Wire, string>();
@@ -29,11 +34,12 @@ export class Peers {
   /** Who brought the blocks of a piece that is being looked at. */
   readonly #bringers = new Map<number, Wire[]>();
 
-  constructor(torrent: Torrent, { guard, firstTry, mostPeers }: PeerRules) {
+  constructor(torrent: Torrent, { guard, firstTry, isEncryptedOnly, mostPeers }: PeerRules) {
     this.#torrent = torrent;
     this.#guard = guard;
+    this.#isEncryptedOnly = isEncryptedOnly;
     this.#mostPeers = mostPeers;
-    const { addPeer, _addPeer } = torrent;
+    const { addPeer, _addPeer, _addIncomingPeer } = torrent;
     torrent._addPeer = (...given) => {
       const peer = _addPeer.apply(torrent, given);
       // It is asked for when the connection stands, at every try anew.
@@ -46,6 +52,11 @@ export class Peers {
     torrent.addPeer = (peer, source) => {
       const isWelcome = typeof peer === 'string' && this.#mayConnect(peer) && torrent._peersLength < mostKnownPeers;
       return isWelcome && addPeer.call(torrent, peer, source);
+    };
+    torrent._addIncomingPeer = (peer) => {
+      // Before anything is said: not even a handshake is an answer to a plain one. An encrypted one has begun by now.
+      if (isEncryptedOnly && peer.wire._peState === 'idle') return peer.destroy();
+      _addIncomingPeer.call(torrent, peer);
     };
     torrent.on('wire', (wire: Wire) => this.#greet(wire));
   }
@@ -106,8 +117,10 @@ export class Peers {
     const link = Array.from(this.#torrent._peers).find(([, peer]) => peer.wire === wire)?.[0];
     const name = wire.remoteAddress ?? link ?? wire.type;
     this.#names.set(wire, name);
+    // Whom we connect to encrypted may answer in plain text.
+    const isPlain = this.#isEncryptedOnly && wire.type !== 'webSeed' && wire._encryptionMethod !== encrypted;
     // A connection that was ended still reads what has come already: nothing of it matters then.
-    const isDeaf = () => wire.destroyed || this.#banned.has(name);
+    const isDeaf = () => isPlain || wire.destroyed || this.#banned.has(name);
     wire._onMessageLength = (prefix) => {
       if (isDeaf()) return;
       if (Buffer.from(prefix).readUInt32BE() > mostMessageBytes) return this.#ban(name);
@@ -125,7 +138,7 @@ export class Peers {
     };
     if (wire.type === 'webSeed') return;
     // It may have connected to us. Its port is its own affair.
-    const isRefused = this.#banned.has(name) || !this.#guard.isOpen(wire.remoteAddress ?? '', 0);
+    const isRefused = isPlain || this.#banned.has(name) || !this.#guard.isOpen(wire.remoteAddress ?? '', 0);
     // The library bounds only those that it connects to itself.
     const count = this.#torrent.wires.filter(({ type }) => type !== 'webSeed').length;
     if (isRefused || count > this.#mostPeers) wire.destroy();

@@ -1,6 +1,6 @@
 /**
  * Which pieces are on the disk and right, kept beside them. What it names was flushed before it was written, so that it is true after
- * a crash and after the power failed; what it does not name is hashed again.
+ * a crash and after the power failed; what it does not name is hashed again. With it goes what others were given until then.
  */
 import { createHash, hash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
@@ -12,12 +12,19 @@ import type { PieceStore } from './piece-store.ts';
 
 const sha1Bytes = 20;
 
-/** `isWhole`: nothing was written after it, for the engine stopped in good order. */
-type Head = { version: 1; key: string; isWhole: boolean };
+/** In all runs together. */
+export type Given = {
+  givenBytes: number;
+  /** How long it was given after it was whole. */
+  givingMs: number;
+};
 
-export async function writeRecord(order: TorrentOrder, pieces: Uint8Array, isWhole: boolean): Promise<void> {
+/** `isWhole`: nothing was written after it, for the engine stopped in good order. What was given is not in older ones. */
+type Head = { version: 1; key: string; isWhole: boolean } & Partial<Given>;
+
+export async function writeRecord(order: TorrentOrder, pieces: Uint8Array, given: Given, isWhole: boolean): Promise<void> {
   const path = placeOfRecord(order.folder);
-  const head = JSON.stringify({ version: 1, key: keyOf(order), isWhole } satisfies Head);
+  const head = JSON.stringify({ version: 1, key: keyOf(order), isWhole, ...given } satisfies Head);
   const file = await open(`${path}.new`, 'w');
   try {
     await file.writeFile(Buffer.concat([Buffer.from(`${head}\n`), pieces]));
@@ -31,7 +38,7 @@ export async function writeRecord(order: TorrentOrder, pieces: Uint8Array, isWho
 /** The pieces that are here: those of the record, and those whose bytes are right although it does not name them. */
 export async function recallPieces(order: TorrentOrder, store: PieceStore, signal: AbortSignal): Promise<Uint8Array> {
   const count = order.pieceHashes.length / sha1Bytes;
-  const known = await readRecord(order, Math.ceil(count / 8));
+  const known = await readPieces(order, Math.ceil(count / 8));
   const found = makeBits(count);
   const sizes = new Map<string, number>();
   let knownBytes = 0;
@@ -56,15 +63,26 @@ export async function recallPieces(order: TorrentOrder, store: PieceStore, signa
   return found;
 }
 
-async function readRecord(order: TorrentOrder, lengthBytes: number): Promise<{ pieces: Uint8Array; isWhole: boolean } | null> {
-  const bytes = await readFile(placeOfRecord(order.folder)).catch(() => null);
+/** Also when other files are wanted now: it is the same torrent. */
+export async function recallGiven(order: TorrentOrder): Promise<Given> {
+  const head = (await readRecord(order))?.head;
+  const { givenBytes = 0, givingMs = 0 } = head?.key.startsWith(`${order.infoHash} `) ? head : {};
+  return { givenBytes, givingMs };
+}
+
+async function readPieces(order: TorrentOrder, lengthBytes: number): Promise<{ pieces: Uint8Array; isWhole: boolean } | null> {
+  const record = await readRecord(order);
+  if (record === null || record.head.key !== keyOf(order) || record.pieces.length !== lengthBytes) return null;
+  return { pieces: record.pieces, isWhole: record.head.isWhole };
+}
+
+async function readRecord({ folder }: TorrentOrder): Promise<{ head: Head; pieces: Uint8Array } | null> {
+  const bytes = await readFile(placeOfRecord(folder)).catch(() => null);
   if (bytes === null) return null;
   const end = bytes.indexOf('\n');
   try {
-    const { version, key, isWhole } = JSON.parse(bytes.toString('utf8', 0, end)) as Head;
-    const pieces = bytes.subarray(end + 1);
-    if (version !== 1 || key !== keyOf(order) || pieces.length !== lengthBytes) return null;
-    return { pieces, isWhole };
+    const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head;
+    return head.version === 1 ? { head, pieces: bytes.subarray(end + 1) } : null;
   } catch {
     return null;
   }

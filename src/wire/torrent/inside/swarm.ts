@@ -7,7 +7,7 @@ import { hasBit, setBit } from './bits.ts';
 import { type PeerRules, Peers } from './peers.ts';
 import { Picker } from './picker.ts';
 import { PieceStore } from './piece-store.ts';
-import { recallPieces, writeRecord } from './record.ts';
+import { recallGiven, recallPieces, writeRecord } from './record.ts';
 import { doneRanges, wantedBytes, wantedPieces } from './shape.ts';
 import { addWebSeeds } from './web-seeds.ts';
 
@@ -46,8 +46,12 @@ export class Swarm {
   #recording: Promise<void> = Promise.resolve();
   #isRecordStale = false;
   #doneAtMs: number | null = null;
-  /** Of blocks, whether they have left already or not. */
+  /** What was here when it began, and so came in an earlier run. */
+  #earlierBytes = 0;
+  /** Of blocks, whether they have left already or not; in all runs. */
   #givenBytes = 0;
+  /** How long earlier runs gave it. */
+  #earlierGivingMs = 0;
   /** What had left at the last look. */
   #uploadedBytes = 0;
   #isOver = false;
@@ -69,13 +73,17 @@ export class Swarm {
 
   async #begin(engine: Engine): Promise<void> {
     await this.#store.prepare();
+    const { givenBytes, givingMs } = await recallGiven(this.#order);
+    [this.#givenBytes, this.#earlierGivingMs] = [givenBytes, givingMs];
     this.#pieces = await recallPieces(this.#order, this.#store, this.#stopped.signal);
+    this.#earlierBytes = doneRanges(this.#order, this.#pieces).doneBytes;
     // From now on something may be written that the record does not name.
     this.#isRecordStale = true;
     await this.#record(false);
     if (this.#stopped.signal.aborted) return;
     this.#phase = 'fetching';
     this.#recordTimer = setInterval(() => {
+      if (this.#phase === 'giving') this.#isRecordStale = true;
       this.#record(false).catch(this.#fail);
       this.#invite();
     }, recordMs);
@@ -188,6 +196,7 @@ export class Swarm {
     wire.piece = (index, offset, bytes) => {
       if (bytes.length <= this.#leftToGive(torrent)) {
         this.#givenBytes += bytes.length;
+        this.#isRecordStale = true;
         return piece.call(wire, index, offset, bytes);
       }
       wire.choke();
@@ -197,8 +206,15 @@ export class Swarm {
   }
 
   #leftToGive({ received }: Torrent): number {
-    const most = this.#phase === 'giving' ? this.#sizeBytes * this.#order.stopRatio : Math.max(received, 2 ** 20);
+    const gotBytes = this.#earlierBytes + received;
+    const most = this.#phase === 'giving' ? this.#sizeBytes * this.#order.stopRatio : Math.max(gotBytes, 2 ** 20);
     return most - this.#givenBytes;
+  }
+
+  /** In all runs. */
+  get #givingMs(): number {
+    const sinceMs = this.#phase === 'giving' && this.#doneAtMs !== null ? performance.now() - this.#doneAtMs : 0;
+    return this.#earlierGivingMs + sinceMs;
   }
 
   #warned(message: string): void {
@@ -223,7 +239,7 @@ export class Swarm {
     const { files, stopRatio, seedSeconds } = this.#order;
     // BEP 3: a tracker is told by those who have all of it.
     if (files.every(({ isWanted }) => isWanted)) this.#torrent?.discovery?.complete();
-    if (stopRatio > 0 && seedSeconds > 0) this.#phase = 'giving';
+    if (stopRatio > 0 && this.#givingMs < seedSeconds * 1000) this.#phase = 'giving';
     else this.#finish();
     return true;
   }
@@ -235,9 +251,8 @@ export class Swarm {
     if (isEnough) for (const wire of torrent.wires) wire.choke();
     const isQuiet = torrent.uploaded === this.#uploadedBytes;
     this.#uploadedBytes = torrent.uploaded;
-    if (this.#phase !== 'giving' || this.#doneAtMs === null) return;
-    const seconds = (performance.now() - this.#doneAtMs) / 1000;
-    if (seconds >= this.#order.seedSeconds || (isEnough && isQuiet)) this.#finish();
+    if (this.#phase !== 'giving') return;
+    if (this.#givingMs >= this.#order.seedSeconds * 1000 || (isEnough && isQuiet)) this.#finish();
   }
 
   #finish(): void {
@@ -255,8 +270,9 @@ export class Swarm {
       if (!this.#isRecordStale && !isLast) return;
       this.#isRecordStale = false;
       const pieces = Uint8Array.from(this.#pieces);
+      const given = { givenBytes: this.#givenBytes, givingMs: this.#givingMs };
       await this.#store.flush();
-      await writeRecord(this.#order, pieces, isLast);
+      await writeRecord(this.#order, pieces, given, isLast);
     };
     this.#recording = this.#recording.then(write);
     return this.#recording;

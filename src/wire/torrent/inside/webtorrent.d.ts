@@ -42,6 +42,10 @@ declare module 'webtorrent' {
       cancel(): void;
       setMetadata(metadata: Uint8Array): Promise<boolean>;
     };
+    /** How far the greeting of an encrypted connection is; `idle`: it has not begun. */
+    _peState: string;
+    /** 1: only the greeting was encrypted; 2: everything is; null: nothing. */
+    _encryptionMethod?: 1 | 2 | null;
     _onMessage(message: Uint8Array): unknown;
     _onMessageLength(prefix: Uint8Array): unknown;
   }
@@ -73,6 +77,7 @@ declare module 'webtorrent' {
     _rarityMap: { _pieces: number[] };
     addPeer(peer: string | { remoteAddress?: string; destroy(): void }, source?: string): boolean;
     _addPeer(...given: unknown[]): { retries: number; secure: number } | null;
+    _addIncomingPeer(peer: { wire: Wire; destroy(): void }): void;
     addWebSeed(link: string): void;
     destroy(options: null, done: () => void): void;
     _request(wire: Wire, index: number, hotswap: boolean): boolean;
