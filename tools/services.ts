@@ -33,6 +33,7 @@ const programs: readonly Program[] = [
   { command: 'qbittorrent-nox', packages: ['qbittorrent-nox'], use: 'tests' },
   { command: 'deluged', packages: ['deluged'], use: 'tests' },
   { command: 'deluge-web', packages: ['deluge-web'], use: 'tests' },
+  { command: 'rtorrent', packages: ['rtorrent'], use: 'tests' },
   { command: 'ffmpeg', packages: ['ffmpeg'], use: 'tests' },
   { command: 'python3', packages: ['python3'], use: 'tests' },
   { command: 'curl', packages: ['curl'], use: 'bench' },

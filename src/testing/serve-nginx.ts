@@ -20,6 +20,8 @@ export type NginxOptions = {
   tls?: boolean;
   /** Offers HTTP/2 on the HTTPS port. */
   http2?: boolean;
+  /** A unix socket that speaks SCGI (python.ca/scgi/protocol.txt), asked below `/RPC2` for the same user and password. */
+  scgiPath?: string;
   /** Where it listens, when it takes the place of an earlier one; a free port when not given. */
   port?: number;
   /** Worker processes; 1 runs everything in the one process we started. */
@@ -177,6 +179,7 @@ function configuration(options: NginxOptions, place: Place): string {
         }
         location /private/ { alias ${root}; auth_basic flotilla; auth_basic_user_file ${place.prefix}/passwords; }
         location /cookie/ { alias ${root}; if ($cookie_pass != yes) { return 403; } }
+        ${scgiLines(options, place)}
         location ~ ^/get-cookie/(.*)$ { add_header Set-Cookie "pass=yes; Path=/cookie/"; return 302 /cookie/$1; }
         location /gone { return 410; }
         location /broken { return 500; }
@@ -193,6 +196,18 @@ function tlsLines({ tlsPort, certificate }: Place, http2: boolean): string {
         ssl_certificate ${certificate.certPath};
         ssl_certificate_key ${certificate.keyPath};
         ssl_session_cache none;`;
+}
+
+function scgiLines({ scgiPath }: NginxOptions, { prefix }: Place): string {
+  if (scgiPath === undefined) return '';
+  return `location /RPC2 {
+          auth_basic flotilla;
+          auth_basic_user_file ${prefix}/passwords;
+          client_max_body_size 16m;
+          scgi_param CONTENT_LENGTH $content_length;
+          scgi_param SCGI 1;
+          scgi_pass unix:${scgiPath};
+        }`;
 }
 
 function typesLine(): string {

@@ -1,8 +1,9 @@
 /** Torrent programs as people run them, to be asked by us. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientKind } from '#wire/torrent/clients/link.ts';
 import { type StartedProcess, startProcess } from './process.ts';
+import { serveNginx } from './serve-nginx.ts';
 import { freePort, type Scope, tempFolder } from './temp.ts';
 
 export type RunningClient = {
@@ -13,7 +14,7 @@ export type RunningClient = {
 
 /** Each on an address of its own, where peers reach it. Throws when the program is not there. */
 export function startClient(t: Scope, kind: ClientKind): Promise<RunningClient> {
-  return { transmission, qbittorrent, deluge, aria2 }[kind](t);
+  return { transmission, qbittorrent, deluge, aria2, rtorrent }[kind](t);
 }
 
 async function transmission(t: Scope): Promise<RunningClient> {
@@ -75,4 +76,20 @@ async function aria2(t: Scope): Promise<RunningClient> {
   ];
   const process = await startProcess(t, 'aria2c', args, { ready: rpcPort, readySeconds: 60 });
   return { link: `aria2+http://:boat@127.0.0.1:${rpcPort}`, process };
+}
+
+/** Behind a web server, as people have it: by itself it speaks no HTTP and asks for no password. */
+async function rtorrent(t: Scope): Promise<RunningClient> {
+  const folder = tempFolder(t);
+  const [port, scgiPath, configuration] = [await freePort(), join(folder, 'socket'), join(folder, 'rtorrent.rc')];
+  const lines = [
+    ...['system.daemon.set = true', `network.scgi.open_local = ${scgiPath}`, `directory.default.set = ${folder}`],
+    ...['network.bind_address.set = 127.0.0.15', `network.port_range.set = ${port}-${port}`, 'network.port_random.set = no'],
+    ...['dht.mode.set = disable', 'protocol.pex.set = no', 'trackers.use_udp.set = no'],
+  ];
+  writeFileSync(configuration, `${lines.join('\n')}\n`);
+  const ready = () => existsSync(scgiPath);
+  const process = await startProcess(t, 'rtorrent', ['-n', '-o', `import=${configuration}`], { ready, readySeconds: 60 });
+  const nginx = await serveNginx(t, { user: 'anna', password: 'boat', scgiPath });
+  return { link: `rtorrent+http://anna:boat@127.0.0.1:${nginx.port}`, process };
 }

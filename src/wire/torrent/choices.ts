@@ -33,7 +33,10 @@ export const torrentSettings = z.strictObject({
   magnetSeconds: z.number().min(0).default(10).describe('A magnet that is looked at is asked about for so long.'),
   client: z
     .string()
-    .refine(isClientLink, 'it looks like transmission+http://user:password@host:9091, or qbittorrent+, deluge+, aria2+')
+    .refine(
+      isClientLink,
+      'it looks like transmission+http://user:password@host:9091, or qbittorrent+, deluge+, aria2+, rtorrent+',
+    )
     .nullable()
     .default(null)
     .describe('A torrent program to use; its folder of unfinished files is ours.'),

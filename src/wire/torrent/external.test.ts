@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import type { Encodable } from '#lib/bencode.ts';
@@ -21,12 +21,14 @@ const files = [
   { path: ['c.txt'], bytes: sampleBytes(10, 3) },
 ];
 
+type SeededOptions = { hasWeb?: boolean; fields?: Record<string, Encodable>; info?: Record<string, Encodable> };
+
 /** A torrent with a seed, a tracker that knows it, and a web server, because Transmission goes to no peer on loopback. */
-async function seeded(t: Scope, { hasWeb = false } = {}) {
+async function seeded(t: Scope, { hasWeb = false, fields = {}, info = {} }: SeededOptions = {}) {
   const tracker = await serveTracker(t);
   const nginx = await serveNginx(t);
   const web: Record<string, Encodable> = hasWeb ? { 'url-list': [`${nginx.origin}/`] } : {};
-  const torrent = torrentOf('ferry', files, { fields: { announce: tracker.announceUrl, ...web } });
+  const torrent = torrentOf('ferry', files, { fields: { announce: tracker.announceUrl, ...web, ...fields }, info });
   cpSync(layOut(t, torrent), nginx.folder, { recursive: true });
   const seed = await seedTorrent(t, torrent);
   return { torrent, seed };
@@ -166,6 +168,54 @@ describe('torrent programs', { concurrency: true }, () => {
     const fetching = engine.fetch(order, listen().hooks, AbortSignal.timeout(120_000));
     await assert.rejects(fetching, { code: 'refused', message: /Do both see the same folder\?/ });
     assert.ok(existsSync(target));
+  });
+
+  test('rtorrent takes a large .torrent, checks what that calls right, and keeps to a limit until it is lifted', async (t) => {
+    const mtime = 1_700_000_000;
+    const resume = files.map(({ bytes }) => ({ completed: Math.ceil(bytes.length / 65_536), mtime, priority: 1 }));
+    const [{ torrent, seed }, { link }] = await Promise.all([
+      seeded(t, { fields: { libtorrent_resume: { bitfield: 31, files: resume } }, info: { filler: 'x'.repeat(600_000) } }),
+      startClient(t, 'rtorrent'),
+    ]);
+    const folder = tempFolder(t);
+    for (const { path, bytes } of files) {
+      const place = join(folder, 'client', 'ferry', ...path);
+      mkdirSync(dirname(place), { recursive: true });
+      writeFileSync(place, Buffer.alloc(bytes.length));
+      utimesSync(place, mtime, mtime);
+    }
+    const engine = new ExternalEngine(link, []);
+    t.after(() => engine.close());
+    const { hooks, states } = listen();
+    const underWay = () => states.filter(({ phase, receivedBytes }) => phase === 'fetching' && receivedBytes > 0);
+    const isLimited = () => underWay().length < 6;
+    const limited = { ...hooks, limitBytesPerSecond: () => (isLimited() ? 10_000 : null) };
+    // It cannot name the other peer, and goes on without it.
+    const order = orderFor(torrent.bytes, folder, ['[::1]:9', seed.peer]);
+    const finished = await engine.fetch(order, limited, AbortSignal.timeout(180_000));
+    for (const { index, diskPath } of finished) assert.ok(readFileSync(diskPath).equals(files[index]?.bytes as Buffer));
+    // Without a limit all of it comes in three looks.
+    const { receivedBytes = Number.NaN } = underWay()[5] ?? {};
+    assert.ok(receivedBytes < 1_000_000, `${receivedBytes} bytes came in six looks`);
+  });
+
+  test('rtorrent: what it cannot fetch, a wrong address and a web server alone are told of', async (t) => {
+    const { link, process } = await startClient(t, 'rtorrent');
+    const folder = tempFolder(t);
+    const refusal = async (address: string, bytes: Uint8Array) => {
+      const engine = new ExternalEngine(address, []);
+      t.after(() => engine.close());
+      return engine.fetch(orderFor(bytes, folder, []), listen().hooks, AbortSignal.timeout(120_000)).catch(String);
+    };
+    const { bytes } = torrentOf('ferry', files);
+    assert.match(String(await refusal(link, torrentOf('ferry', files, { version: 'v2' }).bytes)), /version 2 alone/);
+    assert.match(String(await refusal(`${link}/elsewhere`, bytes)), /answers 404 with something .* Is the address right\?/);
+    // A file lies where its folder is to be.
+    mkdirSync(join(folder, 'client'), { recursive: true });
+    writeFileSync(join(folder, 'client', 'ferry'), '');
+    assert.match(String(await refusal(link, bytes)), /does not go on with this torrent: it cannot open its files/);
+    await process.stop();
+    assert.match(String(await refusal(link, bytes)), /rTorrent .* does not answer \(502\)\. Is it running\?/);
   });
 
   test('a program that is not there is told of', async (t) => {

@@ -6,6 +6,7 @@ import type { TorrentClient } from './client.ts';
 import { createDeluge } from './deluge.ts';
 import { type ClientKind, readClientLink } from './link.ts';
 import { createQbittorrent } from './qbittorrent.ts';
+import { createRtorrent } from './rtorrent.ts';
 import { createTransmission } from './transmission.ts';
 
 const kinds: Record<ClientKind, { name: string; create(ask: Ask, link: URL): TorrentClient }> = {
@@ -13,6 +14,7 @@ const kinds: Record<ClientKind, { name: string; create(ask: Ask, link: URL): Tor
   qbittorrent: { name: 'qBittorrent', create: createQbittorrent },
   deluge: { name: 'Deluge', create: createDeluge },
   aria2: { name: 'aria2', create: createAria2 },
+  rtorrent: { name: 'rTorrent', create: createRtorrent },
 };
 
 /** The program behind such a link, and how to let go of it. */

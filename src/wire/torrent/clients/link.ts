@@ -1,5 +1,5 @@
 /** Names of programs in links such as `transmission+http://user:password@host:9091`. Loads none of their clients. */
-export const clientKinds = ['transmission', 'qbittorrent', 'deluge', 'aria2'] as const;
+export const clientKinds = ['transmission', 'qbittorrent', 'deluge', 'aria2', 'rtorrent'] as const;
 export type ClientKind = (typeof clientKinds)[number];
 
 /** null: it is no such link. */
