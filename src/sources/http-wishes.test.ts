@@ -13,17 +13,13 @@ const pace = { bytesPerSecond: 400_000 };
 /** A fetch that takes some seconds over two connections. */
 async function begin(t: Scope, signal?: AbortSignal) {
   const server = await serveHostile(t, { body });
-  let fetch: Fetch | null = null;
+  const { promise, resolve } = Promise.withResolvers<Fetch>();
   const whole = fetchInto(http, tempFolder(t), server.url('plain', pace), {
     connections: 2,
-    begun: (one) => {
-      fetch = one;
-    },
+    begun: resolve,
     ...(signal ? { signal } : {}),
   });
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.ok(fetch !== null);
-  return { whole, fetch: fetch as Fetch };
+  return { whole, fetch: await promise };
 }
 
 test('bytes that somebody waits for come long before their turn', async (t) => {
