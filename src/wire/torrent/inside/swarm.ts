@@ -207,7 +207,9 @@ export class Swarm {
 
   #leftToGive({ received }: Torrent): number {
     const gotBytes = this.#earlierBytes + received;
-    const most = this.#phase === 'giving' ? this.#sizeBytes * this.#order.stopRatio : Math.max(gotBytes, 2 ** 20);
+    // A little may be lent before anything came, and never more than there is.
+    const whileFetchingBytes = Math.min(this.#sizeBytes, Math.max(gotBytes, 2 ** 20));
+    const most = this.#phase === 'giving' ? this.#sizeBytes * this.#order.stopRatio : whileFetchingBytes;
     return most - this.#givenBytes;
   }
 
@@ -237,8 +239,9 @@ export class Swarm {
     if (this.#picker?.isDone !== true || this.#doneAtMs !== null || this.#isOver) return this.#picker?.isDone ?? false;
     this.#doneAtMs = performance.now();
     const { files, stopRatio, seedSeconds } = this.#order;
-    // BEP 3: a tracker is told by those who have all of it.
-    if (files.every(({ isWanted }) => isWanted)) this.#torrent?.discovery?.complete();
+    // BEP 3: a tracker is told by those who have all of it now, and did not when they began.
+    const isNewlyWhole = this.#earlierBytes < this.#sizeBytes && files.every(({ isWanted }) => isWanted);
+    if (isNewlyWhole) this.#torrent?.discovery?.complete();
     if (stopRatio > 0 && this.#givingMs < seedSeconds * 1000) this.#phase = 'giving';
     else this.#finish();
     return true;
