@@ -18,6 +18,8 @@ const parts = [
   '#wire/link-list.ts',
   '#wire/torrent/run.ts',
   '#wire/yt-dlp/run.ts',
+  '#store/postgres/postgres.ts',
+  '#store/postgres/bus.ts',
   '#worker/worker.ts',
 ];
 for (const part of parts) await import(part);
