@@ -1,3 +1,9 @@
-import { runProgram } from '#app/program.ts';
+import { version } from '#core/version.ts';
 
-process.exitCode = await runProgram(process.argv.slice(2));
+const args = process.argv.slice(2);
+// Scripts ask for it often, and reading what every command takes would double the time.
+if (args.join(' ') === '--version') process.stdout.write(`${version}\n`);
+else {
+  const { runProgram } = await import('#app/program.ts');
+  process.exitCode = await runProgram(args);
+}

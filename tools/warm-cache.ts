@@ -12,6 +12,14 @@ const parts = [
   '#app/probe.ts',
   '#app/serve.ts',
   '#wire/undici-lane.ts',
+  '#wire/ftp-session.ts',
+  '#wire/sftp-session.ts',
+  '#wire/s3-session.ts',
+  '#wire/link-list.ts',
+  '#wire/torrent/run.ts',
+  '#wire/yt-dlp/run.ts',
+  '#store/postgres/postgres.ts',
+  '#store/postgres/bus.ts',
   '#worker/worker.ts',
 ];
 for (const part of parts) await import(part);

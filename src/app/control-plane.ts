@@ -108,7 +108,7 @@ async function runOver(
       destinations: desk,
       linkOf: async (document) => (await documentOf(Buffer.from(document, 'base64'), null, shared)).link.href,
       listings: createListings(shared),
-      kinds: sourceKinds(),
+      kinds: await sourceKinds(),
       profiler,
       metricsPublic: options.metricsPublic,
     },

@@ -23,7 +23,7 @@ export async function runDoctor(flags: Record<string, unknown>): Promise<number>
     for (const { check, level, message } of findings) process.stdout.write(`${signs[level]} ${check}: ${message}\n`);
   };
   add(checkMachine());
-  const { media } = settingsOfSources(options.source, environment, settingsOfMachine(options.data));
+  const { media } = await settingsOfSources(options.source, environment, settingsOfMachine(options.data));
   add(await checkMedia(media, searchPath(environment)));
   add(checkFiles(options));
   const database: FoundInDatabase = await checkDatabase(options);

@@ -5,8 +5,6 @@ import type { Clock } from '#core/clock.ts';
 import type { LineBus } from '#core/line-bus.ts';
 import type { Logger } from '#core/log.ts';
 import type { Store } from '#core/store.ts';
-import { openPostgresBus } from '#store/postgres/bus.ts';
-import { openPostgresStore } from '#store/postgres/postgres.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { openNatsBus } from '#wire/nats-bus.ts';
 import { systemClock, systemRandom } from '#wire/system.ts';
@@ -14,10 +12,10 @@ import { systemClock, systemRandom } from '#wire/system.ts';
 /** Where everything is kept: the link of a PostgreSQL database, or null for the embedded one in the data folder. */
 export type StorePlace = { data: string; database: string | null };
 
-export function openStore({ data, database }: StorePlace, clock: Clock, log: (sentence: string) => void): Promise<Store> {
-  return database === null
-    ? openSqliteStore(embeddedDatabase(data), { clock })
-    : openPostgresStore(database, { clock, onWait: log });
+export async function openStore({ data, database }: StorePlace, clock: Clock, log: (sentence: string) => void): Promise<Store> {
+  if (database === null) return openSqliteStore(embeddedDatabase(data), { clock });
+  const { openPostgresStore } = await import('#store/postgres/postgres.ts');
+  return openPostgresStore(database, { clock, onWait: log });
 }
 
 /** Between the replicas on one database, by the NATS at the link `bus` or by the database; null: the embedded one has only one. */
@@ -26,7 +24,11 @@ export async function openBus(
   store: Store,
   log: Logger,
 ): Promise<LineBus | null> {
-  if (bus === null) return database === null ? null : openPostgresBus(database, systemClock);
+  if (bus === null) {
+    if (database === null) return null;
+    const { openPostgresBus } = await import('#store/postgres/bus.ts');
+    return openPostgresBus(database, systemClock);
+  }
   const newId = createIdMaker(systemClock, systemRandom);
   const name = await store.write((tx) => instanceOf(tx, newId));
   return openNatsBus({ link: bus, name, clock: systemClock, log });

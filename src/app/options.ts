@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { parseBytes } from '#lib/format.ts';
 import { type Environment, splitList } from './config.ts';
+import { settingsOfFlags } from './source-settings.ts';
 
 /** Lists are written as YAML lists or separated by commas. */
 export function listOf(help: string) {
@@ -41,6 +42,17 @@ export function originOf(help: string) {
     .transform((text) => new URL(text).origin)
     .nullable()
     .default(null)
+    .describe(help);
+}
+
+/** By kind and name, or as flags: `KIND.NAME=VALUE`. */
+export function settingsOption(help: string) {
+  return z
+    .preprocess(
+      (given) => (Array.isArray(given) ? settingsOfFlags(given) : given),
+      z.record(z.string(), z.record(z.string(), z.unknown())),
+    )
+    .default({})
     .describe(help);
 }
 

@@ -5,8 +5,7 @@ import { isNatsLink } from '#wire/nats-bus.ts';
 import { defaultDataFolder, type Environment } from './config.ts';
 import { logOptions } from './log.ts';
 import { isDatabaseLink } from './open-store.ts';
-import { checkOptions, givenOptions, listOf, onOff, originOf, sizeOf } from './options.ts';
-import { sourceSettings } from './source-settings.ts';
+import { checkOptions, givenOptions, listOf, onOff, originOf, settingsOption, sizeOf } from './options.ts';
 
 export const serveOptions = z.strictObject({
   data: z.string().describe('Folder of the database, and of unfinished files unless they have their own.'),
@@ -33,7 +32,7 @@ export const serveOptions = z.strictObject({
   allowedHosts: listOf('Further names under which people reach this server.'),
   trustedProxies: listOf('Addresses of proxies whose X-Forwarded headers count.'),
   netAllow: listOf('Refused ranges of addresses that downloads may connect to all the same.'),
-  source: sourceSettings,
+  source: settingsOption('What sources are told, such as torrent.port=6881.'),
   metricsPublic: onOff('Show /metrics to everybody, not only to admins with a token.'),
   ...logOptions,
   bootstrapToken: z.string().min(16).nullable().default(null).describe('Accepted as the API token of an admin.'),

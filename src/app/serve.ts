@@ -15,7 +15,7 @@ export async function runServe(flags: Record<string, unknown>): Promise<number> 
   const log = openProcessLog(options);
   const settings = {
     ...{ dataFolder, scratchFolder, netAllow, keepFreeBytes, preallocate, logLevel: levelOf(options) },
-    settings: settingsOfSources(options.source, environment, settingsOfMachine(dataFolder)),
+    settings: await settingsOfSources(options.source, environment, settingsOfMachine(dataFolder)),
     searchPath: searchPath(environment),
   };
   return runControlPlane(options, log, (control) => startEmbeddedWorker(control, settings, log));

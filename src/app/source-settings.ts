@@ -1,34 +1,37 @@
 /** What a machine is told about its sources: `sources` in `flotilla.yaml`, `FLOTILLA_KIND_NAME`, or `--source KIND.NAME=VALUE`. */
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { FlotillaError } from '#core/errors.ts';
 import { sources } from '#sources/index.ts';
 import { type Environment, homeFolder, stateFolder } from './config.ts';
 
-export const sourceSettings = z
-  .preprocess(
-    (given) => (Array.isArray(given) ? fromFlags(given) : given),
-    z.record(z.string(), z.record(z.string(), z.unknown())),
-  )
-  .default({})
-  .describe('What sources are told, such as torrent.port=6881.');
+/** What they are told, by their kinds. */
+export type SourceSettings = Record<string, Record<string, unknown>>;
 
-export type SourceSettings = z.output<typeof sourceSettings>;
-
-/** With what the environment says of them, and what is `usual` where nobody says anything. Throws `link_invalid` with a sentence that names the setting. */
-export function settingsOfSources(given: SourceSettings, env: Environment, usual: SourceSettings): SourceSettings {
-  const unknown = Object.keys(given).find((kind) => sources.every((source) => source.kind !== kind || !source.settings));
-  if (unknown !== undefined) throw wrong(`No source of the kind ${unknown} has settings.`);
-  const known = sources.flatMap(({ kind, settings }) => {
-    if (!(settings instanceof z.ZodObject)) return [];
-    const own = { ...usual[kind], ...fromEnvironment(kind, Object.keys(settings.shape), env), ...given[kind] };
-    const checked = settings.safeParse(own);
-    if (checked.success) return [[kind, own] as const];
-    const [issue] = checked.error.issues;
-    throw wrong(`The setting ${[kind, ...(issue?.path ?? [])].join('.')} makes no sense: ${issue?.message}.`);
-  });
-  return Object.fromEntries(known);
+/**
+ * With what the environment says of them, and what is `usual` where nobody says anything. Throws `link_invalid` with a sentence
+ * that names the setting. Only what somebody said is checked, for that loads the source.
+ */
+export async function settingsOfSources(
+  given: SourceSettings,
+  env: Environment,
+  usual: SourceSettings,
+): Promise<SourceSettings> {
+  const settings = { ...usual };
+  const unknown = new Set(Object.keys(given));
+  for (const { kind, options } of sources) {
+    const isTold = given[kind] !== undefined || Object.keys(env).some((name) => name.startsWith(variableOf(kind, '')));
+    const schema = isTold ? (await options?.())?.settings : undefined;
+    if (schema === undefined) continue;
+    unknown.delete(kind);
+    const own = { ...usual[kind], ...fromEnvironment(kind, Object.keys(schema.shape), env), ...given[kind] };
+    const checked = schema.safeParse(own);
+    const [issue] = checked.error?.issues ?? [];
+    if (issue !== undefined) throw wrong(`The setting ${[kind, ...issue.path].join('.')} makes no sense: ${issue.message}.`);
+    settings[kind] = own;
+  }
+  for (const kind of unknown) throw wrong(`No source of the kind ${kind} has settings.`);
+  return settings;
 }
 
 /** What sources are told where a person is at the terminal: who that is, and which servers are known. */
@@ -72,7 +75,8 @@ function parseValue(text: string): unknown {
   }
 }
 
-function fromFlags(texts: unknown[]): Record<string, Record<string, unknown>> {
+/** Of `KIND.NAME=VALUE`. */
+export function settingsOfFlags(texts: unknown[]): SourceSettings {
   const found: Record<string, Record<string, unknown>> = Object.create(null);
   for (const text of texts) {
     const [name, value] = parseAssignment(String(text));
@@ -85,10 +89,14 @@ function fromFlags(texts: unknown[]): Record<string, Record<string, unknown>> {
 
 function fromEnvironment(kind: string, names: string[], env: Environment): Record<string, unknown> {
   const said = names.flatMap((name) => {
-    const value = env[`FLOTILLA_${kind}_${name.replace(/[A-Z]/g, (letter) => `_${letter}`)}`.toUpperCase()];
+    const value = env[variableOf(kind, name)];
     return value === undefined || value === '' ? [] : [[name, parseValue(value)] as const];
   });
   return Object.fromEntries(said);
+}
+
+function variableOf(kind: string, name: string): string {
+  return `FLOTILLA_${kind}_${name.replace(/[A-Z]/g, (letter) => `_${letter}`)}`.toUpperCase();
 }
 
 function wrong(message: string): FlotillaError {

@@ -6,7 +6,7 @@ import { environment, netAllow, searchPath } from './config.ts';
 import { rangesOfTypedHosts, withServices } from './outlet.ts';
 import { typedProxy } from './request-flags.ts';
 import { createSourceContext } from './source-context.ts';
-import { settingsOfPerson, settingsOfSources, sourceSettings } from './source-settings.ts';
+import { settingsOfFlags, settingsOfPerson, settingsOfSources } from './source-settings.ts';
 
 export type Typed = {
   links: URL[];
@@ -19,8 +19,8 @@ export type Typed = {
 };
 
 /** They may reach whatever a typed link leads to. */
-export async function contextOfTyped({ links, parameters, request, proxies, source, shared }: Typed) {
-  const settings = settingsOfSources(sourceSettings.parse(source), environment, settingsOfPerson(environment));
+export async function contextOfTyped({ links, parameters, request, proxies, source = [], shared }: Typed) {
+  const settings = await settingsOfSources(settingsOfFlags(source), environment, settingsOfPerson(environment));
   const reached = withServices(links, parameters, settings);
   const opened = await rangesOfTypedHosts(reached, (link) => typedProxy(link, request, proxies));
   const allowed = [...netAllow(environment), ...opened];

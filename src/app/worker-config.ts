@@ -4,9 +4,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultDataFolder, type Environment } from './config.ts';
 import { logOptions } from './log.ts';
-import { checkOptions, givenOptions, listOf, onOff, originOf, sizeOf } from './options.ts';
+import { checkOptions, givenOptions, listOf, onOff, originOf, settingsOption, sizeOf } from './options.ts';
 import { type onlyOfWorkers, serveOptions } from './serve-config.ts';
-import { sourceSettings } from './source-settings.ts';
 
 const workerOptions = z.strictObject({
   join: originOf('Address of the server.'),
@@ -19,7 +18,7 @@ const workerOptions = z.strictObject({
   preallocate: onOff('Take the whole room of a file on the disk before its first byte.'),
   keepFree: sizeOf('Room that is left on the disk of unfinished files; 64M, but at most 1 %, when not given.'),
   netAllow: listOf('Refused ranges of addresses that downloads may connect to all the same.'),
-  source: sourceSettings,
+  source: settingsOption('What sources are told, such as torrent.port=6881.'),
   ...logOptions,
 } satisfies Record<(typeof onlyOfWorkers)[number], z.ZodType> & Record<string, z.ZodType>);
 

@@ -62,8 +62,12 @@ export function createWorkerParts({ dataFolder, scratchFolder, keepFreeBytes, pr
 }
 
 /** How it introduces itself. */
-export function helloOf(context: SourceContext, about: Pick<WorkerHello, 'workerId' | 'name' | 'labels'>): WorkerHello {
-  const ready = sources.filter(({ isReady }) => isReady?.(context) ?? true);
+export async function helloOf(
+  context: SourceContext,
+  about: Pick<WorkerHello, 'workerId' | 'name' | 'labels'>,
+): Promise<WorkerHello> {
+  const areReady = await Promise.all(sources.map(({ isReady }) => isReady?.(context) ?? true));
+  const ready = sources.filter((_, index) => areReady[index]);
   return { ...about, version, kinds: [...taskKinds], schemes: ready.flatMap(schemesTold) };
 }
 

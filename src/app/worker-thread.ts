@@ -22,7 +22,7 @@ const tell = (told: string) => port.postMessage({ told } satisfies PortMessage);
 const idPath = join(settings.dataFolder, 'worker-id');
 const { parts, close } = createWorkerParts(settings);
 const worker = new Worker(callThrough(port), parts, {
-  hello: helloOf(parts.sources, { workerId: (await files.readText(idPath))?.trim() ?? null, name: hostname() }),
+  hello: await helloOf(parts.sources, { workerId: (await files.readText(idPath))?.trim() ?? null, name: hostname() }),
   room: roomFor(64),
   log: createLog(),
 });

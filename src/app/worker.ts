@@ -37,11 +37,11 @@ export async function runWorker(flags: Record<string, unknown>): Promise<number>
 
   const { parts, close } = createWorkerParts({
     ...{ dataFolder: data, scratchFolder, netAllow, keepFreeBytes, preallocate },
-    settings: settingsOfSources(options.source, environment, settingsOfMachine(data)),
+    settings: await settingsOfSources(options.source, environment, settingsOfMachine(data)),
     searchPath: searchPath(environment),
   });
   const worker = new Worker(createWorkerPlane(identity), parts, {
-    hello: helloOf(parts.sources, { workerId: identity.workerId, name, labels }),
+    hello: await helloOf(parts.sources, { workerId: identity.workerId, name, labels }),
     room: roomFor(jobs),
     log,
   });

@@ -30,8 +30,8 @@ export type ListingWish = {
 /** The reader of one kind of such documents, passed in. */
 export interface Listing {
   readonly kind: string;
-  /** What may be chosen: an object whose fields have help and defaults. */
-  readonly parameters?: ZodType;
+  /** `parameters`: what may be chosen, an object whose fields have help and defaults. Absent: nothing. */
+  options?(): Promise<{ readonly parameters: ZodType }>;
   /** Does the media type or the name say that this is one? Others are read only when somebody asks for it. */
   isOne(mediaType: string | null, name: string | null): boolean;
   /** Strict and bounded. Throws `unsupported` with a sentence when it is not a document we can trust to mean one thing. */

@@ -1,4 +1,4 @@
-import type { ZodType } from 'zod';
+import type { ZodObject, ZodType } from 'zod';
 import type { Clock } from './clock.ts';
 import type { Egress } from './egress.ts';
 import { FlotillaError } from './errors.ts';
@@ -174,23 +174,29 @@ export type EngineFile = {
 
 export type EngineResult = { resolution: Resolution; files: EngineFile[]; facts: FetchFacts };
 
+/** Objects whose fields have help, and defaults where there are any. */
+export type SourceOptions = {
+  /** What may be chosen for a download. */
+  readonly parameters?: ZodType;
+  /** What a machine may be told once. */
+  readonly settings?: ZodObject;
+};
+
 /** Adapter that reads. Byte sources have `openSession`, and the transfer core does the rest; engines have `run`. */
 export interface Source {
   readonly kind: string;
   /** Schemes it takes, with the colon: `http:`. None: it is found by what is behind a link, or asked for. */
   readonly schemes: readonly string[];
-  /** What may be chosen for a download: an object whose fields have help, and defaults where there are any. */
-  readonly parameters?: ZodType;
-  /** What a machine may be told once, likewise. */
-  readonly settings?: ZodType;
+  /** Absent: there is nothing to choose. */
+  options?(): Promise<SourceOptions>;
   /** Has this machine what the source needs, such as a program? Absent: always. Looks, and executes nothing. */
-  isReady?(context: SourceContext): boolean;
+  isReady?(context: SourceContext): Promise<boolean>;
   /** Is what was found behind a link of another source for this one? Looks, and executes nothing. */
   recognises?(seen: Seen): boolean;
   /**
    * Might what was found be worth asking this one, who may find nothing? Then it stays what it is. Looks, and executes nothing.
    */
-  guesses?(context: SourceContext, seen: Seen): boolean;
+  guesses?(context: SourceContext, seen: Seen): Promise<boolean>;
   /** The link that names what a document of this kind is about. Throws `unsupported` with what is wrong with the document. */
   linkOf?(document: Uint8Array, shared: Shared): URL | Promise<URL>;
   probe(context: SourceContext, link: URL, request: RequestOptions, signal: AbortSignal, asked?: Asked): Promise<Resolution>;

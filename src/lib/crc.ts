@@ -10,12 +10,12 @@ export interface Crc {
 type Tables = { low: Int32Array; high: Int32Array };
 
 /** Of the polynomials with their bits reversed. */
-const castagnoli = makeTables(0x82f6_3b78, 0);
-const nvme = makeTables(0xac4b_c9b5, 0x9a6c_9329);
+const castagnoli = tablesOf(0x82f6_3b78, 0);
+const nvme = tablesOf(0xac4b_c9b5, 0x9a6c_9329);
 
 /** CRC-32C of Castagnoli (RFC 3720 section 12.1). */
 export function createCrc32c(): Crc {
-  const { low: table } = castagnoli;
+  const { low: table } = castagnoli();
   let crc = -1;
   return {
     update(bytes) {
@@ -34,7 +34,7 @@ export function createCrc32c(): Crc {
 
 /** CRC-64/NVME (NVM Express NVM Command Set Specification, section 5.2.1.3.4). */
 export function createCrc64Nvme(): Crc {
-  const { low, high } = nvme;
+  const { low, high } = nvme();
   let [crcLow, crcHigh] = [-1, -1];
   return {
     update(bytes) {
@@ -53,6 +53,15 @@ export function createCrc64Nvme(): Crc {
       }
     },
     digest: () => hex(~crcHigh) + hex(~crcLow),
+  };
+}
+
+/** They are made when the first of these is wanted: it takes some milliseconds, and few files have one. */
+function tablesOf(polynomialLow: number, polynomialHigh: number): () => Tables {
+  let tables: Tables | null = null;
+  return () => {
+    tables ??= makeTables(polynomialLow, polynomialHigh);
+    return tables;
   };
 }
 

@@ -33,7 +33,7 @@ export async function detect(context: SourceContext, question: Question, signal:
   const other = await recogniseFound(context, source, question, resolution, signal);
   if (other !== null) return other.probe(context, link, request, signal, asked);
   const { mediaType, name } = resolution;
-  const guessed = guess(context, { mediaType, name, firstBytes: new Uint8Array() });
+  const guessed = await guess(context, { mediaType, name, firstBytes: new Uint8Array() });
   if (guessed === null) return resolution;
   try {
     return await guessed.probe(context, link, request, signal, asked);
@@ -53,8 +53,9 @@ export function recognise(seen: Seen): Source | null {
 }
 
 /** The source that may find more there than another one did; null: none. */
-export function guess(context: SourceContext, seen: Seen): Source | null {
-  return sources.find((source) => source.guesses?.(context, seen) ?? false) ?? null;
+export async function guess(context: SourceContext, seen: Seen): Promise<Source | null> {
+  for (const source of sources) if (await source.guesses?.(context, seen)) return source;
+  return null;
 }
 
 async function recogniseFound(

@@ -1,15 +1,13 @@
 import { defineSource } from '#core/source.ts';
 import { isTorrentFile } from '#core/torrent-file.ts';
 import { sandboxOf } from '#wire/sandbox.ts';
-import { torrentParameters, torrentSettings } from '#wire/torrent/choices.ts';
 import { fetchTorrent } from '#wire/torrent-fetch.ts';
 import { magnetOf, resolutionOfTorrent } from '#wire/torrent-resolution.ts';
 
 export const torrent = defineSource({
   kind: 'torrent',
   schemes: ['magnet:'],
-  parameters: torrentParameters,
-  settings: torrentSettings,
+  options: () => import('#wire/torrent/choices.ts'),
   recognises: isTorrentFile,
 
   async linkOf(document, shared) {

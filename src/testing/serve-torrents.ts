@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import TrackerServer from 'bittorrent-tracker/server';
 import { type Encodable, encode } from '#lib/bencode.ts';
 import { makeTorrent, type SeedFile, type TorrentVersion } from './make-torrent.ts';
 import { type StartedProcess, startProcess } from './process.ts';
@@ -57,6 +56,8 @@ export type Tracker = {
 
 /** A real tracker (https://github.com/webtorrent/bittorrent-tracker) over HTTP and UDP, in this process. */
 export async function serveTracker(t: Scope): Promise<Tracker> {
+  // It is larger than all else here, and most tests of torrents need none.
+  const { default: TrackerServer } = await import('bittorrent-tracker/server');
   const server = new TrackerServer({ http: true, udp: true, ws: false, stats: false });
   let beginnerCount = 0;
   server.on('error', () => {}).on('warning', () => {});

@@ -7,7 +7,7 @@ import { noServices } from '#testing/no-services.ts';
 import { releaseAfter } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
-import { linkList } from '#wire/link-list.ts';
+import { linkList } from '#wire/listings.ts';
 import { systemClock } from '#wire/system.ts';
 import { readListing } from './read-listing.ts';
 

@@ -1,6 +1,6 @@
 /** A proxy on loopback for a program that we started: where it connects to goes through the gate, and is slowed and counted. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse, request as sendRequest } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -47,6 +47,8 @@ const hopFields = new Set(['connection', 'keep-alive', 'proxy-connection', 'prox
  */
 export async function openChildProxy(options: ChildProxyOptions): Promise<ChildProxy> {
   const { clock, way, hosts, connectTimeoutMs, limitBytesPerSecond = () => null, onBytes = () => {} } = options;
+  // Only when it is needed: named exports of this module make Node load its own copy of undici, which takes as long as a start.
+  const { createServer, request: sendRequest } = await import('node:http');
   const password = randomBytes(24).toString('base64url');
   const login = Buffer.from(`Basic ${Buffer.from(`flotilla:${password}`).toString('base64')}`);
   const limiter = new Limiter(clock, limitBytesPerSecond());

@@ -49,7 +49,7 @@ export function createEgress({ allow, lookup = lookupAll }: EgressOptions): Egre
       const host = canonicalHost(target.host);
       checkPort(host, target.port, target.service);
       const all = isIP(host) ? [{ address: host, family: isIP(host) }] : await resolve(host, lookup, target.signal);
-      const addresses = ofFamily(host, all, target.family ?? isIP(target.localAddress ?? ''));
+      const addresses = ofFamily(host, all, target.family ?? (target.localAddress ? isIP(target.localAddress) : 0));
       for (const { address } of addresses) check(host, address);
       const socket = await open(target, host, addresses);
       // The last word is the peer that answered: nothing between look-up and connect can swap it.
@@ -177,12 +177,15 @@ function rangeList(ranges: string[]): BlockList {
   const list = new BlockList();
   for (const range of ranges) {
     const [address = '', prefix] = range.trim().split('/');
-    const family = isIP(address);
-    const bits = prefix === undefined ? (family === 4 ? 32 : 128) : Number(prefix);
-    if (family === 0 || !/^\d+$/.test(prefix ?? '0') || bits > (family === 4 ? 32 : 128)) {
-      throw new RangeError(`${JSON.stringify(range)} is not an address range. It looks like 192.168.0.0/16 or fd00::/8`);
+    // See `isSix`; the list itself refuses what is no address.
+    const [family, mostBits] = address.includes(':') ? (['ipv6', 128] as const) : (['ipv4', 32] as const);
+    const bits = prefix === undefined ? mostBits : /^\d+$/.test(prefix) ? Number(prefix) : -1;
+    try {
+      list.addSubnet(address, bits, family);
+    } catch (cause) {
+      const message = `${JSON.stringify(range)} is not an address range. It looks like 192.168.0.0/16 or fd00::/8`;
+      throw new RangeError(message, { cause });
     }
-    list.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6');
   }
   return list;
 }

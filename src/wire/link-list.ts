@@ -4,9 +4,9 @@ import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
 import { type ListedFile, type Listing, mostListedFiles } from '#core/listing.ts';
 import { linksOfPage } from './html-links.ts';
-import { isShortcutName, readShortcut } from './shortcut.ts';
+import { readShortcut } from './shortcut.ts';
 
-const parameters = z.strictObject({
+export const parameters = z.strictObject({
   extensions: z
     .string()
     .max(200)
@@ -16,20 +16,15 @@ const parameters = z.strictObject({
   sameHost: z.boolean().default(false).describe('Of a page: only links to the host that it is from.'),
 });
 
-/** Texts and pages are files to most people who paste a link to them: only shortcuts are read without being asked for. */
-export const linkList: Listing = {
-  kind: 'links',
-  parameters,
-  isOne: (_, name) => isShortcutName(name ?? ''),
-  read(bytes, { address, parameters: given = {} }) {
-    const { data, error } = parameters.safeParse(given);
-    if (data === undefined) throw new FlotillaError('link_invalid', z.prettifyError(error));
-    const extensions = new Set(data.extensions.toLowerCase().match(/[a-z0-9]+/g));
-    const links = readLinks(bytes, address === null ? null : withoutLogin(address), { extensions, sameHost: data.sameHost });
-    if (links.length <= mostListedFiles) return links.map(listed);
-    const message = `It lists ${links.length} links, and Flotilla adds at most ${mostListedFiles} at once. Choose extensions, or send parts of the list.`;
-    throw new FlotillaError('unsupported', message);
-  },
+/** Throws `unsupported` when there is no link or there are too many, and `link_invalid` for parameters that make no sense. */
+export const readLinkList: Listing['read'] = (bytes, { address, parameters: given = {} }) => {
+  const { data, error } = parameters.safeParse(given);
+  if (data === undefined) throw new FlotillaError('link_invalid', z.prettifyError(error));
+  const extensions = new Set(data.extensions.toLowerCase().match(/[a-z0-9]+/g));
+  const links = readLinks(bytes, address === null ? null : withoutLogin(address), { extensions, sameHost: data.sameHost });
+  if (links.length <= mostListedFiles) return links.map(listed);
+  const message = `It lists ${links.length} links, and Flotilla adds at most ${mostListedFiles} at once. Choose extensions, or send parts of the list.`;
+  throw new FlotillaError('unsupported', message);
 };
 
 /** Else each link of the page would have it. */

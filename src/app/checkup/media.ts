@@ -1,11 +1,11 @@
-import { media } from '#sources/media.ts';
+import { settings } from '#wire/yt-dlp/run.ts';
 import { askVersion, isTooOld, tooOld, warnOfAge } from '#wire/yt-dlp/version.ts';
 import { type Finding, finding } from './finding.ts';
 
 /** The programs that fetch the video of web pages. Without them everything else works, so their absence is no fault. */
 export async function checkMedia(told: unknown, searchPath: string): Promise<Finding[]> {
   const { ok, warn } = finding('Video pages');
-  const { ytDlp, ffmpeg } = media.settings.parse(told ?? {});
+  const { ytDlp, ffmpeg } = settings.parse(told ?? {});
   const [version, ffmpegVersion] = await Promise.all([
     askVersion(ytDlp, '--version', searchPath),
     askVersion(ffmpeg || 'ffmpeg', '-version', searchPath),

@@ -111,7 +111,7 @@ async function fetchOnce(
     async place(facts) {
       const listing = promised === null ? listingFound(run, facts) : null;
       if (listing !== null) throw new ListFound(listing);
-      if (mayBeOther(run, wanted) && isForOther(run, facts, link)) throw new OtherFound();
+      if (mayBeOther(run, wanted) && (await isForOther(run, facts, link))) throw new OtherFound();
       const allocate: Opening['allocate'] = (...room) =>
         allocateOnDisk(...room, signal, (message) => screen.note(item, message));
       const place = await unfinished.place(facts, { share, ...(options.preallocate ? { allocate } : {}) });

@@ -33,10 +33,14 @@ export function mayBeOther({ options }: Run, { promised, document, isLookedAt = 
 }
 
 /** Sources that know their own by media type or name; where both say nothing, the bytes are looked at. */
-export function isForOther({ context }: Run, { mediaType, suggestedName, sizeBytes }: SourceFacts, link: URL): boolean {
+export async function isForOther(
+  { context }: Run,
+  { mediaType, suggestedName, sizeBytes }: SourceFacts,
+  link: URL,
+): Promise<boolean> {
   const name = suggestedName ?? nameFromLink(link);
   const seen = seenOf(mediaType, name);
-  return recognise(seen) !== null || guess(context, seen) !== null || isNameless(mediaType, name, sizeBytes);
+  return recognise(seen) !== null || (await guess(context, seen)) !== null || isNameless(mediaType, name, sizeBytes);
 }
 
 /** Asks what is behind the link, and gets what is for an engine. Resolves with an exit code, or with a file to be fetched. */

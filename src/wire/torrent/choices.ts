@@ -6,7 +6,7 @@ import { isClientLink } from './clients/link.ts';
 
 const fileNumbers = z.union([z.literal(''), z.string().regex(selectionPattern)]);
 
-export const torrentParameters = z.strictObject({
+export const parameters = z.strictObject({
   sequential: z.boolean().default(false).describe('Pieces come in order, so that it can be played meanwhile.'),
   edgesFirst: z.boolean().default(false).describe('The first and the last piece of each file come first.'),
   high: fileNumbers.default('').describe('Numbers of files that come first, such as 0,2-5.'),
@@ -18,9 +18,9 @@ export const torrentParameters = z.strictObject({
   seedMinutes: z.number().min(0).max(10_080).default(60).describe('Give for no longer than this.'),
 });
 
-export type TorrentParameters = z.output<typeof torrentParameters>;
+export type TorrentParameters = z.output<typeof parameters>;
 
-export const torrentSettings = z.strictObject({
+export const settings = z.strictObject({
   port: z.int().min(0).max(65_535).default(0).describe('Where peers may connect to; 0: any port that is free.'),
   dht: z.boolean().default(true).describe('Ask the distributed table of peers, unless a torrent is private.'),
   pex: z.boolean().default(true).describe('Exchange peers with peers, unless a torrent is private.'),
@@ -52,16 +52,16 @@ export const torrentSettings = z.strictObject({
     .describe('A torrent of which nobody sends anything for so long is tried later.'),
 });
 
-export type TorrentSettings = z.output<typeof torrentSettings>;
+export type TorrentSettings = z.output<typeof settings>;
 
 /** Throws `link_invalid` with a sentence that names the one that makes no sense. */
 export function readParameters(given: Record<string, unknown> | undefined): TorrentParameters {
-  const read = torrentParameters.safeParse(given ?? {});
+  const read = parameters.safeParse(given ?? {});
   if (read.success) return read.data;
   const [issue] = read.error.issues;
   throw new FlotillaError('link_invalid', `The parameter ${issue?.path.join('.')} makes no sense: ${issue?.message}.`);
 }
 
 export function readSettings(given: unknown): TorrentSettings {
-  return torrentSettings.parse(given ?? {});
+  return settings.parse(given ?? {});
 }

@@ -9,7 +9,7 @@ import { startClient } from '#testing/serve-torrent-clients.ts';
 import { layOut, seedTorrent, serveTracker, torrentOf } from '#testing/serve-torrents.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
-import { torrentParameters } from './choices.ts';
+import { readParameters } from './choices.ts';
 import { clientKinds } from './clients/link.ts';
 import type { TorrentHooks, TorrentState } from './engine.ts';
 import { ExternalEngine } from './external.ts';
@@ -35,7 +35,7 @@ async function seeded(t: Scope, { hasWeb = false, fields = {}, info = {} }: Seed
 }
 
 function orderFor(bytes: Uint8Array, folder: string, peers: string[], selected: number[] | null = null) {
-  const parameters = torrentParameters.parse({ peers });
+  const parameters = readParameters({ peers });
   const job = { selected: selected && new Set(selected), folder, mostBytes: null };
   return orderOf(bytes, readMetainfo(bytes), { job, parameters, magnet: null });
 }
