@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readMetainfo } from '#wire/metainfo.ts';
 import { readParameters } from '#wire/torrent/choices.ts';
 import { EmbeddedEngine } from '#wire/torrent/embedded.ts';
@@ -57,14 +56,6 @@ export function watch(limit: number | null = null): Watched {
     note: (event) => notes.push(event),
     debug: () => {},
   };
-}
-
-export async function until(isSo: () => boolean, what: string): Promise<void> {
-  const endsAtMs = performance.now() + 100_000;
-  while (!isSo()) {
-    assert.ok(performance.now() < endsAtMs, `never: ${what}`);
-    await sleep(20);
-  }
 }
 
 export function assertWhole(finished: FinishedFile[], torrent: TestTorrent): void {

@@ -52,6 +52,8 @@ export type Tracker = {
   addSeed(infoHash: string, port: number): Promise<void>;
   /** How many peers began to take part, seeds and all. */
   readonly beginnerCount: number;
+  /** How many said that they have all of a torrent now. */
+  readonly completedCount: number;
 };
 
 /** A real tracker (https://github.com/webtorrent/bittorrent-tracker) over HTTP and UDP, in this process. */
@@ -60,8 +62,9 @@ export async function serveTracker(t: Scope): Promise<Tracker> {
   const { default: TrackerServer } = await import('bittorrent-tracker/server');
   const server = new TrackerServer({ http: true, udp: true, ws: false, stats: false });
   let beginnerCount = 0;
+  let completedCount = 0;
   server.on('error', () => {}).on('warning', () => {});
-  server.on('start', () => beginnerCount++);
+  server.on('start', () => beginnerCount++).on('complete', () => completedCount++);
   const listening = Promise.all([once(server.http, 'listening'), once(server.udp, 'listening')]);
   server.listen(0, { http: '127.0.0.1', udp: '127.0.0.1', udp6: '::1' });
   await listening;
@@ -81,6 +84,9 @@ export async function serveTracker(t: Scope): Promise<Tracker> {
     },
     get beginnerCount() {
       return beginnerCount;
+    },
+    get completedCount() {
+      return completedCount;
     },
   };
 }

@@ -1,12 +1,14 @@
 /** What may be chosen for the engine of our own, with real peers: what comes first, how many peers, and what is given. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
+import { assertWhole, orderFor, startEngine, watch } from '#testing/embedded-engine.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePeer } from '#testing/serve-peer.ts';
 import { torrentOf } from '#testing/serve-torrents.ts';
 import { takeFrom } from '#testing/take-from-peer.ts';
 import { freePort, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { readParameters } from './choices.ts';
 
 const patience = { timeout: 170_000 };

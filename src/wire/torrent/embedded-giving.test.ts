@@ -1,12 +1,16 @@
 /** What is given to others counts over stops: an engine that begins again knows how much it was, and for how long. */
+
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { assertWhole, layWhole, orderFor, startEngine, until, type Watched, watch } from '#testing/embedded-engine.ts';
+import { assertWhole, layWhole, orderFor, startEngine, type Watched, watch } from '#testing/embedded-engine.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
-import { torrentOf } from '#testing/serve-torrents.ts';
+import { servePeer } from '#testing/serve-peer.ts';
+import { serveTracker, torrentOf } from '#testing/serve-torrents.ts';
 import { type Taker, takeFrom } from '#testing/take-from-peer.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
+import type { EmbeddedEngine } from './embedded.ts';
 import type { TorrentOrder } from './engine.ts';
 import { placeOfFile, placeOfRecord } from './places.ts';
 
@@ -132,5 +136,25 @@ describe('what was given', { concurrency: true }, () => {
     writeFileSync(placeOfFile(order.folder, 0), new Uint8Array(sizeBytes));
     await startEngine(t).fetch(order, watch(), t.signal);
     assert.deepEqual([recordOf(order).givenBytes, recordOf(order).givingMs], [0, 0]);
+  });
+
+  test('a tracker is told once that all of it came, and not of what was whole already', patience, async (t) => {
+    const [tracker, seed] = [await serveTracker(t), await servePeer(t, film)];
+    const parameters = { trackers: [tracker.announceUrl], peers: [seed.peer], seedRatio: 1, seedMinutes: 60 };
+    const giveOnce = async (engine: EmbeddedEngine) => {
+      const [stop, watched] = [new AbortController(), watch()];
+      const ended = assert.rejects(engine.fetch(orderFor(film, folder, parameters), watched, stop.signal), /enough/);
+      await until(() => isGiving(watched), 'that it gives');
+      await until(() => tracker.beginnerCount === began + 1, 'the tracker knows of it');
+      began++;
+      stop.abort(new Error('enough'));
+      await ended;
+    };
+    const folder = tempFolder(t);
+    let began = 0;
+    await giveOnce(startEngine(t));
+    await until(() => tracker.completedCount === 1, 'the tracker is told');
+    await giveOnce(startEngine(t));
+    assert.equal(tracker.completedCount, 1);
   });
 });

@@ -1,7 +1,8 @@
 /** Where the engine of our own learns of peers, and how it speaks to them: each choice does what it says. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertWhole, layWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
+import { assertWhole, layWhole, orderFor, startEngine, watch } from '#testing/embedded-engine.ts';
 import { serveDhtNode } from '#testing/serve-dht.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { servePeer } from '#testing/serve-peer.ts';
@@ -9,6 +10,7 @@ import { seedTorrent, serveTracker, torrentOf } from '#testing/serve-torrents.ts
 import { takeEncrypted } from '#testing/take-encrypted.ts';
 import { takeFrom } from '#testing/take-from-peer.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
 import type { Encryption } from './words.ts';
 

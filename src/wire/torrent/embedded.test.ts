@@ -1,4 +1,5 @@
 /** The engine of our own with real peers: what it survives, what it keeps, and whom it listens to. */
+
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
@@ -9,11 +10,12 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlotillaError } from '#core/errors.ts';
-import { assertWhole, orderFor, startEngine, until, type Watched, watch } from '#testing/embedded-engine.ts';
+import { assertWhole, orderFor, startEngine, type Watched, watch } from '#testing/embedded-engine.ts';
 import { sampleBytes, serveNginx } from '#testing/serve-nginx.ts';
 import { message, servePeer } from '#testing/serve-peer.ts';
 import { layOut, type TestTorrent, torrentOf } from '#testing/serve-torrents.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
 
 const patience = { timeout: 170_000 };

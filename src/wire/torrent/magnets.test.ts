@@ -1,16 +1,18 @@
 /** Whom a magnet is asked of, when it is looked at and when it is fetched, with real trackers and nodes. */
+
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { EngineJob, SourceContext } from '#core/source.ts';
-import { assertWhole, orderFor, startEngine, until, watch } from '#testing/embedded-engine.ts';
+import { assertWhole, orderFor, startEngine, watch } from '#testing/embedded-engine.ts';
 import { noServices } from '#testing/no-services.ts';
 import { serveDhtNode } from '#testing/serve-dht.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { message, servePeer } from '#testing/serve-peer.ts';
 import { serveTracker, torrentOf } from '#testing/serve-torrents.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { readMetainfo } from '#wire/metainfo.ts';
