@@ -39,14 +39,18 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
     url: string,
     { first = ':', beside = ':', flags = '' } = {},
   ): Promise<Ran> {
-    const get = `"$2" get -d "$1" --max-tries 2 ${flags} "$3"; code=$?`;
-    const look = 'echo "left:" $(ls -A "$1") "sum:" $(openssl sha256 -r < "$1/file.bin") >&2; exit $code';
+    const get = `"$2" get -d "$1" --max-tries 2 ${flags} "$3" 2> "$4"; code=$?`;
+    const look = 'cat "$4" >&2; echo "left:" $(ls -A "$1") "sum:" $(openssl sha256 -r < "$1/file.bin") >&2; exit $code';
     const script = `mount -t tmpfs -o ${mountOptions} tmpfs "$1" && { ${first}; { ${beside}; } & ${get}; wait; ${look}; }`;
-    return untilEnd(await startPlainly(t, ['-rm', 'sh', '-c', script, 'sh', tempFolder(t), launcher, url], 'unshare'));
+    const talk = join(tempFolder(t), 'talk');
+    return untilEnd(await startPlainly(t, ['-rm', 'sh', '-c', script, 'sh', tempFolder(t), launcher, url, talk], 'unshare'));
   }
   const fill = (name: string, sizeMiB: number) => `head -c ${sizeMiB}M /dev/zero > "$1/${name}" 2>/dev/null`;
+  /** As soon as it waits; in a minute at the latest, so that it comes to an end. */
+  const freeWhenItWaits =
+    'for _ in $(seq 600); do grep -q "Waiting for room" "$4" 2>/dev/null && break; sleep 0.1; done; rm "$1/other"';
   /** From the moment when bytes are coming. */
-  const fillAndFree = `until [ -s "$1/file.bin.part" ]; do sleep 0.1; done; ${fill('other', 12)}; sleep 1.5; rm "$1/other"`;
+  const fillAndFree = `until [ -s "$1/file.bin.part" ]; do sleep 0.1; done; ${fill('other', 12)}; ${freeWhenItWaits}`;
   const whole = new RegExp(`left: file\\.bin sum: ${createHash('sha256').update(body).digest('hex')}`);
 
   const disks: [name: string, mount: string, behaviour: Behaviour, code: number, sentence: RegExp][] = [
@@ -77,7 +81,7 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
 
   test('a full disk is waited for, and the file comes when there is room', { skip: !mayMount }, async (t) => {
     const url = server.url('plain');
-    const ran = await getOnDisk(t, 'size=16m', url, { first: fill('other', 12), beside: 'sleep 1.5; rm "$1/other"' });
+    const ran = await getOnDisk(t, 'size=16m', url, { first: fill('other', 12), beside: freeWhenItWaits });
     assert.match(
       ran.stderr,
       /is full: 4\.\d+ MiB free \(164 KiB stay free\), 5\.72 MiB still to come\. .*Waiting for room, up to 5 min/,
@@ -88,7 +92,7 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
   });
 
   test('a small disk without a free byte is waited for, too', { skip: !mayMount }, async (t) => {
-    const beside = { first: fill('other', 12), beside: 'sleep 1.5; rm "$1/other"' };
+    const beside = { first: fill('other', 12), beside: freeWhenItWaits };
     const ran = await getOnDisk(t, 'size=12m', server.url('plain'), { ...beside, flags: '--wait-for-space 60' });
     assert.match(ran.stderr, /is full.* Waiting for room, up to 1 min/);
     assert.match(ran.stderr, whole);

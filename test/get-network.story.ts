@@ -1,4 +1,5 @@
 /** `flotilla get` on networks that are slow and lossy, and with servers that go away in the middle. */
+
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { sampleBytes, sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import { serveProxy } from '#testing/serve-proxy.ts';
 import { runBehindSlowLink, whyNoPackets } from '#testing/slow-link.ts';
 import { tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { Journal } from '#transfer/journal.ts';
 import { systemFiles } from '#wire/system.ts';
 
@@ -44,18 +46,18 @@ describe('flotilla get on networks', { concurrency: 2 }, () => {
     // It only counts the bytes: its own port stays when the server's is gone.
     const counter = await serveProxy(t, first.port);
     const run = await startPlainly(t, ['get', '-d', folder, '-x', '4', `${counter.origin}/slow/file.bin`]);
-    await sleep(1200);
+    await until(() => counter.bytesSent > 2 * MiB, 'some of it has come');
     await first.process.kill('SIGKILL');
     const keptBytes = counter.bytesSent;
     await sleep(700);
-    assert.ok(keptBytes > MiB && keptBytes < sizeBytes, `${keptBytes} bytes had come`);
+    assert.ok(keptBytes < sizeBytes, `${keptBytes} bytes had come`);
     await serveNginx(t, { folder: served, port: first.port, slowBytesPerSecond: MiB / 2 });
     const startedMs = performance.now();
     const ran = await untilEnd(run);
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stderr, /Try 2 of 5/);
     const seconds = (performance.now() - startedMs) / 1000;
-    assert.ok(seconds < 8, `${seconds} s: over one connection it would take 17 s more`);
+    assert.ok(seconds < 15, `${seconds} s: over one connection it would take 20 s`);
     assert.equal(sha256Of(join(folder, 'file.bin')), sha256);
     // What the stopped server had on its way is lost.
     assert.ok(counter.bytesSent < sizeBytes * 1.25, `${counter.bytesSent} bytes were sent`);

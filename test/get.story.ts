@@ -414,7 +414,7 @@ describe('flotilla get', { concurrency: 3 }, () => {
       .map(({ seconds }) => seconds as number);
   /** A machine that is busy with other things makes it slower, never faster. */
   const isAtSpeed = (bytes: number, seconds: number, rate: number) =>
-    assert.ok(bytes / seconds > rate * 0.8 && bytes / seconds < rate * 1.06, `${Math.round(bytes / seconds)} bytes per second`);
+    assert.ok(bytes / seconds > rate * 0.5 && bytes / seconds < rate * 1.06, `${Math.round(bytes / seconds)} bytes per second`);
 
   for (const [connections, mebibytes] of [
     ['1', 2],
