@@ -82,7 +82,7 @@ async function readRecord({ folder }: TorrentOrder): Promise<{ head: Head; piece
   const end = bytes.indexOf('\n');
   try {
     const head = JSON.parse(bytes.toString('utf8', 0, end)) as Head;
-    return head.version === 1 ? { head, pieces: bytes.subarray(end + 1) } : null;
+    return head.version === 1 && typeof head.key === 'string' ? { head, pieces: bytes.subarray(end + 1) } : null;
   } catch {
     return null;
   }
