@@ -68,8 +68,7 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
     return true;
   }
 
-  async function follow(reader: Reader, lastEventId: number | null): Promise<void> {
-    const latest = await control.lastSequence();
+  async function follow(reader: Reader, lastEventId: number | null, latest: number): Promise<void> {
     reader.lastSequence = lastEventId ?? latest;
     // A number from the future: the database was put back to an older one, so the reader knows things that never were.
     if (reader.lastSequence > latest) reset(reader, latest);
@@ -130,8 +129,10 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       };
       keepAlive();
       try {
+        // First, so that whoever was greeted misses nothing from then on.
+        const latest = await control.lastSequence();
         stream.write(formatFrame({ event: 'hello', data: { streamId: reader.id } satisfies z.input<typeof hello> }));
-        await follow(reader, lastEventId);
+        await follow(reader, lastEventId, latest);
         if (stream.isOpen) stopProgress = progress.watch(ownerId, reader);
       } catch (error) {
         // The answer has begun: all that is left to say is goodbye. The reader comes back by itself.
