@@ -40,15 +40,10 @@ export function createEventHub({ store, log, bus }: Pick<Parts, 'store' | 'log' 
     try {
       while (isBehind) {
         isBehind = false;
-        const isHeard = listeners.size > 0;
         const { page, last } = await store.read(async (tx) => {
-          return { page: isHeard ? await tx.events.allAfter(told, pageSize) : [], last: await tx.events.lastSequence() };
+          return { page: await tx.events.allAfter(told, pageSize), last: await tx.events.lastSequence() };
         });
         for (const event of page) if (event.sequence > told) tellAll(event);
-        // Nobody has to be told: it is enough to know from where on whoever comes is.
-        if (!isHeard && listeners.size === 0) told = last;
-        // Somebody came while it was asked, who may have missed what it skipped.
-        else if (!isHeard) isBehind = true;
         // The database was put back to an older one: what comes from now on has numbers that were told before.
         if (last < told) told = last;
         if (page.length === pageSize) isBehind = true;

@@ -47,14 +47,10 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
   let isClosed = false;
   const progress = createProgressFeed(control, clock, onError);
 
-  // Without readers nobody listens: events of other servers then need not be read.
-  let stopListening = () => {};
-  const listen = () => {
-    stopListening = control.onEvent((event) => {
-      progress.outdate(event.ownerId);
-      for (const reader of readers) tell(reader, event);
-    });
-  };
+  const stopListening = control.onEvent((event) => {
+    progress.outdate(event.ownerId);
+    for (const reader of readers) tell(reader, event);
+  });
   const stopRevoking = users.onRevoked((credentialId) => {
     for (const reader of readers) if (reader.credentialId === credentialId) reader.stream.end();
   });
@@ -99,7 +95,6 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       let stopProgress = () => {};
       const stream = openSse(reply, () => {
         readers.delete(reader);
-        if (readers.size === 0) stopListening();
         stopProgress();
         beat?.cancel();
       });
@@ -117,7 +112,6 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
         write: (frame) => stream.writeIfIdle(frame),
       };
       // Listening begins before the first question, so that nothing falls between question and answer.
-      if (readers.size === 0) listen();
       readers.add(reader);
       const keepAlive = () => {
         beat = clock.setTimer(heartbeatMs, () => {
