@@ -3,6 +3,7 @@ import { FlotillaError } from '#core/errors.ts';
 import type { WorkerChange, WorkerRow } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import type { Parts } from './parts.ts';
+import { ableKinds, requeueAll } from './queue/able.ts';
 import { releaseTask } from './release.ts';
 import { listWorkers } from './workers.ts';
 
@@ -55,6 +56,8 @@ export async function removeWorker(parts: Parts, id: string): Promise<void> {
       await releaseTask(parts, tx, task, `Worker ${name} was removed. It goes on as soon as there is room.`, null, true);
     }
     await tx.workers.remove(id);
+    // It may have been the last one that could do what waits for its kind.
+    if (ableKinds(parts, worker?.schemes ?? []) !== '') await requeueAll(tx);
     await recordEvents(parts, tx, [systemEvent(parts, 'worker.removed', `Worker ${name} was removed.`, { workerId: id })]);
     tx.afterCommit(() => {
       parts.sessions.forget(id);

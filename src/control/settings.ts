@@ -4,6 +4,7 @@ import { recordEvents, systemEvent } from './events.ts';
 import { keepProxies } from './kept-proxies.ts';
 import { keepStages } from './kept-stages.ts';
 import type { Parts } from './parts.ts';
+import { requeueAll } from './queue/able.ts';
 
 const defaultSettings: Settings = {
   parallelDownloads: 3,
@@ -20,8 +21,6 @@ const defaultSettings: Settings = {
 };
 
 const key = 'settings';
-/** The last task that follows the rules of now, while there are others that do not. */
-export const requeueKey = 'requeueAfter';
 
 export async function readSettings(tx: Transaction): Promise<Settings> {
   const stored = await tx.meta.get(key);
@@ -35,7 +34,7 @@ export function changeSettings(parts: Parts, change: Partial<Settings>): Promise
     if (change.proxies !== undefined) settings.proxies = await keepProxies(parts, tx, change.proxies, before.proxies);
     if (change.stages !== undefined) settings.stages = await keepStages(parts, tx, change.stages, before.stages);
     await tx.meta.put(key, JSON.stringify(settings));
-    if (labelsOf(settings) !== labelsOf(before)) await tx.meta.put(requeueKey, '');
+    if (labelsOf(settings) !== labelsOf(before)) await requeueAll(tx);
     await recordEvents(parts, tx, [systemEvent(parts, 'settings.changed', 'Settings were changed.', settings)]);
     tx.afterCommit(parts.rules.outdate);
     // More may run now.

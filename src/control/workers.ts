@@ -5,6 +5,7 @@ import type { WorkerRow } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import { instanceOf } from './instance.ts';
 import type { Parts } from './parts.ts';
+import { ableKinds, requeueAll } from './queue/able.ts';
 import { releaseTask } from './release.ts';
 
 const reportEverySeconds = 1;
@@ -29,6 +30,7 @@ export async function register(parts: Parts, hello: WorkerHello): Promise<Worker
       state: 'online',
       seenAtMs: nowMs,
     });
+    if (ableKinds(parts, schemes) !== ableKinds(parts, known?.schemes ?? [])) await requeueAll(tx);
     for (const task of await tx.tasks.leasedBy(id)) {
       await releaseTask(parts, tx, task, `Worker ${name} was started anew. It goes on as soon as there is room.`, null);
     }

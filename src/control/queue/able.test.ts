@@ -45,3 +45,37 @@ test('a look at a link of such a kind goes there too', async (t) => {
   await able.finish(await able.take('probe'), video);
   assert.equal((await looked).kind, 'media');
 });
+
+test('what waits for those who can do it goes to anybody when the last of them is removed', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const plain = await startWorker(under);
+  const able = await startAble(under);
+  await under.control.submit(owner, asVideo);
+  // Who runs is not removed, and who is away for a moment is waited for.
+  await under.pass(40_000);
+  assert.deepEqual(await plain.claim(), []);
+  await under.control.removeWorker(able.id);
+  await under.pass(1000);
+  await plain.take('probe');
+});
+
+test('it goes to anybody when the last of them comes back without what it takes', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const plain = await startWorker(under);
+  const able = await startAble(under);
+  await under.control.submit(owner, asVideo);
+  const { id: workerId } = able;
+  await under.control.register({ workerId, name: 'able', version: '2', kinds: ['probe', 'fetch'], schemes: ['https:'] });
+  await under.pass(1000);
+  await plain.take('probe');
+});
+
+test('what waits for anybody goes to the first who can do it', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const plain = await startWorker(under);
+  await under.control.submit(owner, asVideo);
+  const able = await startAble(under);
+  await under.pass(1000);
+  assert.deepEqual(await plain.claim(), []);
+  await able.take('probe');
+});

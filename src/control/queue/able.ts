@@ -2,6 +2,14 @@ import type { Transaction } from '#core/store.ts';
 import type { Parts } from '../parts.ts';
 import { anyWorker, isHomeOpen, mayTake, queueName, readQueue } from './queues.ts';
 
+/** The last task that waits where it belongs now, while there are others that do not. */
+export const requeueKey = 'requeueAfter';
+
+/** Those who may take what waits are others now: the regular round finds the new place of each task. */
+export async function requeueAll(tx: Transaction): Promise<void> {
+  await tx.meta.put(requeueKey, '');
+}
+
 /** `kind`: of the source that is to do it; undefined: it is not known yet. */
 export type Asked = { link: string; kind: string | undefined; labels: string[] };
 
@@ -16,4 +24,9 @@ export async function whoFor(parts: Parts, tx: Transaction, { link, kind, labels
     if (workers.some((worker) => isHomeOpen(worker) && mayTake(worker, readQueue(queueName('fetch', who, ''))))) return who;
   }
   return anyWorker(new URL(link).protocol, labels);
+}
+
+/** Which kinds a worker can do that links do not tell, as one text. */
+export function ableKinds(parts: Parts, schemes: readonly string[]): string {
+  return parts.kindsWithoutScheme.filter((kind) => schemes.includes(`${kind}:`)).join();
 }
