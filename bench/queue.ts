@@ -11,7 +11,7 @@ import { openPostgresStore } from '#store/postgres/postgres.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { startProcess } from '#testing/process.ts';
 import { servePostgres } from '#testing/serve-postgres.ts';
-import { freePort, type Scope } from '#testing/temp.ts';
+import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
 import { systemClock as clock } from '#wire/system.ts';
 import type { CaseResult, PlainRow, TransferOptions } from './case.ts';
 import { evenly, fill } from './queue/crowd.ts';
@@ -165,8 +165,8 @@ async function startRedis(t: Scope): Promise<string | null> {
   if (spawnSync('redis-server', ['--version']).status !== 0) return null;
   const port = await freePort();
   // Everything is on the disk before it is acknowledged, as with the others.
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
-  await startProcess(t, 'redis-server', args, { ready: port });
+  const flushed = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--dir', tempFolder(t)];
+  await startProcess(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', ...flushed], { ready: port });
   return `redis://127.0.0.1:${port}`;
 }
 

@@ -1,6 +1,7 @@
 /** One process of another queue, doing nothing with each of its jobs. Without limits and fairness: it has none of the kind. */
 import { Queue, Worker } from 'bullmq';
 import { run } from 'graphile-worker';
+import { Redis } from 'ioredis';
 import { PgBoss } from 'pg-boss';
 import { obey, type Report, readOrder } from './order.ts';
 
@@ -88,8 +89,7 @@ const peers: Record<Peer, () => Promise<void>> = {
   },
 
   async BullMQ() {
-    const { hostname: host, port } = new URL(database);
-    const connection = { host, port: Number(port) };
+    const connection = new Redis(database, { maxRetriesPerRequest: null });
     if (fill !== undefined) {
       const jobs = new Queue(queue, { connection });
       for (const indexes of stretches(fill)) {
