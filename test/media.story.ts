@@ -4,11 +4,12 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { namesIn } from '#testing/fetch-into.ts';
+import { startProcess } from '#testing/process.ts';
 import { launcher, startPlainly, untilEnd } from '#testing/run-get.ts';
 import { askFfprobe, clipSeconds, serveMedia, ytDlpPath } from '#testing/serve-media.ts';
 import type { Nginx } from '#testing/serve-nginx.ts';
 import { type FaultProxy, serveProxy } from '#testing/serve-proxy.ts';
-import { startServing } from '#testing/serving.ts';
+import { startServing, untilState } from '#testing/serving.ts';
 import { suiteScope } from '#testing/suite-scope.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { until } from '#testing/until.ts';
@@ -159,5 +160,22 @@ describe('video pages', { concurrency: 2, timeout: 400_000 }, () => {
     await client.cancelDownload({ params: { id: slow.id } });
     await until(() => programsIn(join(data, 'scratch')).length === 0, 'its programs are gone');
     assert.equal(await stateOf(slow.id), 'cancelled');
+  });
+
+  test('a server without yt-dlp leaves pages to the worker that has it', async (t) => {
+    const serving = await startServing(t, { env: { FLOTILLA_MEDIA_YT_DLP: '/nowhere/yt-dlp' } });
+    const { client } = serving;
+    const { command } = await client.inviteWorker({ body: {} });
+    const args = [...command.split(' ').slice(1), '--data', tempFolder(t), '--name', 'able'];
+    const able = await startProcess(t, launcher, args, { env: { ...env, FLOTILLA_NET_ALLOW: '127.0.0.0/8' }, stopSeconds: 25 });
+    await able.until(/^ready worker able$/m);
+    // Together, so that the server's own worker gets some of the looks.
+    const urls = Array.from({ length: 4 }, () => `${nginx.origin}/page.html`);
+    const added = await Promise.all(urls.map((url) => client.addDownload({ body: { url } })));
+    const ended = await Promise.all(added.map(({ id }) => untilState(serving, id, 'completed')));
+    assert.deepEqual(
+      ended.map(({ kind, sizeBytes }) => [kind, sizeBytes]),
+      urls.map(() => ['media', clip.length]),
+    );
   });
 });

@@ -6,7 +6,7 @@ import { parseLink } from '#core/link.ts';
 import { listingFor, resolvedFiles } from '#core/listing.ts';
 import { safeName } from '#core/names.ts';
 import { proxied } from '#core/proxies.ts';
-import type { Resolution, ResolvedFile } from '#core/resolution.ts';
+import type { Detected, ResolvedFile } from '#core/resolution.ts';
 import { sessionOf } from '#core/source.ts';
 import { formatBytes } from '#lib/format.ts';
 import { printable } from '#lib/printable.ts';
@@ -40,7 +40,7 @@ export async function runProbe(text: string, options: { json?: boolean } & AskFl
   }
 }
 
-type Look = (text: string, options: AskFlags & RequestFlags, shared: OwnShared, signal: AbortSignal) => Promise<Resolution>;
+type Look = (text: string, options: AskFlags & RequestFlags, shared: OwnShared, signal: AbortSignal) => Promise<Detected>;
 type OwnShared = ReturnType<typeof createShared>;
 
 /** A document that lists files or links is read; any other is for a source. */
@@ -89,13 +89,26 @@ function parametersOf({ set = [] }: AskFlags): Record<string, unknown> {
   return Object.fromEntries(set.map(parseAssignment));
 }
 
-function told(resolution: Resolution): string[] {
-  const { kind, name, files, resumable, finalUrl, mediaType, digests, infoHash, infoHashV2, details = {} } = resolution;
+function told(resolution: Detected): string[] {
+  const {
+    kind,
+    name,
+    files,
+    resumable,
+    finalUrl,
+    mediaType,
+    digests,
+    infoHash,
+    infoHashV2,
+    mightBe,
+    details = {},
+  } = resolution;
   return [
     `${name}  ${shownSize(files)}`,
     `kind       ${kind}${mediaType === null ? '' : ` (${mediaType})`}`,
     ...(finalUrl === '' ? [] : [`from       ${finalUrl}`]),
     `resumable  ${resumable === null ? 'not known' : resumable ? 'yes' : 'no'}`,
+    ...(mightBe === undefined ? [] : [`might be   ${mightBe}, which takes a program that this machine has not`]),
     ...(infoHash === undefined ? [] : [`info hash  ${infoHash}`]),
     ...(infoHashV2 === undefined ? [] : [`version 2  ${infoHashV2}`]),
     ...digests.map(({ algorithm, hex }) => `${algorithm.padEnd(9)}  ${hex}`),

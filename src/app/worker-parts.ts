@@ -4,7 +4,7 @@ import { type TaskKind, taskKinds, type WorkerHello } from '#core/protocol.ts';
 import type { SourceContext } from '#core/source.ts';
 import { version } from '#core/version.ts';
 import { destinationOf } from '#destinations/index.ts';
-import { detect } from '#sources/detect.ts';
+import { detect, isReadyHere } from '#sources/detect.ts';
 import { sourceOf, sourceOfKind, sources } from '#sources/index.ts';
 import { Room } from '#transfer/room.ts';
 import { SharedLimits } from '#transfer/shared-limits.ts';
@@ -66,7 +66,7 @@ export async function helloOf(
   context: SourceContext,
   about: Pick<WorkerHello, 'workerId' | 'name' | 'labels'>,
 ): Promise<WorkerHello> {
-  const areReady = await Promise.all(sources.map(({ isReady }) => isReady?.(context) ?? true));
+  const areReady = await Promise.all(sources.map((source) => isReadyHere(context, source)));
   const ready = sources.filter((_, index) => areReady[index]);
   return { ...about, version, kinds: [...taskKinds], schemes: ready.flatMap(schemesTold) };
 }

@@ -15,7 +15,7 @@ import { settleLook } from './looks.ts';
 import type { Parts } from './parts.ts';
 import { proofProblem, sha256Of, unprovenFetch } from './proof.ts';
 import { failForGood, handleFailure } from './queue/failures.ts';
-import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask } from './queue/tasks.ts';
+import { addEraseTask, addTask, dropTask, ensureTask, freeTask, newTask, queueFor } from './queue/tasks.ts';
 import { releaseTask } from './release.ts';
 import { forgetSecrets } from './secrets-at-rest.ts';
 import { readSettings } from './settings.ts';
@@ -204,8 +204,9 @@ async function settleResolved(
   limitsOf: LimitReader,
   task: TaskRow,
   download: StoredDownload,
-  { resolution, listed }: Of<'resolved'>,
+  { resolution, listed, mightBe }: Of<'resolved'>,
 ): Promise<void> {
+  if (mightBe !== undefined && (await isLeftToOthers(parts, tx, task, download, mightBe))) return;
   if (listed !== undefined) return settleListed(parts, tx, task, download, listed);
   const name = download.options.name ?? safeName(resolution.name);
   const { kind } = resolution;
@@ -232,6 +233,15 @@ async function settleResolved(
   );
   await dropTask(parts, tx, task);
   await ensureTask(parts, tx, queued);
+}
+
+/** A worker that has what that kind takes, when there is one, looks again. */
+async function isLeftToOthers(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload, kind: string) {
+  const queue = await queueFor(parts, tx, { ...download, options: { ...download.options, as: kind } }, task.kind);
+  if (queue === task.queue) return false;
+  await releaseTask(parts, tx, task, 'There may be more behind it. A worker that can tell looks next.', null);
+  await tx.tasks.update(task.id, { queue });
+  return true;
 }
 
 async function settleFetched(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload, outcome: Of<'fetched'>) {

@@ -104,6 +104,7 @@ export async function settleLook(parts: Parts, tx: Transaction, task: TaskRow, o
   const { downloadId: lookId } = task;
   const isWanted = (await tx.attachments.get(lookId, 'look')) !== null;
   if (isWanted && outcome.kind === 'given_back') return freeTask(parts, tx, task, null);
+  if (isWanted && (await isLeftToOthers(parts, tx, task, outcome))) return;
   await dropTask(parts, tx, task);
   if (!isWanted) return;
   await tx.attachments.remove(lookId, 'look');
@@ -115,6 +116,18 @@ export async function settleLook(parts: Parts, tx: Transaction, task: TaskRow, o
       .hear(lookId)
       .catch((error) => parts.log.warn('The answer to a look was not read.', { downloadId: lookId, error }));
   });
+}
+
+/** A worker that has what that kind takes, when there is one, looks again. */
+async function isLeftToOthers(parts: Parts, tx: Transaction, task: TaskRow, outcome: Outcome): Promise<boolean> {
+  if (outcome.kind !== 'resolved' || outcome.mightBe === undefined) return false;
+  const look = await recallLook(parts, tx, task.downloadId);
+  if (look === null) return false;
+  const queue = queueName('probe', await whoFor(parts, tx, { link: look.link, kind: outcome.mightBe, labels: [] }), '');
+  if (queue === task.queue) return false;
+  await freeTask(parts, tx, task, null);
+  await tx.tasks.update(task.id, { queue });
+  return true;
 }
 
 /** What was asked at a replica that has ended since. */

@@ -191,8 +191,11 @@ export type NoteRequest = {
 };
 
 export type Outcome =
-  /** `listed`: the link leads to a document that lists these files. */
-  | { kind: 'resolved'; resolution: Resolution; listed?: ListedFile[] }
+  /**
+   * `listed`: the link leads to a document that lists these files. `mightBe`: a kind that might find more there, by a worker
+   * that has what it takes.
+   */
+  | { kind: 'resolved'; resolution: Resolution; listed?: ListedFile[]; mightBe?: string }
   | { kind: 'fetched'; resolution: Resolution; files: FetchedFile[]; facts: FetchFacts }
   | { kind: 'delivered'; files: DeliveredFile[] }
   | { kind: 'erased' }

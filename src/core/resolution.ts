@@ -60,6 +60,9 @@ export type Resolution = {
   details?: Record<string, unknown>;
 };
 
+/** `mightBe`: the kind that might find more there, but needs what this machine has not. */
+export type Detected = Resolution & { mightBe?: string };
+
 /**
  * Are these two answers the same version? Strong ETags decide when both have one;
  * else Last-Modified together with the size, which the caller compares. Weak ETags prove nothing about bytes.

@@ -194,7 +194,8 @@ export interface Source {
   /** Is what was found behind a link of another source for this one? Looks, and executes nothing. */
   recognises?(seen: Seen): boolean;
   /**
-   * Might what was found be worth asking this one, who may find nothing? Then it stays what it is. Looks, and executes nothing.
+   * Might what was found be worth asking this one, who may find nothing? Then it stays what it is. Whoever asks looks himself
+   * whether it is ready. Looks, and executes nothing.
    */
   guesses?(context: SourceContext, seen: Seen): Promise<boolean>;
   /** The link that names what a document of this kind is about. Throws `unsupported` with what is wrong with the document. */

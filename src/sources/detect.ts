@@ -2,7 +2,7 @@
 import { type ErrorCode, FlotillaError } from '#core/errors.ts';
 import { readFrom } from '#core/read-body.ts';
 import type { RequestOptions } from '#core/request.ts';
-import { linkOfFile, type Resolution } from '#core/resolution.ts';
+import { type Detected, linkOfFile, type Resolution } from '#core/resolution.ts';
 import { type Asked, type Seen, type Source, type SourceContext, sessionOf } from '#core/source.ts';
 import { sourceOf, sourceOfKind, sources } from './index.ts';
 
@@ -21,7 +21,7 @@ const peekBytes = 512;
  * The source of the scheme answers first; what it finds may be for another one, which is asked then. Throws what the source
  * throws, `scheme_unknown`, or `unsupported` for a kind that there is not.
  */
-export async function detect(context: SourceContext, question: Question, signal: AbortSignal): Promise<Resolution> {
+export async function detect(context: SourceContext, question: Question, signal: AbortSignal): Promise<Detected> {
   const { link, request, as, ...asked } = question;
   if (as !== undefined) return sourceOfKind(as).probe(context, link, request, signal, asked);
   if (asked.document !== undefined) {
@@ -35,6 +35,7 @@ export async function detect(context: SourceContext, question: Question, signal:
   const { mediaType, name } = resolution;
   const guessed = await guess(context, { mediaType, name, firstBytes: new Uint8Array() });
   if (guessed === null) return resolution;
+  if (!(await isReadyHere(context, guessed))) return { ...resolution, mightBe: guessed.kind };
   try {
     return await guessed.probe(context, link, request, signal, asked);
   } catch (error) {
@@ -52,10 +53,14 @@ export function recognise(seen: Seen): Source | null {
   return sources.find((source) => source.recognises?.(seen) ?? false) ?? null;
 }
 
-/** The source that may find more there than another one did; null: none. */
+/** The source that may find more there than another one did, whether it is ready or not; null: none. */
 export async function guess(context: SourceContext, seen: Seen): Promise<Source | null> {
   for (const source of sources) if (await source.guesses?.(context, seen)) return source;
   return null;
+}
+
+export async function isReadyHere(context: SourceContext, source: Source): Promise<boolean> {
+  return source.isReady?.(context) ?? true;
 }
 
 async function recogniseFound(

@@ -14,6 +14,7 @@ import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock } from '#wire/system.ts';
+import { detect } from './detect.ts';
 import { media } from './media.ts';
 
 /** yt-dlp needs a second or two to start, and more on a machine that is busy. */
@@ -210,6 +211,12 @@ describe('media', { concurrency: 2 }, () => {
     const old = join(tempFolder(t), 'yt-dlp');
     writeFileSync(old, '#!/bin/sh\necho "yt-dlp: error: no such option: --x" >&2\nexit 2\n', { mode: 0o755 });
     await assert.rejects(probe(t, link, { settings: { ytDlp: old } }), { code: 'tool_missing', message: /too old/ });
+  });
+
+  test('a machine without yt-dlp says that there might be more behind a page', async (t) => {
+    const context = contextOf(t, undefined, { ytDlp: '/nowhere/yt-dlp' });
+    const { kind, mightBe } = await detect(context, { link: new URL(`${served.origin}/page.html`), request: {} }, t.signal);
+    assert.deepEqual([kind, mightBe], ['http', 'media']);
   });
 
   test('what only belongs to one site, and parameters that make no sense, are refused before anything runs', async (t) => {

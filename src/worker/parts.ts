@@ -6,7 +6,7 @@ import type { Listings } from '#core/listing.ts';
 import type { Claim, ConnectionProgress, MirrorStretches, Outcome, Vitals } from '#core/protocol.ts';
 import type { Random } from '#core/random.ts';
 import type { RequestOptions } from '#core/request.ts';
-import type { Resolution } from '#core/resolution.ts';
+import type { Detected } from '#core/resolution.ts';
 import type { Asked, Source, SourceContext } from '#core/source.ts';
 import type { RangeSet } from '#lib/ranges.ts';
 import type { HostMemory } from '#transfer/ramp.ts';
@@ -35,7 +35,7 @@ export type WorkerParts = {
   /** Throws `unsupported`. */
   sourceOfKind(kind: string): Source;
   /** Finds out what is behind a link, as the kind that a person chose when one did. */
-  detect(context: SourceContext, question: Question, signal: AbortSignal): Promise<Resolution>;
+  detect(context: SourceContext, question: Question, signal: AbortSignal): Promise<Detected>;
   /** Throws `unsupported`. */
   destinationOf(kind: string): Destination;
   /** Reads documents that list files. */

@@ -2,7 +2,7 @@
 import { FlotillaError } from '#core/errors.ts';
 import { parseLink } from '#core/link.ts';
 import { listingFor, resolvedFiles } from '#core/listing.ts';
-import type { Resolution } from '#core/resolution.ts';
+import type { Detected } from '#core/resolution.ts';
 import { sessionOf } from '#core/source.ts';
 import { readListing } from '#transfer/read-listing.ts';
 import type { RunTask, WorkerParts } from './parts.ts';
@@ -23,9 +23,10 @@ export const runProbe: RunTask<'probe'> = async (claim, { parts, signal, note })
   const question = isList ? { ...asked, options: { ...options, as: undefined, parameters: undefined } } : asked;
   try {
     const links = [link, ...(options.mirrors ?? [])].map(parseLink);
-    const { url, resolution } = await probeAny(links, question, { ...parts, sources }, signal);
+    const { url, found } = await probeAny(links, question, { ...parts, sources }, signal);
+    const { mightBe, ...resolution } = found;
     const listing = mayList ? listingFor(listings, { as, ...resolution }) : null;
-    if (listing === null) return { kind: 'resolved', resolution };
+    if (listing === null) return { kind: 'resolved', resolution, ...(mightBe && { mightBe }) };
     const session = sessionOf(sourceOf(url), sources, url, requestTo(url, asked));
     const address = parseLink(resolution.finalUrl);
     const wish = { address, parameters: isList ? parameters : {} };
@@ -45,7 +46,7 @@ async function probeAny(
   asked: Wanted,
   { sources, detect }: Pick<WorkerParts, 'sources' | 'detect'>,
   signal: AbortSignal,
-): Promise<{ url: URL; resolution: Resolution }> {
+): Promise<{ url: URL; found: Detected }> {
   const failures = new Map<URL, unknown>();
   const late = new Set<URL>();
   const probe = async (url: URL, patience: AbortSignal) => {
@@ -67,13 +68,13 @@ async function probeAny(
       late.add(url);
       patience.abort(new FlotillaError('timed_out', `${url.host} did not begin to answer within ${firstAnswerMs / 1000} s.`));
     });
-    const resolution = await probe(url, patience.signal);
+    const found = await probe(url, patience.signal);
     timer.cancel();
-    if (resolution !== null) return { url, resolution };
+    if (found !== null) return { url, found };
   }
   for (const url of late) {
-    const resolution = await probe(url, signal);
-    if (resolution !== null) return { url, resolution };
+    const found = await probe(url, signal);
+    if (found !== null) return { url, found };
   }
   throw failures.get(links[0] as URL);
 }

@@ -203,7 +203,12 @@ const failure = z.strictObject({
 });
 
 const outcome = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('resolved'), resolution, listed: z.array(listedFile).max(mostListedFiles).optional() }),
+  z.strictObject({
+    kind: z.literal('resolved'),
+    resolution,
+    listed: z.array(listedFile).max(mostListedFiles).optional(),
+    mightBe: z.string().max(50).optional(),
+  }),
   z.strictObject({
     kind: z.literal('fetched'),
     resolution,

@@ -9,7 +9,7 @@ import { requestFor } from '#core/request.ts';
 import { linkOfFile, onlyLinkedFile, type Resolution } from '#core/resolution.ts';
 import { parseSelection, select } from '#core/selection.ts';
 import type { Source, SourceFacts } from '#core/source.ts';
-import { detect, guess, isNameless, recognise } from '#sources/detect.ts';
+import { detect, guess, isNameless, isReadyHere, recognise } from '#sources/detect.ts';
 import { sourceOfKind } from '#sources/index.ts';
 import { systemFiles as files } from '#wire/system.ts';
 import { type EngineWish, getByEngine } from './by-engine.ts';
@@ -40,7 +40,9 @@ export async function isForOther(
 ): Promise<boolean> {
   const name = suggestedName ?? nameFromLink(link);
   const seen = seenOf(mediaType, name);
-  return recognise(seen) !== null || (await guess(context, seen)) !== null || isNameless(mediaType, name, sizeBytes);
+  const guessed = await guess(context, seen);
+  const isGuess = guessed !== null && (await isReadyHere(context, guessed));
+  return recognise(seen) !== null || isGuess || isNameless(mediaType, name, sizeBytes);
 }
 
 /** Asks what is behind the link, and gets what is for an engine. Resolves with an exit code, or with a file to be fetched. */

@@ -6,6 +6,8 @@ const page = 'https://videos.example.org/watch/1';
 const asVideo = { link: page, options: { as: 'media' } };
 const video = { kind: 'resolved', resolution: resolution({ kind: 'media' }) } as const;
 
+const found = { kind: 'resolved', resolution: resolution() } as const;
+
 const startAble = (under: ControlUnderTest) => startWorker(under, 'able', undefined, ['https:', 'media:']);
 
 test('what a scheme does not tell goes to those who can do it, from the first look on', async (t) => {
@@ -27,6 +29,37 @@ test('anybody may find out what it is, and then those fetch it who can', async (
   await plain.finish(look, video);
   assert.deepEqual(await plain.claim(), []);
   await able.take('fetch');
+});
+
+test('what might be more than was found is looked at by those who can tell', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const [plain, able] = [await startWorker(under), await startAble(under)];
+  const { id } = await under.control.submit(owner, { link: page, options: {} });
+  await plain.finish(await plain.take('probe'), { ...found, mightBe: 'media' });
+  assert.deepEqual(await plain.claim(), []);
+  await able.finish(await able.take('probe'), video);
+  await able.take('fetch');
+  assert.deepEqual(await under.told(id), ['queued', 'started', 'queued', 'started', 'resolved', 'started']);
+
+  const looked = under.control.probe({ link: page, options: {} }, t.signal);
+  await new Promise(setImmediate);
+  await plain.finish(await plain.take('probe'), { ...found, mightBe: 'media' });
+  assert.deepEqual(await plain.claim(), []);
+  await able.finish(await able.take('probe'), video);
+  assert.equal((await looked).kind, 'media');
+});
+
+test('what might be more stays what it is where nobody can tell', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const plain = await startWorker(under);
+  await under.control.submit(owner, { link: page, options: {} });
+  await plain.finish(await plain.take('probe'), { ...found, mightBe: 'media' });
+  await plain.take('fetch');
+
+  const looked = under.control.probe({ link: page, options: {} }, t.signal);
+  await new Promise(setImmediate);
+  await plain.finish(await plain.take('probe'), { ...found, mightBe: 'media' });
+  assert.equal((await looked).kind, 'http');
 });
 
 test('when nobody can do it anybody may, and tells what is missing', async (t) => {

@@ -80,6 +80,11 @@ async function placeOf(
   return isHome ? place(onlyWorker(home.id), null, parts.steadyNow() + homeMs) : place(anybody, null, null);
 }
 
+/** The queue for it, as it is now. */
+export async function queueFor(parts: Parts, tx: Transaction, download: StoredDownload, kind: TaskKind): Promise<string> {
+  return (await placeOf(parts, tx, download, kind)).queue;
+}
+
 /** Gives a queued download the task it needs next, unless an earlier one is still held: its end does it then. */
 export async function ensureTask(parts: Parts, tx: Transaction, download: StoredDownload): Promise<void> {
   if ((await tx.tasks.ofDownload(download.id)) !== null) return;

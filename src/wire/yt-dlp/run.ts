@@ -85,9 +85,8 @@ export function hasProgram(context: SourceContext): boolean {
   return findProgram(settingsOf(context).ytDlp, context.searchPath) !== null;
 }
 
-/** Are pages to be asked, and is there somebody who can? */
 export function asksPages(context: SourceContext): boolean {
-  return settingsOf(context).pages && hasProgram(context);
+  return settingsOf(context).pages;
 }
 
 export const probeMedia: Source['probe'] = async (context, link, request, signal, asked) => {
