@@ -136,9 +136,12 @@ async function loseWorker(parts: Parts, tx: Transaction, worker: WorkerRecord): 
   for (const task of await tx.tasks.pinned()) {
     if (task.pinnedWorkerId !== worker.id) continue;
     const download = await tx.downloads.get(task.downloadId);
-    if (download?.state !== 'active') continue;
     const waits = `Its bytes are on worker ${worker.name}, which is away. It is delivered as soon as that comes back.`;
-    await changeState(parts, tx, download, 'put_back', { reason: 'slot' }, { name: 'download.queued', message: waits });
+    const happening = { name: 'download.queued', message: waits } as const;
+    if (download?.state === 'active') await changeState(parts, tx, download, 'put_back', { reason: 'slot' }, happening);
+    // Its worker gave it back before it went, or lost it just now.
+    else if (download?.state === 'queued')
+      await recordEvents(parts, tx, [downloadEvent(parts, download, happening.name, waits)]);
   }
   tx.afterCommit(() => parts.sessions.forget(worker.id));
 }
