@@ -6,8 +6,8 @@ import { withinReport } from './progress.ts';
 
 const far = 2 ** 45;
 
-/** A task whose bytes lie in so many places; every third place is larger. */
-function scattered(index: number, count: number): TaskProgress {
+/** A task whose bytes lie in so many places, every third of them larger, and come over so many connections. */
+function scattered(index: number, count: number, connectionCount = 0): TaskProgress {
   const ranges = Array.from({ length: count }, (_, at): [number, number] => [
     far + at * 100,
     far + at * 100 + (at % 3 === 0 ? 50 : 10),
@@ -19,20 +19,25 @@ function scattered(index: number, count: number): TaskProgress {
     doneBytes: far,
     sizeBytes: 2 * far,
     speedBytesPerSecond: 123_456_789.123,
-    connections: [],
+    connections: Array.from({ length: connectionCount }, (_, at) => ({
+      mirror: `[2001:db8::${at}]:51413`,
+      ...{ startByte: far, position: far, endByte: far, speedBytesPerSecond: 123_456.789 },
+    })),
     ranges,
     stretches: ['one.example.org', 'two.example.org'].map((mirror) => ({ mirror, ranges })),
   };
 }
 
-for (const [tasks, count] of [
-  [1, 10_000],
-  [64, 5000],
-  [1000, 500],
+for (const [tasks, count, connections] of [
+  [1, 10_000, 0],
+  [1, 0, 500],
+  [64, 5000, 200],
+  [1000, 500, 200],
 ] as const) {
-  test(`the report of ${tasks} tasks in ${count} pieces each is one that the contract takes`, () => {
-    const all = Array.from({ length: tasks }, (_, index) => scattered(index, count));
-    const report = { workerId: 'w', ...withinReport({ tasks: all, holding: Array(30_000).fill('018f') }) };
+  test(`the report of ${tasks} tasks in ${count} pieces over ${connections} connections each is one that the contract takes`, () => {
+    const all = Array.from({ length: tasks }, (_, index) => scattered(index, count, connections));
+    const holding = Array(30_000).fill('018f0000-0000-7000-8000-000000000000');
+    const report = { workerId: 'w', ...withinReport({ tasks: all, holding }) };
     assert.equal(report.tasks.length, tasks);
     assert.ok(reportRequest.safeParse(report).success);
     assert.ok(JSON.stringify(report).length <= mostReportBytes, String(JSON.stringify(report).length));
