@@ -37,7 +37,7 @@ for (const [tasks, count, connections] of [
   test(`the report of ${tasks} tasks in ${count} pieces over ${connections} connections each is one that the contract takes`, () => {
     const all = Array.from({ length: tasks }, (_, index) => scattered(index, count, connections));
     const holding = Array(30_000).fill('018f0000-0000-7000-8000-000000000000');
-    const report = { workerId: 'w', ...withinReport({ tasks: all, holding }) };
+    const report = { workerId: 'w', ...withinReport({ tasks: all, holding, spareBytes: null }) };
     assert.equal(report.tasks.length, tasks);
     assert.ok(reportRequest.safeParse(report).success);
     assert.ok(JSON.stringify(report).length <= mostReportBytes, String(JSON.stringify(report).length));
@@ -45,7 +45,7 @@ for (const [tasks, count, connections] of [
 }
 
 test('of too many pieces the largest are told, in order', () => {
-  const [told] = withinReport({ tasks: [scattered(0, 9000)], holding: [] }).tasks;
+  const [told] = withinReport({ tasks: [scattered(0, 9000)], holding: [], spareBytes: null }).tasks;
   const sizes = told?.ranges.map(([startByte, endByte]) => endByte - startByte) ?? [];
   assert.equal(sizes.filter((size) => size === 50).length, 3000);
   assert.deepEqual(
@@ -55,6 +55,12 @@ test('of too many pieces the largest are told, in order', () => {
 });
 
 test('what fits is told as it is', () => {
-  const task = scattered(0, 100);
-  assert.deepEqual(withinReport({ tasks: [task], holding: ['a'] }), { tasks: [task], holding: ['a'] });
+  const report = { tasks: [scattered(0, 100)], holding: ['a'], spareBytes: 5 };
+  assert.deepEqual(withinReport(report), report);
+});
+
+test('a disk on which more is promised than there is has no room', () => {
+  const report = { workerId: 'w', ...withinReport({ tasks: [], holding: [], spareBytes: -5 }) };
+  assert.equal(report.spareBytes, 0);
+  assert.ok(reportRequest.safeParse(report).success);
 });

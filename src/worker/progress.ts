@@ -8,8 +8,10 @@ const mostRangesOfAll = 60_000;
 const mostConnectionsOfAll = 10_000;
 const mostHolding = 20_000;
 
+type Figures = Required<Pick<ReportRequest, 'tasks' | 'holding' | 'spareBytes'>>;
+
 /** What a report may carry: a picture of more is told coarser, never larger. */
-export function withinReport({ tasks, holding }: Pick<ReportRequest, 'tasks' | 'holding'>) {
+export function withinReport({ tasks, holding, spareBytes }: Figures): Figures {
   const shareOf = (mostOfAll: number) => Math.floor(mostOfAll / Math.max(1, tasks.length));
   const most = Math.min(mostRanges, shareOf(mostRangesOfAll));
   const mostOpen = Math.min(mostConnections, shareOf(mostConnectionsOfAll));
@@ -19,7 +21,9 @@ export function withinReport({ tasks, holding }: Pick<ReportRequest, 'tasks' | '
     const open = connections.slice(0, mostOpen);
     return { ...progress, connections: open, ranges: thinOut(ranges, most), stretches: thinStretches };
   });
-  return { tasks: thinned, holding: holding.slice(0, mostHolding) };
+  // Below zero when more is promised than there is.
+  const roomBytes = spareBytes === null ? null : Math.max(0, spareBytes);
+  return { tasks: thinned, holding: holding.slice(0, mostHolding), spareBytes: roomBytes };
 }
 
 /** The largest ones, in order. */
