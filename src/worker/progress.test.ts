@@ -59,6 +59,17 @@ test('what fits is told as it is', () => {
   assert.deepEqual(withinReport(report), report);
 });
 
+test('a mirror that is named by a long link is told by the beginning of it', () => {
+  const mirror = `https://cdn.example.org/file.iso?signature=${'0123456789'.repeat(50)}`;
+  const open = { startByte: 0, position: 10, endByte: null, speedBytesPerSecond: 5 };
+  const task = { ...scattered(0, 1), connections: [{ mirror, ...open }], stretches: [{ mirror, ranges: [] }] };
+  const report = { workerId: 'w', ...withinReport({ tasks: [task], holding: [], spareBytes: null }) };
+  assert.ok(reportRequest.safeParse(report).success);
+  const [told] = report.tasks;
+  assert.match(told?.connections[0]?.mirror ?? '', /^https:\/\/cdn\.example\.org\/file\.iso\?signature=0123.*…$/);
+  assert.equal(told?.stretches[0]?.mirror, told?.connections[0]?.mirror);
+});
+
 test('a disk on which more is promised than there is has no room', () => {
   const report = { workerId: 'w', ...withinReport({ tasks: [], holding: [], spareBytes: -5 }) };
   assert.equal(report.spareBytes, 0);
