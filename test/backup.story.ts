@@ -98,6 +98,7 @@ test('what cannot be copied ends in a sentence and an exit code, and leaves noth
     [['backup', join(folder, 'b'), '--data', join(folder, 'nothing')], 3, /There is no file .*flotilla\.db/],
     [['restore', join(folder, 'missing'), '--data', folder], 3, /There is no file/],
     [['restore', join(folder, 'text'), '--data', folder], 6, /no database or backup of Flotilla/],
+    [['restore', folder, '--data', folder], 6, /no database or backup of Flotilla/],
     [['backup', join(folder, 'b'), '--database', 'mysql://anna:hidden@host/x'], 2, /It must be a link such as postgres:/],
     [['copy-store', '--from', folder, '--to', 'mysql://anna:hidden@host/x'], 2, /A database is a folder or a link/],
     [['copy-store', '--from', folder], 2, /--to/],

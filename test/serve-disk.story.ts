@@ -5,6 +5,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Client, createClient } from '#client/client.ts';
+import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { namesIn } from '#testing/fetch-into.ts';
 import { startProcess } from '#testing/process.ts';
 import { launcher } from '#testing/run-get.ts';
@@ -12,6 +13,7 @@ import { serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { type Scope, tempFolder } from '#testing/temp.ts';
 import { until } from '#testing/until.ts';
+import { systemClock } from '#wire/system.ts';
 
 const token = 'the token of this story';
 const body = sampleBytes(6_000_000, 51);
@@ -75,6 +77,18 @@ describe('flotilla serve on disks', { concurrency: 2 }, () => {
       assert.ok(!namesIn(data).includes('scratch'));
     });
   }
+
+  test('a backup onto a disk that is too small ends in a sentence, and leaves nothing behind', {
+    skip: !mayMount,
+  }, async (t) => {
+    const [data, small] = [tempFolder(t), tempFolder(t)];
+    await (await openSqliteStore(join(data, 'flotilla.db'), { clock: systemClock })).close();
+    const script = 'mount -t tmpfs -o size=100k tmpfs "$1" && "$2" backup "$1/b" --data "$3"; code=$?; ls -A "$1"; exit $code';
+    const run = await startProcess(t, 'unshare', ['-rm', 'sh', '-c', script, 'sh', small, launcher, data]);
+    const { code } = await run.exited;
+    assert.match(run.stderr, /^flotilla: The disk of .*\/b\S* is full\. Free some space there, then try again\.$/m);
+    assert.deepEqual([code, run.stdout], [8, '']);
+  });
 
   test('two downloads that fit alone but not together come one after the other', { skip: !mayMount }, async (t) => {
     const { client, data } = await serveOnSmallDisk(t);

@@ -1,7 +1,7 @@
 /** `flotilla serve` from the outside: real processes on one data folder, killed and asked to stop, and the API between. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
@@ -432,6 +432,21 @@ describe('flotilla serve', { concurrency: 2 }, () => {
       assert.deepEqual([code, second.stdout], [exitCode, '']);
     }
     assert.equal((await first.client.getStats()).workersOnline, 1, 'the first one is well');
+  });
+
+  test('a folder that cannot hold the data is refused in a sentence', async (t) => {
+    const folder = tempFolder(t);
+    writeFileSync(join(folder, 'file'), 'x');
+    mkdirSync(join(folder, 'flotilla.db'));
+    for (const [data, sentence] of [
+      [join(folder, 'file'), /^flotilla: .*file cannot be written: a file has that name\. Choose another folder\.$/m],
+      [folder, /^flotilla: .*flotilla\.db cannot be written: it is a folder\. Choose another folder\.$/m],
+    ] as const) {
+      const run = await startProcess(t, launcher, ['server', '--data', data, '--port', '0']);
+      const { code } = await run.exited;
+      assert.match(run.stderr, sentence);
+      assert.equal(code, 1);
+    }
   });
 
   test('an address range that is none is refused in a sentence, before anything is made', async (t) => {

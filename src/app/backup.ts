@@ -10,7 +10,7 @@ import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { readSqliteTables, writeSqliteTables } from '#store/sqlite/tables.ts';
 import { systemClock as clock, flushFolder } from '#wire/system.ts';
 import { environment } from './config.ts';
-import { embeddedDatabase, isDatabaseLink, type StorePlace } from './open-store.ts';
+import { embeddedDatabase, explained, isDatabaseLink, type StorePlace } from './open-store.ts';
 import { serveConfig } from './serve-config.ts';
 
 /** Writes everything into one new file, also while servers run. */
@@ -24,7 +24,7 @@ export async function runBackup(file: string, flags: Record<string, unknown>): P
   rmSync(partial, { force: true });
   try {
     const from = await read(place);
-    await copy(from, () => writeSqliteTables(partial, clock, from.migrations));
+    await copy(from, () => explained(path, () => writeSqliteTables(partial, clock, from.migrations)));
     renameSync(partial, path);
     await flushFolder(dirname(path));
   } finally {
@@ -78,7 +78,9 @@ function read({ data, database }: StorePlace): Promise<TableReader> {
 }
 
 function write({ data, database }: StorePlace): Promise<TableWriter> {
-  return database === null ? writeSqliteTables(embeddedDatabase(data), clock) : writePostgresTables(database, clock);
+  if (database !== null) return writePostgresTables(database, clock);
+  const file = embeddedDatabase(data);
+  return explained(file, () => writeSqliteTables(file, clock));
 }
 
 /** A backup stays as it is; a copy of it learns what has changed since. */

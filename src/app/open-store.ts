@@ -7,15 +7,27 @@ import type { Logger } from '#core/log.ts';
 import type { Store } from '#core/store.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { openNatsBus } from '#wire/nats-bus.ts';
-import { systemClock, systemRandom } from '#wire/system.ts';
+import { explain, systemClock, systemRandom } from '#wire/system.ts';
 
 /** Where everything is kept: the link of a PostgreSQL database, or null for the embedded one in the data folder. */
 export type StorePlace = { data: string; database: string | null };
 
 export async function openStore({ data, database }: StorePlace, clock: Clock, log: (sentence: string) => void): Promise<Store> {
-  if (database === null) return openSqliteStore(embeddedDatabase(data), { clock });
+  if (database === null) {
+    const file = embeddedDatabase(data);
+    return explained(file, () => openSqliteStore(file, { clock }));
+  }
   const { openPostgresStore } = await import('#store/postgres/postgres.ts');
   return openPostgresStore(database, { clock, onWait: log });
+}
+
+/** Opens the file; that it cannot be written is told in a sentence. */
+export async function explained<T>(file: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    throw explain(error, file);
+  }
 }
 
 /** Between the replicas on one database, by the NATS at the link `bus` or by the database; null: the embedded one has only one. */

@@ -79,6 +79,12 @@ test('one file may have the options of servers and of workers', (t) => {
   assert.deepEqual([name, data], [hostname(), '/data']);
   assert.throws(() => workerConfig({}, withFile(t, 'prot: 1\n')), /unknown option prot/);
   assert.throws(() => workerConfig({ join: 'flotilla.example' }, withFile(t, '')), /join: It must be an address such as/);
+  for (const labels of ['geo fr', 'x'.repeat(51)]) {
+    assert.throws(() => workerConfig({ labels }, withFile(t, '')), {
+      code: 'link_invalid',
+      message: /labels: A label has no spaces/,
+    });
+  }
 });
 
 test('a worker keeps its things beside those of a server, never in them', (t) => {

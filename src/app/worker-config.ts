@@ -11,7 +11,10 @@ const workerOptions = z.strictObject({
   join: originOf('Address of the server.'),
   key: z.string().max(100).nullable().default(null).describe('One-time key from "Add worker"; only the first start needs it.'),
   name: z.string().min(1).max(100).describe('What it is called when it joins.'),
-  labels: listOf('What it is good for, for downloads that ask for it; when it joins.'),
+  labels: listOf('What it is good for, for downloads that ask for it; when it joins.').refine(
+    (labels) => labels.every((label) => /^[^\s,]{1,50}$/.test(label)),
+    'A label has no spaces and at most 50 letters.',
+  ),
   jobs: z.coerce.number().int().min(1).max(1000).default(16).describe('Most downloads at once.'),
   data: z.string().describe('Folder of its key, and of unfinished files unless they have their own.'),
   scratch: z.string().describe('Folder of unfinished files; it belongs to this worker alone.'),

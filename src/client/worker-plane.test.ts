@@ -116,7 +116,7 @@ const answers: [what: string, status: number, headers: Record<string, string>, e
   ['a server that is starting', 503, { 'retry-after': '7' }, { code: 'busy', retryAfterMs: 7000 }],
   ['a redirect', 308, { location: 'https://elsewhere.example/' }, { code: 'redirect_invalid', message: /--join/ }],
   ['the login of a proxy', 401, { 'www-authenticate': 'Basic' }, { code: 'protocol_error' }],
-  ['a server of something else', 404, {}, { code: 'protocol_error' }],
+  ['a server of something else', 404, {}, { code: 'protocol_error', message: /^http:\S+ is no Flotilla .*404.*--join/ }],
   ['a defect', 500, {}, { code: 'server_error' }],
 ];
 for (const [what, status, headers, expected] of answers) {

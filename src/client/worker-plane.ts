@@ -106,7 +106,10 @@ function fromProblem(problem: ApiProblem, origin: string): FlotillaError {
   if (status >= 500) return new FlotillaError('server_error', message, options);
   const isOurs = (errorCodes as string[]).includes(code);
   if (isOurs) return new FlotillaError(code as ErrorCode, message, options);
-  return new FlotillaError('protocol_error', message, { ...options, retry: 'never' });
+  // What is no problem document has no code of its own.
+  const sentence =
+    code === 'unknown' ? `${origin} is no Flotilla that workers can join (it answers ${status}). Check --join.` : message;
+  return new FlotillaError('protocol_error', sentence, { ...options, retry: 'never' });
 }
 
 const unresolvable = ['ENOTFOUND', 'EAI_AGAIN'];

@@ -3,7 +3,7 @@ import type { Clock } from '#core/clock.ts';
 import { taskKinds } from '#core/protocol.ts';
 import type { Store } from '#core/store.ts';
 import { type Counter, type Histogram, type Meter, secondsBounds } from '#lib/meter.ts';
-import type { Sessions } from './sessions.ts';
+import type { Progress } from './progress.ts';
 
 export type Figures = {
   claimed: Counter;
@@ -47,8 +47,8 @@ const leastPauseMs = 10_000;
 const pauseShare = 20;
 
 /** What the database and the memory of this replica tell when somebody looks. Of the database all replicas tell the same. */
-export function gaugeControl(meter: Meter, parts: { store: Store; clock: Clock; sessions: Sessions }): void {
-  const { store, clock, sessions } = parts;
+export function gaugeControl(meter: Meter, parts: { store: Store; clock: Clock; progress: Progress }): void {
+  const { store, clock, progress } = parts;
   const count = remembered(clock, () =>
     store.read(async (tx) => ({ states: await tx.downloads.countAll(), tasks: await tx.tasks.countAll() })),
   );
@@ -69,9 +69,9 @@ export function gaugeControl(meter: Meter, parts: { store: Store; clock: Clock; 
       return { labels: { state }, value: workers.filter((worker) => worker.state === state).length };
     });
   });
-  meter.gauge('flotilla_speed_bytes_per_second', 'What the workers that report to this replica fetch together.', () => {
-    return sessions.held().reduce((sum, { progress }) => sum + (progress?.speedBytesPerSecond ?? 0), 0);
-  });
+  meter.gauge('flotilla_speed_bytes_per_second', 'What the workers that report to this replica fetch together.', () =>
+    progress.ownSpeed(),
+  );
 }
 
 const statuses = ['ready', 'held', 'waiting', 'leased'] as const;

@@ -175,6 +175,24 @@ test('fetched bytes of a worker that comes back are delivered', async (t) => {
   assert.equal((await under.control.get(owner, id))?.state, 'completed');
 });
 
+for (const how of ['is killed while it delivers', 'hands its delivery back and ends'] as const) {
+  test(`a download whose worker ${how} says what it waits for`, async (t) => {
+    const under = await startControl(t);
+    const worker = await startWorker(under);
+    const id = await under.add();
+    await worker.succeed(await worker.take('probe'));
+    await worker.succeed(await worker.take('fetch'));
+    const claim = await worker.take('deliver');
+    if (how !== 'is killed while it delivers') {
+      await worker.finish(claim, { kind: 'given_back', doneBytes: 0, isLeaving: true });
+    }
+    await under.pass(30_000);
+    assert.equal((await under.control.get(owner, id))?.state, 'queued');
+    const waits = 'Its bytes are on worker box, which is away. It is delivered as soon as that comes back.';
+    assert.equal((await under.control.timeline(owner, id)).at(-1)?.message, waits);
+  });
+}
+
 test('progress reaches the database every 15 s, and a dead worker leaves its last figure', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);

@@ -22,6 +22,8 @@ export type Progress = {
   /** With ranges and connections. Asks the other replicas and waits a moment for the first answer; null: nobody tells. */
   closely(downloadId: string): Promise<TaskProgress | null>;
   speedOf(workerId: string): number;
+  /** What the workers that report to this replica fetch together. */
+  ownSpeed(): number;
   /** One of our workers reported it. */
   took(held: Held): void;
   /** The other replicas hear what is looked at here. Called each second. */
@@ -30,7 +32,7 @@ export type Progress = {
   hearClosely(downloadId: string, progress: TaskProgress): void;
   /** Another replica wants to know of these. */
   hearWatch(ownerIds: string[], downloadIds: string[]): void;
-  /** The download's task ended: whatever is known of it is over. */
+  /** The download's task ended, at whichever replica: whatever is known of it is over. */
   end(downloadId: string): void;
   tidy(): void;
   close(): void;
@@ -46,6 +48,17 @@ export function createProgress(clock: Clock, bus: Bus, sessions: Sessions): Prog
   const untold = new Map<string, Held>();
   let telling: Timer | null = null;
   const isFresh = ({ atMonoMs }: { atMonoMs: number }) => clock.mono() - atMonoMs < freshMs;
+  /** A worker that is silent here may report to another replica by now. */
+  const isOurs = ({ reportedAtMonoMs }: Held) => bus === noBus || isFresh({ atMonoMs: reportedAtMonoMs });
+
+  function ownOf(downloadId: string): Held | null {
+    const held = sessions.ofDownload(downloadId);
+    return held !== null && isOurs(held) ? held : null;
+  }
+
+  function speedOfOwn(held: Iterable<Held>): number {
+    return [...held].filter(isOurs).reduce((sum, { progress }) => sum + (progress?.speedBytesPerSecond ?? 0), 0);
+  }
 
   function watch(): void {
     const ownerIds = owners.toSay();
@@ -86,7 +99,7 @@ export function createProgress(clock: Clock, bus: Bus, sessions: Sessions): Prog
 
   return {
     of(downloadId) {
-      const own = sessions.ofDownload(downloadId);
+      const own = ownOf(downloadId);
       const near = own === null ? null : figuresOf(own);
       const other = distant.get(downloadId);
       return near ?? (other !== undefined && isFresh(other) ? other : null);
@@ -96,13 +109,13 @@ export function createProgress(clock: Clock, bus: Bus, sessions: Sessions): Prog
       const found = new Map<string, LiveFigures>();
       for (const one of distant.values()) if (one.ownerId === ownerId && isFresh(one)) found.set(one.downloadId, one);
       for (const held of sessions.held()) {
-        const figures = held.ownerId === ownerId ? figuresOf(held) : null;
+        const figures = held.ownerId === ownerId && isOurs(held) ? figuresOf(held) : null;
         if (figures !== null) found.set(held.downloadId, figures);
       }
       return [...found.values()];
     },
     async closely(downloadId) {
-      const near = () => sessions.ofDownload(downloadId)?.progress ?? null;
+      const near = () => ownOf(downloadId)?.progress ?? null;
       if (near() !== null || bus === noBus) return near();
       ask(closeLooks, downloadId);
       for (let waitedMs = 0; waitedMs < answerMs; waitedMs += answerStepMs) {
@@ -113,13 +126,13 @@ export function createProgress(clock: Clock, bus: Bus, sessions: Sessions): Prog
       return null;
     },
     speedOf(workerId) {
-      const own = sessions.get(workerId)?.held.values() ?? [];
-      const near = [...own].reduce((sum, { progress }) => sum + (progress?.speedBytesPerSecond ?? 0), 0);
+      const near = speedOfOwn(sessions.get(workerId)?.held.values() ?? []);
       if (near > 0) return near;
       return [...distant.values()]
         .filter((one) => one.workerId === workerId && isFresh(one))
         .reduce((sum, one) => sum + one.speedBytesPerSecond, 0);
     },
+    ownSpeed: () => speedOfOwn(sessions.held()),
     took(held) {
       if (owners.isWanted(held.ownerId) || closeLooks.isWanted(held.downloadId)) tellSoon(held);
     },
@@ -147,6 +160,8 @@ export function createProgress(clock: Clock, bus: Bus, sessions: Sessions): Prog
     end(downloadId) {
       distant.delete(downloadId);
       distantDetails.delete(downloadId);
+      const own = sessions.ofDownload(downloadId);
+      if (own !== null) own.progress = null;
     },
     tidy() {
       for (const told of [distant, distantDetails]) {

@@ -1,9 +1,12 @@
 /** Two control planes over one database, as two replicas are. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Control } from '#control/control.ts';
+import type { Control, WorkerRow } from '#control/control.ts';
+import type { Clock } from '#core/clock.ts';
 import type { FlotillaEvent } from '#core/event.ts';
-import type { Claim } from '#core/protocol.ts';
+import type { Claim, Vitals } from '#core/protocol.ts';
+import type { Transaction } from '#core/store.ts';
+import { openSqliteStore } from '#store/sqlite/sqlite.ts';
 import { createMemoryBus } from '#testing/memory-bus.ts';
 import { releaseAfter } from '#testing/temp.ts';
 import { createSecrets } from '#wire/secrets.ts';
@@ -118,6 +121,72 @@ test('somebody who goes on looking goes on seeing, and nothing of what has ended
   assert.equal(b.progressOf(id), null);
 });
 
+test('a worker that goes over to another replica leaves no old figures behind', async (t) => {
+  const { a, b, worker, run } = await startTwo(t);
+  const { id, claim } = await run('fetch');
+  const tell = (control: Control, doneBytes: number) =>
+    control.report({ workerId: worker.id, tasks: [taskOf(claim, doneBytes)], holding: [] });
+  await tell(a.control, 100);
+  assert.equal(speedAt(await a.control.workers()), 10);
+  a.control.progressOfAll(owner);
+  for (let second = 1; second <= 8; second++) {
+    a.clock.advance(1000);
+    a.control.progressOfAll(owner);
+    await a.control.sweep();
+    await tell(b, 100 + second);
+  }
+  a.clock.advance(gatherMs);
+  assert.equal(a.control.progressOf(id)?.doneBytes, 108);
+  assert.deepEqual(
+    a.control.progressOfAll(owner).map(({ doneBytes }) => doneBytes),
+    [108],
+  );
+  const looked = a.control.lookClosely(id);
+  for (let step = 0; step < 30; step++) {
+    a.clock.advance(25);
+    await Promise.resolve();
+  }
+  assert.equal((await looked)?.doneBytes, 108);
+  await b.finish({
+    workerId: worker.id,
+    taskId: claim.taskId,
+    epoch: claim.epoch,
+    outcome: { kind: 'given_back', doneBytes: 106 },
+  });
+  await settle(a.control);
+  assert.deepEqual([a.control.progressOfAll(owner), a.control.progressOf(id)], [[], null], 'it runs no more');
+  assert.equal(speedAt(await a.control.workers()), 0);
+  await b.report({ workerId: worker.id, tasks: [], holding: [], vitals });
+  await b.sweep();
+  assert.equal(speedAt(await a.control.workers()), 1000, 'as it told the other one');
+});
+
+test('a worker that went over to another replica is written about there alone', async (t) => {
+  let writes = 0;
+  const openStore = async (clock: Clock) => {
+    const store = await openSqliteStore(':memory:', { clock });
+    const write = <T>(work: (tx: Transaction) => Promise<T>) => {
+      writes++;
+      return store.write(work);
+    };
+    return { ...store, write };
+  };
+  const hub = createMemoryBus();
+  const a = await startControl(t, { bus: hub.join(), openStore });
+  const b = await a.beside({ bus: hub.join() });
+  const worker = await startWorker(a);
+  await a.add();
+  await worker.succeed(await worker.take('probe'));
+  const claim = await worker.take('fetch');
+  await worker.report([{ claim, doneBytes: 100 }]);
+  const { taskId, epoch } = claim;
+  await b.finish({ workerId: worker.id, taskId, epoch, outcome: { kind: 'given_back', doneBytes: 106 } });
+  await a.pass(20_000);
+  writes = 0;
+  await a.control.sweep();
+  assert.equal(writes, 0);
+});
+
 test('a close look at what a worker of another replica does shows its ranges and connections', async (t) => {
   const { a, b, worker, run } = await startTwo(t);
   const { id, claim } = await run('fetch');
@@ -199,6 +268,24 @@ test('what is revoked at one replica is worth nothing at the other at once', asy
   await here.logOut(admin.secret);
   assert.deepEqual(revoked, [token.id, secrets.sha256(admin.secret)]);
 });
+
+function taskOf({ taskId, epoch }: Claim, doneBytes: number) {
+  const idle = { sizeBytes: 1000, connections: [], ranges: [], stretches: [] };
+  return { taskId, epoch, phase: 'fetch' as const, doneBytes, speedBytesPerSecond: 10, ...idle };
+}
+
+const machine = {
+  cpuShare: null,
+  load: null,
+  memoryTotalBytes: 100,
+  memoryFreeBytes: 10,
+  diskTotalBytes: 100,
+  diskFreeBytes: 10,
+};
+const noSensor = { temperatureCelsius: null, temperatureProblem: 'no_sensor' } as const;
+const vitals: Vitals = { ...machine, ...noSensor, mostFetches: 16, speedBytesPerSecond: 1000 };
+
+const speedAt = ([worker]: WorkerRow[]) => worker?.speedBytesPerSecond;
 
 function orderOf({ taskId, epoch }: Claim, order: 'stop') {
   return { taskId, epoch, order };

@@ -1,5 +1,5 @@
 import { noBus } from '#core/bus.ts';
-import type { TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
+import type { AttemptKey, TaskRow, Transaction, WorkerRecord } from '#core/store.ts';
 import { changeState } from './change.ts';
 import { downloadEvent, recordEvents, systemEvent } from './events.ts';
 import { forgetList } from './file-lists.ts';
@@ -42,6 +42,7 @@ type Step = { everyMs: number; run(): Promise<void> };
 /** The regular round, each second. Idempotent: every step looks again inside its transaction, and any replica may be first. */
 export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgress(): Promise<void> } {
   let prunedUpTo = 0;
+  let attemptsUpTo: AttemptKey | null = null;
   const silence = createSilence(parts.clock, parts.sessions, parts.leaseSeconds);
   const stopHours = createStopHours(parts);
   const hourglass = createHourglass(parts, async (tx, hours) => {
@@ -68,7 +69,13 @@ export function createSweep(parts: Parts): { sweep(): Promise<void>; saveProgres
         prunedUpTo = await pruneEvents(parts, prunedUpTo);
       },
     },
-    { everyMs: forgetEveryMs, run: () => forgetOldThings(parts) },
+    {
+      everyMs: tidyEveryMs,
+      run: async () => {
+        attemptsUpTo = await pruneAttempts(parts, attemptsUpTo);
+      },
+    },
+    { everyMs: forgetEveryMs, run: () => parts.store.write((tx) => foldHosts(parts, tx)) },
     { everyMs: forgetEveryMs, run: () => forgetOldHistory(parts) },
   ];
   const ranAtMonoMs = new Map<Step, number>();
@@ -136,9 +143,12 @@ async function loseWorker(parts: Parts, tx: Transaction, worker: WorkerRecord): 
   for (const task of await tx.tasks.pinned()) {
     if (task.pinnedWorkerId !== worker.id) continue;
     const download = await tx.downloads.get(task.downloadId);
-    if (download?.state !== 'active') continue;
     const waits = `Its bytes are on worker ${worker.name}, which is away. It is delivered as soon as that comes back.`;
-    await changeState(parts, tx, download, 'put_back', { reason: 'slot' }, { name: 'download.queued', message: waits });
+    const happening = { name: 'download.queued', message: waits } as const;
+    if (download?.state === 'active') await changeState(parts, tx, download, 'put_back', { reason: 'slot' }, happening);
+    // Its worker gave it back before it went, or lost it just now.
+    else if (download?.state === 'queued')
+      await recordEvents(parts, tx, [downloadEvent(parts, download, happening.name, waits)]);
   }
   tx.afterCommit(() => parts.sessions.forget(worker.id));
 }
@@ -227,10 +237,8 @@ async function pruneEvents(parts: Parts, afterSequence: number): Promise<number>
   return (await parts.store.write((tx) => tx.events.prune(beforeMs, pruneAtOnce, afterSequence))) ?? 0;
 }
 
-async function forgetOldThings(parts: Parts): Promise<void> {
-  const nowMs = parts.clock.now();
-  await parts.store.write(async (tx) => {
-    await foldHosts(parts, tx);
-    await tx.attempts.prune(nowMs - keepAttemptsMs, pruneAtOnce);
-  });
+/** In stretches too. Looks and erasings leave attempts of no download behind. */
+function pruneAttempts(parts: Parts, after: AttemptKey | null): Promise<AttemptKey | null> {
+  const beforeMs = parts.clock.now() - keepAttemptsMs;
+  return parts.store.write((tx) => tx.attempts.prune(beforeMs, pruneAtOnce, after));
 }

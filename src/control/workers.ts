@@ -9,6 +9,8 @@ import { ableKinds, requeueAll } from './queue/able.ts';
 import { releaseTask } from './release.ts';
 
 const reportEverySeconds = 1;
+/** A worker that is silent here for so long, and not lost, talks to another replica. */
+const ourMs = 5000;
 const newcomer = { wanted: 'work', maxFetches: null, vitals: null, beat: 0 } as const;
 
 /** A worker that starts holds nothing, whatever was leased to it before. */
@@ -78,7 +80,9 @@ export async function listWorkers(parts: Parts): Promise<WorkerRow[]> {
 
 /** Of one that talks to another replica, as it told a moment ago, when that replica did not tell us more. */
 function toldSpeed(parts: Parts, id: string, { state, vitals }: Pick<WorkerRecord, 'state' | 'vitals'>): number {
-  return state === 'online' && parts.sessions.get(id) === null ? (vitals?.speedBytesPerSecond ?? 0) : 0;
+  const session = parts.sessions.get(id);
+  const isOurs = session !== null && parts.clock.mono() - session.heardAtMonoMs < ourMs;
+  return state === 'online' && !isOurs ? (vitals?.speedBytesPerSecond ?? 0) : 0;
 }
 
 function unknownWorker(): FlotillaError {

@@ -415,12 +415,17 @@ export type AttemptRow = {
   finishedAtMs: number;
 };
 
+export type AttemptKey = Pick<AttemptRow, 'taskId' | 'epoch'>;
+
 export interface AttemptRows {
   get(taskId: string, epoch: number): Promise<AttemptRow | null>;
   listOf(downloadId: string): Promise<AttemptRow[]>;
   insert(row: AttemptRow): Promise<void>;
-  /** Forgets attempts that ended before that time, of downloads that are gone. How many went. */
-  prune(beforeMs: number, limit: number): Promise<number>;
+  /**
+   * Looks at `limit` attempts, the ones after that one, and forgets those that ended before that time and belong to no download
+   * that still exists. Returns the one to look on from, or null at the end.
+   */
+  prune(beforeMs: number, limit: number, after: AttemptKey | null): Promise<AttemptKey | null>;
 }
 
 /** A line of the log of a download. */

@@ -567,7 +567,9 @@ export function conformStore({ name, open }: StoreUnderTest): void {
       await tx.attempts.insert({ ...attempt, taskId: 't1', downloadId: 'a', finishedAtMs: 1 });
       await tx.attempts.insert({ ...attempt, taskId: 't2', downloadId: 'gone', finishedAtMs: 1 });
       await tx.attempts.insert({ ...attempt, taskId: 't3', downloadId: 'gone', finishedAtMs: 9 });
-      assert.equal(await tx.attempts.prune(5, 10), 1);
+      assert.deepEqual(await tx.attempts.prune(5, 1, null), { taskId: 't1', epoch: 1 }, 'there is more to look at');
+      assert.ok(await tx.attempts.get('t2', 1), 'it was not looked at yet');
+      assert.equal(await tx.attempts.prune(5, 10, { taskId: 't1', epoch: 1 }), null);
       assert.equal(await tx.attempts.get('t2', 1), null);
       assert.ok((await tx.attempts.get('t1', 1)) && (await tx.attempts.get('t3', 1)));
     });

@@ -373,7 +373,7 @@ export function explain(error: unknown, path: string): unknown {
     const message = `${path} cannot be written: ${why}. Choose another folder or change its permissions.`;
     return new FlotillaError('not_writable', message, { cause: error });
   }
-  if (['ENOTDIR', 'ENOENT', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'].includes(code)) {
+  if (code in reasons) {
     return new FlotillaError('not_writable', `${path} cannot be written: ${reasons[code]}. Choose another folder.`, {
       cause: error,
     });
@@ -385,6 +385,7 @@ const reasons: Record<string, string> = {
   ENOTDIR: 'a part of this path is a file, not a folder',
   ENOENT: 'the folder does not exist',
   EISDIR: 'it is a folder',
+  EEXIST: 'a file has that name',
   ELOOP: 'it is a symbolic link',
   ENAMETOOLONG: 'the name is too long for this file system',
 };

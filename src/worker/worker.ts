@@ -192,8 +192,7 @@ export class Worker {
     const lines = this.#newLines();
     const request = {
       workerId: this.#workerId,
-      ...withinReport({ tasks, holding }),
-      spareBytes,
+      ...withinReport({ tasks, holding, spareBytes }),
       ...(vitals && { vitals }),
       ...(lines.length > 0 && { lines }),
     };

@@ -422,7 +422,7 @@ function attemptRows({ attempts }: Tables): Pick<Transaction['attempts'], 'get' 
   return {
     get: async (taskId, epoch) => attempts.get(`${taskId} ${epoch}`),
     insert: async (row) => attempts.insert(`${row.taskId} ${row.epoch}`, row),
-    prune: async () => 0,
+    prune: async () => null,
   };
 }
 

@@ -95,6 +95,7 @@ test('the labels that a host wants are asked of its downloads, also of those tha
   await addResolved(under, plain, 3);
   const rule = { host: '*.org', bytesPerSecond: null, connections: null, downloads: null, labels: ['geo:fr'] };
   await under.control.changeSettings({ hostRules: [rule] });
+  assert.deepEqual(await plain.claim(), [], 'at once, and not only when all that wait were moved');
   await under.pass(1000);
   assert.deepEqual(await plain.claim(), []);
   assert.equal((await french.claim(['fetch'], 1)).length, 1);
@@ -159,6 +160,18 @@ test('a task that never reached its worker goes to another after ten seconds', a
   await deaf.report([]);
   assert.ok((await other.take('probe')).epoch > lost.epoch);
   await assert.rejects(deaf.succeed(lost), { code: 'task_lost' });
+});
+
+test('a worker that has the bytes and loses the label that is wanted goes on with them no more', async (t) => {
+  const under = await startControl(t);
+  const first = await startWorker(under, 'first', ['vpn']);
+  const second = await startWorker(under, 'second', ['vpn']);
+  await under.add({ options: { labels: ['vpn'] } });
+  await first.succeed(await first.take('probe'));
+  await first.finish(await first.take('fetch'), { kind: 'given_back', doneBytes: 500 });
+  await under.control.changeWorker(first.id, { labels: [] });
+  assert.deepEqual(await first.claim(), []);
+  await second.take('fetch');
 });
 
 test('a worker that has the bytes goes on with them only if it has the labels that are wanted by now', async (t) => {

@@ -24,6 +24,7 @@ import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { toHeld } from '../sessions.ts';
 import { tooLarge } from '../size-limit.ts';
 import { failForGood } from './failures.ts';
+import { neededLabels } from './queues.ts';
 import { notBefore, stopAt } from './start-time.ts';
 import { dropTask, ensureTask } from './tasks.ts';
 
@@ -105,7 +106,9 @@ async function start(
   const { id: downloadId } = download;
   if (task.kind === 'deliver') return startDelivery(parts, tx, task, download, worker);
   const step = await stepOn(parts, tx, download, settings);
-  const isForOthers = !(step.climb?.labels ?? []).every((label) => worker.labels.includes(label));
+  // Rules, stages and the labels of workers may have changed since it was put into its queue.
+  const wanted = [...(download.options.labels ?? []), ...(step.climb?.labels ?? [])];
+  const isForOthers = !neededLabels(task.host, wanted, settings.hostRules).every((label) => worker.labels.includes(label));
   if (isForOthers || notBefore(download, parts.clock.now(), parts.timeZone) !== null) {
     return queueAnew(parts, tx, task, download, isForOthers ? step : null);
   }
@@ -173,7 +176,7 @@ async function startDelivery(
   };
 }
 
-/** Its hours were over before it had its turn, or the stage that it begins with is for other workers. */
+/** Its hours were over before it had its turn, or it is for other workers by now. */
 async function queueAnew(
   parts: Parts,
   tx: Transaction,

@@ -19,18 +19,23 @@ export function attemptRows(unit: Unit): AttemptRows {
     async insert(row) {
       unit.attempts.insert({ ...row });
     },
-    async prune(beforeMs, limit) {
+    async prune(beforeMs, limit, after) {
       const db = await unit.tables('attempts', 'downloads');
-      const gone = await db
+      const { taskId, epoch } = after ?? { taskId: '', epoch: 0 };
+      const seen = await db
         .selectFrom('attempts')
         .leftJoin('downloads', 'downloads.id', 'attempts.downloadId')
-        .select(['attempts.taskId', 'attempts.epoch'])
-        .where('attempts.finishedAtMs', '<', beforeMs)
-        .where('downloads.id', 'is', null)
+        .select(['attempts.taskId', 'attempts.epoch', 'attempts.finishedAtMs', 'downloads.id as keeper'])
+        .where((e) => e(e.refTuple('attempts.taskId', 'attempts.epoch'), '>', e.tuple(taskId, epoch)))
+        .orderBy('attempts.taskId')
+        .orderBy('attempts.epoch')
         .limit(limit)
         .execute();
-      for (const { taskId, epoch } of gone) unit.attempts.remove([taskId, epoch]);
-      return gone.length;
+      for (const row of seen) {
+        if (row.keeper === null && row.finishedAtMs < beforeMs) unit.attempts.remove([row.taskId, row.epoch]);
+      }
+      const last = seen.length === limit ? seen.at(-1) : undefined;
+      return last === undefined ? null : { taskId: last.taskId, epoch: last.epoch };
     },
   };
 }

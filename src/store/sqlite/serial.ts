@@ -78,9 +78,14 @@ export function createSerialStore({ sqlite, engine, allow, defer, onClosed }: Se
   };
 }
 
-/** SQLITE_FULL is 13: https://sqlite.org/rescode.html. The rest of what SQLite throws is a bug or a broken disk. */
+/** The rest of what SQLite throws is a bug or a broken disk. */
 function toFailure(error: unknown): unknown {
-  if ((error as { errcode?: unknown } | null)?.errcode !== 13) return error;
+  if (!isFull(error)) return error;
   const message = 'The disk that holds the database is full. Free some space there; nothing that was accepted is lost.';
   return new FlotillaError('no_space', message, { cause: error });
+}
+
+/** SQLITE_FULL is 13: https://sqlite.org/rescode.html */
+export function isFull(error: unknown): boolean {
+  return (error as { errcode?: unknown } | null)?.errcode === 13;
 }

@@ -6,17 +6,20 @@ import { inOrder, type Row, rowsAtOnce, type TableReader, type TableWriter } fro
 import { migrate, refuseNewer } from '../migrations/index.ts';
 import { type Access, connectEngine } from './connection.ts';
 import { lockDatabase } from './lock.ts';
+import { isFull } from './serial.ts';
 import { makePrivateFile, openDatabase } from './sqlite.ts';
 
 /** Reads a database file, also while a server runs on it. Throws `not_found` or `unsupported` with a sentence. */
 export async function readSqliteTables(path: string): Promise<TableReader> {
   if (!existsSync(path)) throw new FlotillaError('not_found', `There is no file ${path}. Check where the database is.`);
-  const sqlite = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
+  let sqlite: DatabaseSync | null = null;
   try {
+    const opened = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
+    sqlite = opened;
     // The state of the first statement stays what all the others see.
-    sqlite.exec('BEGIN');
-    const tables = tablesOf(sqlite);
-    const migrations = sqlite.prepare('select name from migrations').all() as { name: string }[];
+    opened.exec('BEGIN');
+    const tables = tablesOf(opened);
+    const migrations = opened.prepare('select name from migrations').all() as { name: string }[];
     const names = migrations.map(({ name }) => name);
     refuseNewer(names);
     return {
@@ -24,7 +27,7 @@ export async function readSqliteTables(path: string): Promise<TableReader> {
       tables,
       async *rows(table) {
         let rows: Row[] = [];
-        for (const row of sqlite.prepare(`select * from "${table}"`).iterate() as Iterable<Row>) {
+        for (const row of opened.prepare(`select * from "${table}"`).iterate() as Iterable<Row>) {
           if (rows.push(row) < rowsAtOnce) continue;
           yield rows;
           rows = [];
@@ -32,11 +35,11 @@ export async function readSqliteTables(path: string): Promise<TableReader> {
         if (rows.length > 0) yield rows;
       },
       async close() {
-        sqlite.close();
+        opened.close();
       },
     };
   } catch (cause) {
-    sqlite.close();
+    sqlite?.close();
     if (cause instanceof FlotillaError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new FlotillaError('unsupported', `${path} is no database or backup of Flotilla: ${reason}.`, { cause });
@@ -66,11 +69,9 @@ export async function writeSqliteTables(path: string, clock: Clock, only?: strin
       async insert(table, rows) {
         const columns = Object.keys(rows[0] ?? {});
         const values = rows.map((row) => columns.map((column) => row[column]));
-        await bulk.insert(table, [], columns, values, 'fail');
+        await withRoom(path, () => bulk.insert(table, [], columns, values, 'fail'));
       },
-      async commit() {
-        opened.exec('COMMIT');
-      },
+      commit: () => withRoom(path, async () => opened.exec('COMMIT')),
       async close() {
         if (opened.isTransaction) opened.exec('ROLLBACK');
         // Without a log beside it the database is one file.
@@ -83,6 +84,15 @@ export async function writeSqliteTables(path: string, clock: Clock, only?: strin
     sqlite?.close();
     lock.release();
     throw error;
+  }
+}
+
+async function withRoom(path: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (cause) {
+    if (!isFull(cause)) throw cause;
+    throw new FlotillaError('no_space', `The disk of ${path} is full. Free some space there, then try again.`, { cause });
   }
 }
 
