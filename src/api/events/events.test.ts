@@ -33,6 +33,8 @@ async function listen(t: TestContext, { base }: Started, headers: Record<string,
   assert.equal(first.event, 'hello');
   return {
     response,
+    /** Of the greeting. */
+    id: first.id,
     streamId: hello.parse(first.data).streamId,
     stop: () => stop.abort(),
     async next(): Promise<StreamFrame> {
@@ -97,6 +99,16 @@ test('a reader that comes back gets everything after its last event, once and in
   const stream = await opened;
   assert.deepEqual(idsOf(await stream.take(1500 - first)), upTo(first + 1, 1500));
   await more;
+});
+
+test('a reader that is cut off before anything happened misses nothing either', async (t) => {
+  const { api, first, happen } = await start(t);
+  const stream = await listen(t, api);
+  assert.equal(stream.id, first, 'it is told where it begins');
+  stream.stop();
+  await happen();
+  const again = await listen(t, api, { 'last-event-id': String(stream.id) });
+  assert.deepEqual([again.id, idsOf(await again.take(1))], [null, [first + 1]]);
 });
 
 test('cuts at random places lose nothing and repeat nothing', async (t) => {
@@ -291,7 +303,7 @@ test('a session that ran out ends its stream at the next heartbeat; others stay 
   const response = await fetch(`${api.base}/api/v1/events`, { headers: { authorization: `Bearer ${bootstrapToken}` } });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const text = async () => new TextDecoder().decode((await reader.read()).value);
-  assert.match(await text(), /^event: hello\n/);
+  assert.match(await text(), /^id: \d+\nevent: hello\n/);
   clock.jump(15 * 86_400_000);
   clock.advance(15_000);
   await expiring.ended();

@@ -123,9 +123,10 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       };
       keepAlive();
       try {
-        // First, so that whoever was greeted misses nothing from then on.
+        // First, so that whoever was greeted misses nothing from then on, also when the connection is lost before anything happens.
         const latest = await control.lastSequence();
-        stream.write(formatFrame({ event: 'hello', data: { streamId: reader.id } satisfies z.input<typeof hello> }));
+        const data = { streamId: reader.id } satisfies z.input<typeof hello>;
+        stream.write(formatFrame({ ...(lastEventId === null && { id: latest }), event: 'hello', data }));
         await follow(reader, lastEventId, latest);
         if (stream.isOpen) stopProgress = progress.watch(ownerId, reader);
       } catch (error) {
