@@ -356,6 +356,28 @@ test('a reader that does not read is cut off and keeps nothing in memory', async
   assert.ok(socket.bytesRead < 400 * 64 * 1024, 'everything was kept and sent');
 });
 
+test('a reader that left before the database told who it is counts for nothing', async (t) => {
+  const { api } = await start(t);
+  const secret = await addToken(api, await owner(api), ['downloads:read']);
+  const busy = Promise.withResolvers<void>();
+  const writing = api.store.write(() => busy.promise);
+  const socket = connect(api.port, '127.0.0.1');
+  releaseAfter(t, () => socket.destroy());
+  socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:${api.port}\r\nAuthorization: Bearer ${secret}\r\n\r\n`);
+  // The second answer of the same process comes after everything that lay in its sockets before the first.
+  const turn = async () => (await fetch(`${api.base}/healthz`)).text();
+  await turn();
+  await turn();
+  socket.destroy();
+  await turn();
+  await turn();
+  busy.resolve();
+  await writing;
+  await turn();
+  const figures = await (await api.ask('GET', '/metrics')).text();
+  assert.equal(/^flotilla_event_streams (\d+)$/m.exec(figures)?.[1], '0');
+});
+
 test('a user has at most a hundred streams', async (t) => {
   const { api } = await start(t);
   const stop = new AbortController();

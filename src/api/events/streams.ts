@@ -91,6 +91,8 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       if (count >= maxStreamsOfOwner) {
         throw new Problem(429, 'too_many_streams', 'Too many event streams are open already. Close some of them.');
       }
+      // Gone while the database was asked who it is: its end was told already, so nobody would ever count it out.
+      if (reply.raw.destroyed) return;
       let beat: Timer | null = null;
       let stopProgress = () => {};
       const stream = openSse(reply, () => {
