@@ -44,6 +44,8 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
   const rings = createRings();
   const sight = createSight();
   const loading = createCell<'loading' | 'ready' | 'failed'>('loading');
+  /** Why the list could not be read. */
+  let fault: unknown = null;
   const extent = createCell<Extent>('whole');
   /** Other rows of a long list are on their way, because another part of it is to be shown. */
   const isSearching = createCell(false);
@@ -100,8 +102,9 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
       isReading = false;
       // What changed while the pages came is read once more, so an old page never wins over a new fact.
       for (const id of [...missed]) touch(id);
-    } catch {
+    } catch (error) {
       if (signal.aborted) return;
+      fault = error;
       isReading = false;
       isSearching.set(false);
       if (loading.get() !== 'ready') return loading.set('failed');
@@ -243,6 +246,7 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
     store,
     rings,
     loading,
+    fault: () => fault,
     extent,
     isSearching,
     isConnected,

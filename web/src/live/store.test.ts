@@ -215,6 +215,15 @@ test('what could not be read is read when the server is back: the whole list, an
   live.stop();
 });
 
+test('a list that cannot be read says why', async () => {
+  const { live, health } = startLive(new Map());
+  health.isAway = true;
+  await sleep(10);
+  assert.equal(live.loading.get(), 'failed');
+  assert.match(String(live.fault()), /503/);
+  live.stop();
+});
+
 test('a list that changes faster than it can be read is read to its end', async (t) => {
   const server = new Map(Array.from({ length: 60 }, (_, i) => [`${i}`, download(`${i}`)]));
   const { live, say, tell, asked, health } = startLive(server);
