@@ -290,8 +290,17 @@ describe('the page', { timeout: 600_000 }, () => {
       }).map((one) => one.textContent)`);
       assert.deepEqual([await page.evaluate('document.documentElement.scrollWidth'), beyond], [390, []], path);
     }
-    await page.evaluate(`localStorage.setItem('flotilla.preferences', ${JSON.stringify(preferences ?? '{}')})`);
     await page.setViewportSize({ width: 1366, height: 800 });
+    await page.evaluate(`localStorage.setItem('flotilla.preferences', '{"language":"fr"}')`);
+    await page.goto(origin);
+    await page.getByRole('link', { name: /^Téléchargements/ }).waitFor();
+    const room = await page.evaluate(`{
+      const navigation = document.querySelector('nav');
+      navigation.querySelector('a > span:last-child').textContent = '100\u202f232';
+      navigation.clientWidth - navigation.scrollWidth;
+    }`);
+    assert.equal(room, 0, 'a count of six digits fits beside its word');
+    await page.evaluate(`localStorage.setItem('flotilla.preferences', ${JSON.stringify(preferences ?? '{}')})`);
   });
 
   test('limits, rules of hosts and the timetable are set with the keyboard alone', async () => {
