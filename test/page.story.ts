@@ -223,6 +223,8 @@ describe('the page', { timeout: 600_000 }, () => {
     assert.match(page.url(), /\/stats\?period=today$/);
     const hosts = page.getByRole('region', { name: 'By host' });
     await hosts.getByRole('row', { name: /127\.0\.0\.1/ }).waitFor();
+    const failures = page.getByRole('region', { name: 'Why it failed' });
+    await failures.getByRole('row', { name: /^not found/ }).waitFor();
     await page.getByRole('link', { name: '30 days' }).press('Enter');
     const graph = page.getByRole('figure').filter({ hasText: 'Downloads each day' });
     await graph.getByText('As a table').press('Enter');
@@ -272,6 +274,33 @@ describe('the page', { timeout: 600_000 }, () => {
       }
     }
     await page.setViewportSize({ width: 1366, height: 800 });
+  });
+
+  test('in the longest of its languages nothing is wider than a phone', async () => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    const preferences = await page.evaluate(`localStorage.getItem('flotilla.preferences')`);
+    await page.evaluate(`localStorage.setItem('flotilla.preferences', '{"language":"ru"}')`);
+    for (const path of ['/', '/workers', '/stats', '/history', '/history?trash=true', '/settings', '/settings/limits']) {
+      await page.goto(origin + path);
+      await page.locator('h1').first().waitFor({ state: 'attached' });
+      await page.waitForTimeout(300);
+      // What scrolls by itself may go on beyond its edge.
+      const beyond = await page.evaluate(`[...document.querySelectorAll('button, h1, p')].filter((one) => {
+        return one.getBoundingClientRect().right > innerWidth && !one.closest('nav, .overflow-x-auto, .sr-only');
+      }).map((one) => one.textContent)`);
+      assert.deepEqual([await page.evaluate('document.documentElement.scrollWidth'), beyond], [390, []], path);
+    }
+    await page.setViewportSize({ width: 1366, height: 800 });
+    await page.evaluate(`localStorage.setItem('flotilla.preferences', '{"language":"fr"}')`);
+    await page.goto(origin);
+    await page.getByRole('link', { name: /^Téléchargements/ }).waitFor();
+    const room = await page.evaluate(`{
+      const navigation = document.querySelector('nav');
+      navigation.querySelector('a > span:last-child').textContent = '100\u202f232';
+      navigation.clientWidth - navigation.scrollWidth;
+    }`);
+    assert.equal(room, 0, 'a count of six digits fits beside its word');
+    await page.evaluate(`localStorage.setItem('flotilla.preferences', ${JSON.stringify(preferences ?? '{}')})`);
   });
 
   test('limits, rules of hosts and the timetable are set with the keyboard alone', async () => {

@@ -1,7 +1,7 @@
 /** Reads the event stream with fetch, for programs; browsers have EventSource. Comes back after a cut and misses nothing. */
 import { apiRoot } from './paths.ts';
 
-/** `id` is null for live frames such as `progress`, which are never repeated. */
+/** `id` is null for live frames such as `progress`, which are never repeated; `hello` has one when it tells where the stream begins. */
 export type StreamFrame = { id: number | null; event: string; data: unknown };
 
 export type FollowOptions = {

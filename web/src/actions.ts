@@ -42,9 +42,10 @@ export function createActions(live: Live, toasts: Toasts) {
   async function change(ids: Iterable<string>, step: Step, match: Match | null = null) {
     const before = rowsOf(ids).filter(step.can);
     const [only] = before;
-    if (only === undefined) return;
+    // Of all that match there may be others than are here.
+    if (only === undefined && match === null) return;
     store.putMany(before.map((row) => ({ ...row, ...step.expected })));
-    if (before.length === 1 && match === null) {
+    if (only !== undefined && before.length === 1 && match === null) {
       try {
         store.putMany([await step.run(only.id)]);
         report(step.done, 1, []);
@@ -81,6 +82,7 @@ export function createActions(live: Live, toasts: Toasts) {
         for (const id of part.ids ?? []) if (!done.has(id) && !refused.has(id)) refused.set(id, why);
       } catch (error) {
         for (const id of part.ids ?? ids) refused.set(id, sentenceOf(error));
+        if (refused.size === 0) refused.set('none of those that are here', sentenceOf(error));
       }
     }
     return { doneCount, refused };
@@ -96,7 +98,7 @@ export function createActions(live: Live, toasts: Toasts) {
         why: first,
       });
       toasts.add({ text, tone: 'bad' });
-    } else if (asked > 1) toasts.add({ text: t(done, { count: asked }), tone: 'plain' });
+    } else if (asked !== 1) toasts.add({ text: t(done, { count: asked }), tone: 'plain' });
     else toasts.say(t(done, { count: 1 }));
   }
 

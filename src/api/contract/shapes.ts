@@ -785,8 +785,7 @@ export const newToken = z.object({ token, secret: z.string().describe('Shown thi
 /** Events before this are gone: load everything again, then follow from here. */
 export const resetFrame = z.object({ sequence: z.int() }).meta({ id: 'ResetFrame' });
 
-/** Live only: never stored, has no id in the stream. */
-/** Begins a live stream. */
+/** Begins a live stream; with the id of the last event before it, unless its reader said where to go on. */
 export const hello = z.object({ streamId: z.string() }).meta({ id: 'Hello' });
 
 export const streamView = z

@@ -33,6 +33,8 @@ async function listen(t: TestContext, { base }: Started, headers: Record<string,
   assert.equal(first.event, 'hello');
   return {
     response,
+    /** Of the greeting. */
+    id: first.id,
     streamId: hello.parse(first.data).streamId,
     stop: () => stop.abort(),
     async next(): Promise<StreamFrame> {
@@ -97,6 +99,16 @@ test('a reader that comes back gets everything after its last event, once and in
   const stream = await opened;
   assert.deepEqual(idsOf(await stream.take(1500 - first)), upTo(first + 1, 1500));
   await more;
+});
+
+test('a reader that is cut off before anything happened misses nothing either', async (t) => {
+  const { api, first, happen } = await start(t);
+  const stream = await listen(t, api);
+  assert.equal(stream.id, first, 'it is told where it begins');
+  stream.stop();
+  await happen();
+  const again = await listen(t, api, { 'last-event-id': String(stream.id) });
+  assert.deepEqual([again.id, idsOf(await again.take(1))], [null, [first + 1]]);
 });
 
 test('cuts at random places lose nothing and repeat nothing', async (t) => {
@@ -291,7 +303,7 @@ test('a session that ran out ends its stream at the next heartbeat; others stay 
   const response = await fetch(`${api.base}/api/v1/events`, { headers: { authorization: `Bearer ${bootstrapToken}` } });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const text = async () => new TextDecoder().decode((await reader.read()).value);
-  assert.match(await text(), /^event: hello\n/);
+  assert.match(await text(), /^id: \d+\nevent: hello\n/);
   clock.jump(15 * 86_400_000);
   clock.advance(15_000);
   await expiring.ended();
@@ -342,6 +354,28 @@ test('a reader that does not read is cut off and keeps nothing in memory', async
   socket.resume();
   await closed;
   assert.ok(socket.bytesRead < 400 * 64 * 1024, 'everything was kept and sent');
+});
+
+test('a reader that left before the database told who it is counts for nothing', async (t) => {
+  const { api } = await start(t);
+  const secret = await addToken(api, await owner(api), ['downloads:read']);
+  const busy = Promise.withResolvers<void>();
+  const writing = api.store.write(() => busy.promise);
+  const socket = connect(api.port, '127.0.0.1');
+  releaseAfter(t, () => socket.destroy());
+  socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:${api.port}\r\nAuthorization: Bearer ${secret}\r\n\r\n`);
+  // The second answer of the same process comes after everything that lay in its sockets before the first.
+  const turn = async () => (await fetch(`${api.base}/healthz`)).text();
+  await turn();
+  await turn();
+  socket.destroy();
+  await turn();
+  await turn();
+  busy.resolve();
+  await writing;
+  await turn();
+  const figures = await (await api.ask('GET', '/metrics')).text();
+  assert.equal(/^flotilla_event_streams (\d+)$/m.exec(figures)?.[1], '0');
 });
 
 test('a user has at most a hundred streams', async (t) => {

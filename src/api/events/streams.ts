@@ -91,6 +91,8 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       if (count >= maxStreamsOfOwner) {
         throw new Problem(429, 'too_many_streams', 'Too many event streams are open already. Close some of them.');
       }
+      // Gone while the database was asked who it is: its end was told already, so nobody would ever count it out.
+      if (reply.raw.destroyed) return;
       let beat: Timer | null = null;
       let stopProgress = () => {};
       const stream = openSse(reply, () => {
@@ -123,9 +125,10 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       };
       keepAlive();
       try {
-        // First, so that whoever was greeted misses nothing from then on.
+        // First, so that whoever was greeted misses nothing from then on, also when the connection is lost before anything happens.
         const latest = await control.lastSequence();
-        stream.write(formatFrame({ event: 'hello', data: { streamId: reader.id } satisfies z.input<typeof hello> }));
+        const data = { streamId: reader.id } satisfies z.input<typeof hello>;
+        stream.write(formatFrame({ ...(lastEventId === null && { id: latest }), event: 'hello', data }));
         await follow(reader, lastEventId, latest);
         if (stream.isOpen) stopProgress = progress.watch(ownerId, reader);
       } catch (error) {

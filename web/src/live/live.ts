@@ -3,6 +3,7 @@
  * is held whole. Of a long one only what was asked for is held, the newest first, and more comes when somebody scrolls to it.
  */
 import type { ListFilter } from '#core/download.ts';
+import { ApiProblem } from '../api.ts';
 import type { Download, DownloadPage, ListQuery, ProgressFrame, TimelineEvent } from '../types.ts';
 import { isStateIn } from './order.ts';
 import { createRings } from './rings.ts';
@@ -35,12 +36,16 @@ const maxNamed = 200;
 const gatherMs = 120;
 /** Thousands of links are being added: the list is read again, but not again and again. */
 const floodMs = 2000;
+/** After a fault of the server or the network. */
+const againMs = 3000;
 
 export function createLive(source: Source, open: (onMessage: (message: StreamMessage) => void) => Stream) {
   const store = createStore();
   const rings = createRings();
   const sight = createSight();
   const loading = createCell<'loading' | 'ready' | 'failed'>('loading');
+  /** Why the list could not be read. */
+  let fault: unknown = null;
   const extent = createCell<Extent>('whole');
   /** Other rows of a long list are on their way, because another part of it is to be shown. */
   const isSearching = createCell(false);
@@ -62,12 +67,13 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
   /** Changed while the whole list was being read. */
   const missed = new Set<string>();
   let gathering: ReturnType<typeof setTimeout> | undefined;
+  let readingAgain: ReturnType<typeof setTimeout> | undefined;
   let reading = new AbortController();
-  let wasOpen = false;
   let stream: Stream | null = null;
   let said = '';
 
   async function readAll() {
+    clearTimeout(readingAgain);
     reading.abort();
     reading = new AbortController();
     const { signal } = reading;
@@ -96,10 +102,14 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
       isReading = false;
       // What changed while the pages came is read once more, so an old page never wins over a new fact.
       for (const id of [...missed]) touch(id);
-    } catch {
+    } catch (error) {
       if (signal.aborted) return;
+      fault = error;
+      isReading = false;
       isSearching.set(false);
-      if (loading.get() !== 'ready') loading.set('failed');
+      if (loading.get() !== 'ready') return loading.set('failed');
+      // What is shown is old, and nothing will tell so.
+      readingAgain = setTimeout(readAll, againMs);
     }
   }
 
@@ -128,10 +138,17 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
     changed = new Set();
     isFlooded = ids.size > maxSingleReads;
     if (extent.get() !== 'whole') return readNamed(ids);
-    if (isFlooded) return readAll();
-    const answers = await Promise.allSettled([...ids].map((id) => source.get(id)));
+    // What changes while the list is being read is read after it; begun anew each time it would never end.
+    if (isFlooded) return isReading ? undefined : readAll();
     const rows: Download[] = [];
-    for (const answer of answers) if (answer.status === 'fulfilled') rows.push(answer.value);
+    const read = async (id: string) => {
+      try {
+        rows.push(await source.get(id));
+      } catch (error) {
+        if (!(error instanceof ApiProblem && error.status === 404)) touchLater([id]);
+      }
+    };
+    await Promise.all([...ids].map(read));
     store.putMany(rows);
   }
 
@@ -144,20 +161,21 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
       else if (store.rows.has(id)) stale.add(id);
     }
     wanted.clear();
-    if (now.length > maxNamed || store.rows.size > mostHeld + mostWhole) return readTop(newest);
+    if (now.length > maxNamed || store.rows.size > mostHeld + mostWhole) return readTop(newest, now);
     for (const id of now) stale.delete(id);
     if (now.length === 0) return;
     const page = await source.list({ ids: now.join(',') }).catch(() => null);
-    if (page === null) for (const id of now) stale.add(id);
+    if (page === null) touchLater(now);
     else store.putMany(page.items);
   }
 
   /** So many newcomers are the beginning of the list. What is held stays when it goes on from there. */
-  async function readTop(newest: string) {
+  async function readTop(newest: string, ids: string[]) {
     if (store.rows.size > mostHeld) return readAll();
     const page = await source.list({ ...queryOf(reach), limit: pageSize }).catch(() => null);
-    const last = page?.items.at(-1);
-    if (page === null || last === undefined) return;
+    if (page === null) return touchLater(ids);
+    const last = page.items.at(-1);
+    if (last === undefined) return;
     if (last.id > newest) return readAll();
     store.setCounts(page.counts);
     store.putMany(page.items);
@@ -176,6 +194,16 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
     gathering ??= setTimeout(readChanged, isFlooded ? floodMs : gatherMs);
   }
 
+  /** They could not be read just now. */
+  function touchLater(ids: string[]) {
+    if (reading.signal.aborted) return;
+    for (const id of ids) {
+      changed.add(id);
+      wanted.add(id);
+    }
+    gathering ??= setTimeout(readChanged, againMs);
+  }
+
   /** Tells the server what to send progress of. */
   function say() {
     const running: string[] = [];
@@ -192,9 +220,8 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
     heardAtMs = Date.now();
     isConnected.set(true);
     if (message.kind === 'open') {
-      // The stream resumes after its last event; a page that has read nothing yet starts with the list.
-      if (!wasOpen || loading.get() === 'failed') void readAll();
-      wasOpen = true;
+      // What happened between a list that was read before and this moment nobody tells.
+      if (!message.isResumed || loading.get() === 'failed') void readAll();
     } else if (message.kind === 'reset') {
       void readAll();
     } else if (message.kind === 'progress') {
@@ -219,6 +246,7 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
     store,
     rings,
     loading,
+    fault: () => fault,
     extent,
     isSearching,
     isConnected,
@@ -249,8 +277,8 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
       if (old.length > 0) void readNamed(old.slice(0, maxNamed));
     },
     start() {
+      // Not only when the stream is open: it may be slow to open, or never do.
       void readAll();
-      wasOpen = true;
       stream = open(hear);
       store.onOrder(say);
     },
@@ -258,6 +286,7 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
       stream?.close();
       reading.abort();
       clearTimeout(gathering);
+      clearTimeout(readingAgain);
     },
   };
 }

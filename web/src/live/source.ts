@@ -1,7 +1,8 @@
 import { eventNames } from '#core/event.ts';
 
 export type StreamMessage =
-  | { kind: 'open' }
+  /** From here on everything is told. `isResumed`: and so is what happened since the stream was lost. */
+  | { kind: 'open'; isResumed: boolean }
   | { kind: 'lost' }
   | { kind: 'event'; name: string; data: string }
   | { kind: 'progress'; data: string }
@@ -44,11 +45,8 @@ export function openSource(onMessage: (message: StreamMessage) => void): Stream 
   };
 
   const connect = () => {
+    let isResumed = false;
     source = new EventSource(`${root}/events`);
-    source.onopen = () => {
-      waitMs = 1000;
-      onMessage({ kind: 'open' });
-    };
     source.onerror = () => {
       onMessage({ kind: 'lost' });
       // The browser tries again by itself, except after an answer it dislikes (502 of a proxy, 401): then we do. A new
@@ -65,8 +63,11 @@ export function openSource(onMessage: (message: StreamMessage) => void): Stream 
     }
     source.addEventListener('progress', ({ data }) => onMessage({ kind: 'progress', data }));
     source.addEventListener('hello', ({ data }) => {
+      waitMs = 1000;
       streamId = JSON.parse(data).streamId;
       say();
+      onMessage({ kind: 'open', isResumed });
+      isResumed = true;
     });
     source.addEventListener('reset', () => onMessage({ kind: 'reset' }));
   };

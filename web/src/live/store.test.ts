@@ -106,8 +106,10 @@ test('a ring forgets what is older than its time', () => {
   assert.ok(rings.of('a').length <= 700);
 });
 
-/** A live store with a stream that is spoken by hand and a server that answers from `server`. */
+/** A live store with a stream that is spoken by hand and a server that answers from `server` unless it is `away`. */
 function startLive(server: Map<string, Download>) {
+  const health = { isAway: false, answers: Promise.withResolvers<void>() };
+  health.answers.resolve();
   let say: (message: StreamMessage) => void = () => {};
   const asked: string[] = [];
   const seen: (readonly string[])[] = [];
@@ -115,13 +117,14 @@ function startLive(server: Map<string, Download>) {
     {
       async list() {
         asked.push('list');
+        await health.answers.promise;
+        if (health.isAway) throw new Error('503');
         return { items: [...server.values()], nextCursor: null, counts };
       },
       async get(id) {
         asked.push(id);
-        const found = server.get(id);
-        if (found === undefined) throw new Error('404');
-        return found;
+        if (health.isAway) throw new Error('503');
+        return server.get(id) ?? assert.fail();
       },
     },
     (onMessage) => {
@@ -132,7 +135,7 @@ function startLive(server: Map<string, Download>) {
   live.start();
   const tell = (name: string, downloadId: string) =>
     say({ kind: 'event', name, data: JSON.stringify({ sequence: 1, name, atMs: 0, downloadId, message: '', data: {} }) });
-  return { live, asked, seen, tell, say: (message: StreamMessage) => say(message) };
+  return { live, asked, seen, tell, say: (message: StreamMessage) => say(message), health };
 }
 
 test('an event makes the page read that download again, once for a burst', async () => {
@@ -167,5 +170,77 @@ test('a reset reads everything, a removal drops the row at once', async () => {
   assert.equal(live.store.rows.size, 2);
   tell('download.removed', 'a');
   assert.deepEqual([...live.store.rows.keys()], ['b']);
+  live.stop();
+});
+
+test('what happened before the stream was open is read, and what it goes on with is not read twice', async () => {
+  const server = new Map([['a', download('a')]]);
+  const { live, say, asked } = startLive(server);
+  await sleep(10);
+  server.set('b', download('b'));
+  say({ kind: 'open', isResumed: false });
+  await sleep(10);
+  assert.deepEqual([...live.store.rows.keys()], ['a', 'b']);
+  say({ kind: 'lost' });
+  say({ kind: 'open', isResumed: true });
+  await sleep(10);
+  assert.deepEqual(asked, ['list', 'list']);
+  live.stop();
+});
+
+test('what could not be read is read when the server is back: the whole list, and single rows', async (t) => {
+  const server = new Map([['a', download('a')]]);
+  const { live, say, tell, health } = startLive(server);
+  await sleep(10);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const pass = async (waitMs: number) => {
+    t.mock.timers.tick(waitMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  health.isAway = true;
+  server.set('b', download('b'));
+  say({ kind: 'reset' });
+  await pass(10_000);
+  await pass(10_000);
+  health.isAway = false;
+  await pass(10_000);
+  assert.deepEqual([...live.store.rows.keys()], ['a', 'b']);
+  health.isAway = true;
+  server.set('a', download('a', { state: 'active' }));
+  tell('download.started', 'a');
+  await pass(10_000);
+  health.isAway = false;
+  await pass(10_000);
+  assert.equal(live.store.row('a')?.state, 'active');
+  live.stop();
+});
+
+test('a list that cannot be read says why', async () => {
+  const { live, health } = startLive(new Map());
+  health.isAway = true;
+  await sleep(10);
+  assert.equal(live.loading.get(), 'failed');
+  assert.match(String(live.fault()), /503/);
+  live.stop();
+});
+
+test('a list that changes faster than it can be read is read to its end', async (t) => {
+  const server = new Map(Array.from({ length: 60 }, (_, i) => [`${i}`, download(`${i}`)]));
+  const { live, say, tell, asked, health } = startLive(server);
+  await sleep(10);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  health.answers = Promise.withResolvers();
+  say({ kind: 'reset' });
+  for (let round = 0; round < 5; round++) {
+    for (const id of server.keys()) tell('download.queued', id);
+    t.mock.timers.tick(10_000);
+  }
+  assert.deepEqual(asked, ['list', 'list'], 'what is on its way is not begun anew');
+  server.set('60', download('60'));
+  health.answers.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+  t.mock.timers.tick(10_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([asked.length, live.store.rows.size], [3, 61], 'what changed meanwhile is read after it');
   live.stop();
 });

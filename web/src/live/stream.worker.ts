@@ -22,8 +22,8 @@ addEventListener('connect', (event) => {
 function enter(port: MessagePort) {
   ports.set(port, null);
   stream ??= openSource(tellAll);
-  // A tab that comes later must not wait for an opening that has been.
-  if (isOpen) port.postMessage({ kind: 'open' } satisfies StreamMessage);
+  // A tab that comes later, or back, must not wait for an opening that has been.
+  if (isOpen) port.postMessage({ kind: 'open', isResumed: false } satisfies StreamMessage);
 }
 
 /** Of each tab alike when there is too much in sight of all together. */

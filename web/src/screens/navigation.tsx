@@ -28,7 +28,7 @@ export function SideBar() {
         title={t('nav.downloads')}
       >
         <ArrowDownToLine size={18} className="flex-none" aria-hidden="true" />
-        <span className="sr-only desktop:not-sr-only">{t('nav.downloads')}</span>
+        <span className="min-w-0 truncate max-desktop:sr-only">{t('nav.downloads')}</span>
         <AllCount />
       </PlaceLink>
       <PlaceLink to={{ screen: 'workers' }} isCurrent={screen === 'workers'} className={item} title={t('nav.workers')}>
@@ -132,5 +132,5 @@ export function LogOutButton({ className }: { className: string }) {
 function AllCount() {
   const { store } = useServices().live;
   const count = useSyncExternalStore(store.onHead, () => store.counts().all);
-  return <span className="ms-auto hidden font-normal text-muted desktop:block">{show.count(count)}</span>;
+  return <span className="ms-auto hidden flex-none font-normal text-muted desktop:block">{show.count(count)}</span>;
 }

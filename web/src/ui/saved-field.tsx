@@ -46,7 +46,7 @@ export function SavedField<Value>(props: Props<Value>) {
       {(field) => (
         <input
           {...field}
-          className={`field ${isWide ? '' : 'max-w-32'}`}
+          className={`field ${isWide ? '' : 'max-w-44'}`}
           inputMode={inputMode}
           placeholder={placeholder}
           value={typed ?? show(saved)}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatBytes, formatDuration, formatPercent, formatSpeed, type Language } from './format.ts';
+import { formatBytes, formatDuration, formatLoad, formatPercent, formatSpeed, formatTime, type Language } from './format.ts';
 
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ');
 
@@ -48,4 +48,15 @@ test('a download is never called whole before its last byte', () => {
   assert.equal(formatPercent(1_000_000, 1_000_000, 'en'), '100%');
   assert.equal(plain(formatPercent(616, 1000, 'fr')), '61,6 %');
   assert.equal(formatPercent(5, 0, 'en'), '0.0%');
+});
+
+test('the load of a machine has the comma of its reader', () => {
+  assert.deepEqual([formatLoad(2.25, 'en'), formatLoad(3, 'fr')], ['2.3', '3,0']);
+});
+
+test('a time tells the day and the year only when they are others', () => {
+  const at = (year: number, day: number) => new Date(year, 10, day, 14, 30, 5).getTime();
+  const now = at(2026, 22);
+  const told = [at(2026, 22), at(2026, 25), at(2025, 25)].map((timeMs) => plain(formatTime(timeMs, 'ru', now)));
+  assert.deepEqual(told, ['14:30:05', '25 нояб., 14:30', '25 нояб. 2025 г., 14:30']);
 });

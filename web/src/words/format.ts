@@ -62,10 +62,17 @@ export function formatCount(count: number, language: Language): string {
   return number(language, { maximumFractionDigits: 0 }).format(count);
 }
 
-/** Day and time, the day left out when it is today. */
+/** How many wait for a processor, to a tenth. */
+export function formatLoad(load: number, language: Language): string {
+  return number(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(load);
+}
+
+/** Day and time; the day is left out when it is today, the year when it is this one. */
 export function formatTime(timeMs: number, language: Language, nowMs: number): string {
-  const sameDay = new Date(timeMs).toDateString() === new Date(nowMs).toDateString();
-  return date(language, sameDay ? { timeStyle: 'medium' } : { dateStyle: 'medium', timeStyle: 'short' }).format(timeMs);
+  const [day, today] = [new Date(timeMs), new Date(nowMs)];
+  if (day.toDateString() === today.toDateString()) return formatClock(timeMs, language);
+  if (day.getFullYear() !== today.getFullYear()) return date(language, { dateStyle: 'medium', timeStyle: 'short' }).format(day);
+  return date(language, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(day);
 }
 
 /** The time of the day to the second. */

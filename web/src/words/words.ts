@@ -42,6 +42,7 @@ export const show = {
   speed: (bytesPerSecond: number) => format.formatSpeed(bytesPerSecond, language()),
   duration: (seconds: number) => format.formatDuration(seconds, language()),
   percent: (done: number, total: number) => format.formatPercent(done, total, language()),
+  load: (load: number) => format.formatLoad(load, language()),
   count: (count: number) => format.formatCount(count, language()),
   time: (timeMs: number) => format.formatTime(timeMs, language(), Date.now()),
   clock: (timeMs: number) => format.formatClock(timeMs, language()),

@@ -71,7 +71,7 @@ export function DownloadsScreen({ search }: { search: ListSearch }) {
     <>
       <h1 className="sr-only">{t('nav.downloads')}</h1>
       <Chips view={view} onFilter={setFilter} onDropSearch={() => goInList({ q: undefined })} />
-      {loading === 'failed' && <ErrorState error={null} onRetry={live.reload} />}
+      {loading === 'failed' && <ErrorState error={live.fault()} onRetry={live.reload} />}
       {(loading === 'loading' || (isSearching && ids.length === 0)) && <Loading />}
       {loading === 'ready' && ids.length === 0 && !isSearching && (
         <Empty view={view} onShowAll={() => goInList({ filter: undefined, q: undefined })} />

@@ -47,7 +47,7 @@ export function HistoryScreen({ q, isTrash = false }: { q?: string; isTrash?: bo
 
   return (
     <>
-      <div className="flex flex-none items-center gap-3 border-b border-hairline px-3 py-2">
+      <div className="flex flex-none flex-wrap items-center gap-x-3 gap-y-2 border-b border-hairline px-3 py-2">
         <h1 className="text-large">{t('nav.history')}</h1>
         <fieldset aria-label={t('history.which')} className="flex flex-1 gap-1">
           <button type="button" className="chip" aria-pressed={!isTrash} onClick={() => go({ screen: 'history', q })}>

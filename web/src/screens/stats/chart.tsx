@@ -45,7 +45,7 @@ export function Chart({ title, timesMs, bars, format, table }: Props) {
           y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
         },
         axes: [
-          { ...axis, space: 80, values: (_, seconds) => seconds.map((second) => show.day(second * 1000)) },
+          { ...axis, space: 120, values: (_, seconds) => seconds.map((second) => show.day(second * 1000)) },
           { ...axis, size: 84, values: (_, values) => values.map(format) },
         ],
         series: [

@@ -18,11 +18,11 @@ export function Figures<Row>({ caption, head, rows, nameOf, keyOf, columns }: Pr
       <table className="w-full text-dense">
         <thead className="text-muted">
           <tr>
-            <th scope="col" className="py-1 pe-3 text-start font-normal">
+            <th scope="col" className="py-1 pe-2 text-start font-normal">
               {head}
             </th>
             {columns.map(({ name, words }) => (
-              <th key={name} scope="col" className="py-1 ps-3 text-end font-normal">
+              <th key={name} scope="col" className="py-1 ps-2 text-end font-normal">
                 {words}
               </th>
             ))}
@@ -31,11 +31,11 @@ export function Figures<Row>({ caption, head, rows, nameOf, keyOf, columns }: Pr
         <tbody>
           {rows.map((row) => (
             <tr key={keyOf(row)} className="border-t border-hairline">
-              <th scope="row" className="w-full max-w-0 truncate py-1 pe-3 text-start font-normal" title={nameOf(row)}>
+              <th scope="row" className="w-full max-w-0 truncate py-1 pe-2 text-start font-normal" title={nameOf(row)}>
                 {nameOf(row)}
               </th>
               {columns.map(({ name, cell }) => (
-                <td key={name} className="py-1 ps-3 text-end whitespace-nowrap">
+                <td key={name} className="py-1 ps-2 text-end whitespace-nowrap">
                   {cell(row)}
                 </td>
               ))}

@@ -5,7 +5,7 @@ import { type Period, periods } from '../../place.ts';
 import type { PeriodStats } from '../../types.ts';
 import { PlaceLink } from '../../ui/place.tsx';
 import { ErrorState, Loading } from '../../ui/states.tsx';
-import { show, useT } from '../../words/words.ts';
+import { show, useT, wordsFor } from '../../words/words.ts';
 import { Chart } from './chart.tsx';
 import { allDays } from './days.ts';
 import { Figures } from './figures.tsx';
@@ -70,10 +70,11 @@ function Shown({ stats }: { stats: PeriodStats }) {
   ];
   const keyOf = (row: Row & { id?: string }) => row.id ?? row.name;
   const nameOf = ({ name }: Row) => (name === '*' ? t('stats.others') : name);
+  const failureOf = ({ name }: Row) => wordsFor(`failure.${name}`, name);
   const lists = [
-    { title: t('stats.byWorker'), head: t('stats.worker'), rows: workers, columns: done },
-    { title: t('stats.byHost'), head: t('stats.host'), rows: hosts, columns: done },
-    { title: t('stats.byFailure'), head: t('stats.failure'), rows: failures, columns: gone },
+    { title: t('stats.byWorker'), head: t('stats.worker'), rows: workers, nameOf, columns: done },
+    { title: t('stats.byHost'), head: t('stats.host'), rows: hosts, nameOf, columns: done },
+    { title: t('stats.byFailure'), head: t('stats.failure'), rows: failures, nameOf: failureOf, columns: gone },
   ].filter(({ rows }) => rows.length > 0);
   return (
     <div className="flex flex-col gap-3">
@@ -87,7 +88,7 @@ function Shown({ stats }: { stats: PeriodStats }) {
       </dl>
       <Days stats={stats} />
       <div className="grid gap-3 desktop:grid-cols-3">
-        {lists.map(({ title, head, rows, columns }) => (
+        {lists.map(({ title, head, rows, nameOf, columns }) => (
           <div key={title} className="card p-3">
             <h2 className="mb-1 font-medium">{title}</h2>
             <Figures caption={title} head={head} rows={rows} nameOf={nameOf} keyOf={keyOf} columns={columns} />

@@ -1,4 +1,4 @@
-import { useT } from '../../words/words.ts';
+import { show, useT } from '../../words/words.ts';
 
 const width = 48;
 const height = 16;
@@ -18,7 +18,7 @@ export function Load({ samples }: { samples: readonly number[] }) {
       <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} className="text-work" aria-hidden="true">
         <polyline points={points.join(' ')} fill="none" stroke="currentColor" strokeWidth="1.5" strokeLinejoin="round" />
       </svg>
-      {newest.toFixed(1)}
+      {show.load(newest)}
     </span>
   );
 }

@@ -26,7 +26,7 @@ export function WorkersScreen({ id }: { id?: string }) {
   const List = isPhone ? Cards : Table;
   return (
     <>
-      <div className="flex flex-none items-center gap-3 px-4 py-3">
+      <div className="flex flex-none flex-wrap items-center gap-x-3 gap-y-2 px-4 py-3">
         <h1 className="flex-1 text-large">{t('nav.workers')}</h1>
         {isAdmin && (
           <button type="button" className="button primary" onClick={() => setIsAdding(true)}>
