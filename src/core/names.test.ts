@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from '#testing/fast-check.ts';
-import { insideRoot, nameFromLink, numberedName, safeName } from './names.ts';
+import { insideRoot, nameFromLink, numberedName, partName, safeName } from './names.ts';
 
 const cases = [
   ['a b.iso', 'a b.iso'],
@@ -51,6 +51,13 @@ test('whatever comes in, the name lies inside its folder, is visible and at most
       },
     ),
   );
+});
+
+test('unfinished files of the longest name have names of their own, with room for the journal', () => {
+  const name = safeName(`${'й'.repeat(300)}.iso`);
+  assert.ok(Buffer.byteLength(`${partName(name, 1_000_000)}.journal.4194304.new`) <= 255);
+  assert.match(partName(name, 1), /^й+ \(1\)\.iso\.part$/);
+  assert.equal(partName('a.iso', 0), 'a.iso.part');
 });
 
 test('a path that leaves the folder is refused', () => {

@@ -50,9 +50,12 @@ export function numberedName(name: string, number: number): string {
   return `${stem}${mark}${extension}`;
 }
 
-/** The name of the unfinished file beside the finished one, with room left for the suffix of its journal. */
-export function partName(name: string): string {
-  return `${shorten(name, maxNameBytes - 16)}.part`;
+/** What its number, its journal and a draft of that add to the name of an unfinished file; process ids have 7 digits at most. */
+const longestSuffix = ' (1000000).part.journal.4194304.new';
+
+/** The name of the unfinished file beside the finished one, another for each number, with room left for what comes behind it. */
+export function partName(name: string, number: number): string {
+  return `${numberedName(shorten(name, maxNameBytes - longestSuffix.length), number)}.part`;
 }
 
 /** The absolute path of a name in a folder. Throws when it would lie outside, which is a bug: the name was not made safe. */
