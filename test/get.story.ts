@@ -369,6 +369,25 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.deepEqual([namesIn(outer), namesIn(join(outer, 'a'))], [['a'], ['b']]);
   });
 
+  test('files whose names are as long as names can be come whole, also two of one name', async (t) => {
+    const folder = tempFolder(t);
+    const links = [1, 2].map((n) => server.url('plain', { n }, `${'x'.repeat(300)}.bin`));
+    const ran = await get(t, folder, ...links);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(namesIn(folder), [`${'x'.repeat(247)} (1).bin`, `${'x'.repeat(251)}.bin`]);
+    for (const name of namesIn(folder)) assert.ok(isWhole(join(folder, name)));
+  });
+
+  test('a file that the server calls a journal of ours takes no other file along when the next run tidies up', async (t) => {
+    const folder = tempFolder(t);
+    const value = 'attachment; filename="mine.part.journal"';
+    assert.equal((await get(t, folder, server.url('disposition', { value }))).code, 0);
+    writeFileSync(join(folder, 'mine.part'), 'mine');
+    writeFileSync(join(folder, 'other.part.journal'), 'not of Flotilla');
+    assert.equal((await get(t, folder, server.url('plain'))).code, 0);
+    assert.deepEqual(namesIn(folder), ['file.bin', 'mine.part', 'mine.part_journal', 'other.part.journal']);
+  });
+
   test('with --json each line is an event: started, progress, completed', async (t) => {
     const url = server.url('plain', { bytesPerSecond: 3_000_000 });
     const ran = await get(t, tempFolder(t), url, '--json', '-x', '1');

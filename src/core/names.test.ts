@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from '#testing/fast-check.ts';
-import { insideRoot, nameFromLink, numberedName, safeName } from './names.ts';
+import { insideRoot, nameFromLink, numberedName, partName, safeName } from './names.ts';
 
 const cases = [
   ['a b.iso', 'a b.iso'],
@@ -19,6 +19,9 @@ const cases = [
   ['name. . ', 'name'],
   ['a\u0000b.txt', 'ab.txt'],
   ['invoice\u202Efdp.exe', 'invoicefdp.exe'],
+  ['a.part', 'a.part'],
+  ['a.part.journal', 'a.part_journal'],
+  ['a b.PART.Journal.12.new', 'a b.part_journal.12.new'],
   ['zero\u200Bwidth', 'zerowidth'],
   ['a<b>c:d"e|f?g*h', 'a_b_c_d_e_f_g_h'],
   ['line\r\nbreak', 'linebreak'],
@@ -48,6 +51,13 @@ test('whatever comes in, the name lies inside its folder, is visible and at most
       },
     ),
   );
+});
+
+test('unfinished files of the longest name have names of their own, with room for the journal', () => {
+  const name = safeName(`${'й'.repeat(300)}.iso`);
+  assert.ok(Buffer.byteLength(`${partName(name, 1_000_000)}.journal.4194304.new`) <= 255);
+  assert.match(partName(name, 1), /^й+ \(1\)\.iso\.part$/);
+  assert.equal(partName('a.iso', 0), 'a.iso.part');
 });
 
 test('a path that leaves the folder is refused', () => {

@@ -7,13 +7,16 @@ export const maxNameBytes = 255;
 /** UTF-8 needs no more for each unit of a string. */
 const mostBytesPerUnit = 3;
 
+/** Files of such names tell later runs of an unfinished download, which they would take up, or clear away. */
+const journalName = /\.part\.journal/gi;
 const reservedOnWindows = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)/i;
 // Control, bidi and zero-width characters can make one name look like another; lone surrogates are no text at all.
 const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u{fff9}-\u{fffb}\u{fffe}\u{ffff}]/gu;
 
 /**
  * One file name that is safe on Linux, macOS and Windows, whatever came in: the last part of a path, NFC, no invisible
- * characters, no reserved names, no hidden start, at most 255 bytes with the extension kept. Never empty.
+ * characters, no reserved names, none of a journal of ours, no hidden start, at most 255 bytes with the extension kept. Never
+ * empty.
  */
 export function safeName(text: string, fallback = 'download'): string {
   if (isHarmless(text)) return text;
@@ -24,14 +27,17 @@ export function safeName(text: string, fallback = 'download'): string {
     .trim();
   name = name.replace(/^[. ]+/, '').replace(/[. ]+$/, '');
   if (reservedOnWindows.test(name)) name = `_${name}`;
-  name = shorten(name, maxNameBytes);
+  name = shorten(name, maxNameBytes).replace(journalName, '.part_journal');
   return name === '' ? fallback : name;
 }
 
 /** Most names are: letters, digits and dots between them, and short. */
 function isHarmless(text: string): boolean {
   return (
-    text.length * mostBytesPerUnit <= maxNameBytes && /^\w[\w-]*(?:\.[\w-]+)*$/.test(text) && !reservedOnWindows.test(text)
+    text.length * mostBytesPerUnit <= maxNameBytes &&
+    /^\w[\w-]*(?:\.[\w-]+)*$/.test(text) &&
+    !reservedOnWindows.test(text) &&
+    text.search(journalName) === -1
   );
 }
 
@@ -44,9 +50,12 @@ export function numberedName(name: string, number: number): string {
   return `${stem}${mark}${extension}`;
 }
 
-/** The name of the unfinished file beside the finished one, with room left for the suffix of its journal. */
-export function partName(name: string): string {
-  return `${shorten(name, maxNameBytes - 16)}.part`;
+/** What its number, its journal and a draft of that add to the name of an unfinished file; process ids have 7 digits at most. */
+const longestSuffix = ' (1000000).part.journal.4194304.new';
+
+/** The name of the unfinished file beside the finished one, another for each number, with room left for what comes behind it. */
+export function partName(name: string, number: number): string {
+  return `${numberedName(shorten(name, maxNameBytes - longestSuffix.length), number)}.part`;
 }
 
 /** The absolute path of a name in a folder. Throws when it would lie outside, which is a bug: the name was not made safe. */

@@ -129,13 +129,14 @@ test('what was finished is found again, with where it is', async () => {
   assert.deepEqual(files.paths, []);
 });
 
-test('only a journal without one whole line is ruined', async () => {
+test('only a journal without one whole line is ruined, and no file that is none', async () => {
   const files = new MemoryFiles();
   const line = (text: string) => `${crc32(text)} ${text}\n`;
   for (const [text, isRuined] of [
     ['', true],
     ['\0'.repeat(100), true],
     ['12345678 {"kind":"version"', true],
+    ['what I wrote', false],
     [`garbage\n${line('{"kind":"version","format":2}')}`, false],
   ] as const) {
     await files.writeText('/j', text);

@@ -72,10 +72,10 @@ export class Journal {
     return files.makeNew(path, headOf(files, version, await files.bootId()));
   }
 
-  /** Is there a journal that nobody can read any more? One of another format is not for us to judge. */
+  /** Is there a journal that nobody can read any more? One of another format, or another program's file, is not for us to judge. */
   static async isRuined(files: Files, path: string): Promise<boolean> {
     const text = await files.readText(path);
-    return text !== null && !text.split('\n').some(isWhole);
+    return text !== null && tornHead.test(text) && !text.split('\n').some(isWhole);
   }
 
   /** Reads what an earlier run left; null when there is nothing that can be trusted. */
@@ -199,6 +199,9 @@ export function continues(found: Version, version: Version): boolean {
 function headOf({ processId }: Files, version: Version, bootId: string | null): string {
   return writeLine({ kind: 'version', format: 1, bootId, processId, ...version });
 }
+
+/** What a power cut leaves of a journal that was just made: nothing, room without bytes, or how it begins. */
+const tornHead = /^(?:\0*$|[0-9a-f]{8} \{"kind":"version")/;
 
 function isWhole(row: string): boolean {
   return row.length > 9 && row.slice(0, 8) === crc32(row.slice(9));

@@ -197,7 +197,7 @@ export class Unfinished {
     const version = { link: identity, sizeBytes: resumable ? sizeBytes : null, validator };
     for (let number = 0; ; number++) {
       const final = join(folder, numberedName(this.name, number));
-      const path = join(scratch, partName(numberedName(this.name, number)));
+      const path = join(scratch, partName(this.name, number));
       if (taken.has(path) || (await files.sizeOf(final)) !== null) continue;
       // The journal first: it says whose the file is, so that no bare file is left that nobody dares to touch.
       if (!(await Journal.reserve(files, path + journalSuffix, version))) continue;
