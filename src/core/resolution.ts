@@ -38,6 +38,12 @@ export function onlyLinkedFile({ files }: Resolution): ResolvedFile | null {
 /** More files than this in one download are refused. */
 export const mostFiles = 100_000;
 
+/** null: the size of one of them is not known, or there are none yet. */
+export function totalBytes(files: Pick<ResolvedFile, 'sizeBytes'>[]): number | null {
+  if (files.length === 0) return null;
+  return files.reduce<number | null>((sum, { sizeBytes }) => (sum === null || sizeBytes === null ? null : sum + sizeBytes), 0);
+}
+
 /** Result of probing a link. */
 export type Resolution = {
   kind: string;

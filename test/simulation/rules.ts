@@ -28,13 +28,13 @@ export const rules: Rule[] = [
   },
   {
     name: 'a task that was called back ends as called back',
-    file: 'control/finish.ts',
+    file: 'control/outcomes/settle.ts',
     text: 'task.order !== null',
     without: 'false',
   },
   {
     name: 'only an active download takes a result',
-    file: 'control/finish.ts',
+    file: 'control/outcomes/settle.ts',
     text: "download.state !== 'active'",
     without: 'false',
   },
