@@ -121,6 +121,7 @@ export async function settleLook(parts: Parts, tx: Transaction, task: TaskRow, o
 /** A worker that has what that kind takes, when there is one, looks again. */
 async function isLeftToOthers(parts: Parts, tx: Transaction, task: TaskRow, outcome: Outcome): Promise<boolean> {
   if (outcome.kind !== 'resolved' || outcome.mightBe === undefined) return false;
+  if (!parts.kindsWithoutScheme.includes(outcome.mightBe)) return false;
   const look = await recallLook(parts, tx, task.downloadId);
   if (look === null) return false;
   const queue = queueName('probe', await whoFor(parts, tx, { link: look.link, kind: outcome.mightBe, labels: [] }), '');

@@ -54,6 +54,8 @@ export async function settleResolved(
 
 /** A worker that has what that kind takes, when there is one, looks again. */
 async function isLeftToOthers(parts: Parts, tx: Transaction, task: TaskRow, download: StoredDownload, kind: string) {
+  // Workers are not believed: what names another kind would send it back to where it came from.
+  if (!parts.kindsWithoutScheme.includes(kind)) return false;
   const queue = await queueFor(parts, tx, { ...download, options: { ...download.options, as: kind } }, task.kind);
   if (queue === task.queue) return false;
   await releaseTask(parts, tx, task, 'There may be more behind it. A worker that can tell looks next.', null);

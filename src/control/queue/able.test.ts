@@ -49,6 +49,14 @@ test('what might be more than was found is looked at by those who can tell', asy
   assert.equal((await looked).kind, 'media');
 });
 
+test('a worker that names any other kind passes nothing on', async (t) => {
+  const under = await startControl(t, { kindsWithoutScheme: ['media'] });
+  const able = await startAble(under);
+  await under.control.submit(owner, asVideo);
+  await able.finish(await able.take('probe'), { ...found, mightBe: 'torrent' });
+  await able.take('fetch');
+});
+
 test('what might be more stays what it is where nobody can tell', async (t) => {
   const under = await startControl(t, { kindsWithoutScheme: ['media'] });
   const plain = await startWorker(under);
