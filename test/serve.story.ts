@@ -438,13 +438,16 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     const folder = tempFolder(t);
     writeFileSync(join(folder, 'file'), 'x');
     mkdirSync(join(folder, 'flotilla.db'));
-    for (const [data, sentence] of [
-      [join(folder, 'file'), /^flotilla: .*file cannot be written: a file has that name\. Choose another folder\.$/m],
-      [folder, /^flotilla: .*flotilla\.db cannot be written: it is a folder\. Choose another folder\.$/m],
+    const aFile = /^flotilla: .*file cannot be written: a file has that name\. Choose another folder\.$/m;
+    for (const [args, sentence] of [
+      [['server', '--data', join(folder, 'file')], aFile],
+      [['serve', '--data', tempFolder(t), '--scratch', join(folder, 'file')], aFile],
+      [['server', '--data', folder], /^flotilla: .*flotilla\.db cannot be written: it is a folder\. Choose another folder\.$/m],
     ] as const) {
-      const run = await startProcess(t, launcher, ['server', '--data', data, '--port', '0']);
+      const run = await startProcess(t, launcher, [...args, '--port', '0']);
       const { code } = await run.exited;
       assert.match(run.stderr, sentence);
+      assert.doesNotMatch(run.stderr, /\n {4}at /);
       assert.equal(code, 1);
     }
   });

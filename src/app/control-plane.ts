@@ -116,7 +116,16 @@ async function runOver(
   // Before anybody can call: it also makes the owner of what the bootstrap token adds.
   const claimCode = await users.openClaim();
   const origin = await listen(api, options);
-  const companion = await startCompanion(control);
+  const close = async () => {
+    await api.close();
+    await control.close();
+    await shared.close();
+  };
+  const companion = await startCompanion(control).catch(async (error) => {
+    // Nobody but us would end it: it listens already.
+    await close();
+    throw error;
+  });
   const sweeper = setInterval(() => {
     control.sweep().catch((error) => log.error(`The regular round failed: ${toFailure(error).message}`, { error }));
   }, sweepMs);
@@ -129,9 +138,7 @@ async function runOver(
   clearInterval(sweeper);
   control.drain();
   await companion?.drain();
-  await api.close();
-  await control.close();
-  await shared.close();
+  await close();
   stopping.done();
   return 0;
 }
