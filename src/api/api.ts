@@ -59,8 +59,10 @@ export type ApiParts = {
 };
 
 const bodyLimitBytes = 4 * 1024 * 1024;
+/** A server that stops waits so long for answers that are on their way. */
+const farewellMs = 5000;
 
-/** Makes the server; the caller listens and closes. Closing ends the event streams, so that it does not wait for them. */
+/** Makes the server; the caller listens and closes. Closing ends the event streams, and waits for others only for a while. */
 export async function createApi({
   control,
   users,
@@ -109,7 +111,12 @@ export async function createApi({
     clock,
     onError: (error) => log.error('An event stream failed.', { error }),
   });
-  app.addHook('preClose', async () => streams.close());
+  app.addHook('preClose', async () => {
+    streams.close();
+    // Whoever sends half a request, or reads a file slowly, does not keep us.
+    const patience = clock.setTimer(farewellMs, () => app.server.closeAllConnections());
+    app.server.once('close', () => patience.cancel());
+  });
   const handlers = createHandlers({
     control,
     users,

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
+import { createFakeClock } from '#testing/fake-clock.ts';
+import { releaseAfter } from '#testing/temp.ts';
 import { until } from '#testing/until.ts';
 import { claim, startApi } from './testing/start-api.ts';
 
@@ -54,4 +58,22 @@ test('requests are told at the level debug, and those that we failed at the leve
   assert.deepEqual(told(), ['debug 200', 'error it broke', 'error 500']);
   assert.ok(lines.slice(1).every(({ about }) => about.requestId === failed.headers.get('x-request-id')));
   assert.doesNotMatch(JSON.stringify(lines), /private/);
+});
+
+test('a request that never ends does not keep a server that stops', async (t) => {
+  const clock = createFakeClock();
+  const api = await startApi(t, { clock });
+  const socket = connect(api.port, '127.0.0.1').on('error', () => {});
+  releaseAfter(t, () => socket.destroy());
+  const head = ['POST /api/v1/session HTTP/1.1', 'Host: 127.0.0.1', 'Content-Type: application/json', 'Content-Length: 100'];
+  socket.write([...head, 'Expect: 100-continue', '', '{'].join('\r\n'));
+  await once(socket, 'data');
+  let hasStopped = false;
+  void api.close().then(() => {
+    hasStopped = true;
+  });
+  await until(() => {
+    clock.advance(1000);
+    return hasStopped;
+  }, 'it has stopped');
 });
