@@ -99,7 +99,9 @@ export async function createApi({
     const problem = toProblem(error);
     if (problem === null) {
       const about = { requestId: request.id, method: request.method, route: request.routeOptions.url };
-      log.error('A request failed for a reason that nobody expected.', { ...about, error });
+      const hasHungUp = request.raw.destroyed && !request.raw.complete;
+      if (hasHungUp) log.debug('A request was broken off by whoever made it.', about);
+      else log.error('A request failed for a reason that nobody expected.', { ...about, error });
     }
     return sendProblem(reply, problem ?? internal());
   });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import { test } from 'node:test';
+import { connect, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { noLog } from '#core/log.ts';
 import { createFakeClock } from '#testing/fake-clock.ts';
 import { releaseAfter } from '#testing/temp.ts';
 import { until } from '#testing/until.ts';
@@ -60,14 +61,29 @@ test('requests are told at the level debug, and those that we failed at the leve
   assert.doesNotMatch(JSON.stringify(lines), /private/);
 });
 
-test('a request that never ends does not keep a server that stops', async (t) => {
-  const clock = createFakeClock();
-  const api = await startApi(t, { clock });
-  const socket = connect(api.port, '127.0.0.1').on('error', () => {});
+/** Sends half a request; resolves when the server waits for the rest. */
+async function sendHalf(t: TestContext, port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
   releaseAfter(t, () => socket.destroy());
   const head = ['POST /api/v1/session HTTP/1.1', 'Host: 127.0.0.1', 'Content-Type: application/json', 'Content-Length: 100'];
   socket.write([...head, 'Expect: 100-continue', '', '{'].join('\r\n'));
   await once(socket, 'data');
+  return socket;
+}
+
+test('whoever hangs up in the middle of a request is no defect of ours', async (t) => {
+  const told: string[] = [];
+  const tell = (message: string) => void told.push(message);
+  const api = await startApi(t, { log: { ...noLog, debug: tell, error: tell } });
+  (await sendHalf(t, api.port)).resetAndDestroy();
+  await until(() => told.length > 0, 'its end is noticed');
+  assert.deepEqual(api.failures, []);
+});
+
+test('a request that never ends does not keep a server that stops', async (t) => {
+  const clock = createFakeClock();
+  const api = await startApi(t, { clock });
+  await sendHalf(t, api.port);
   let hasStopped = false;
   void api.close().then(() => {
     hasStopped = true;
