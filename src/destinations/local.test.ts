@@ -124,6 +124,18 @@ for (const twoDisks of [false, true]) {
       holds(place, 'a.iso', 'moved.iso');
     });
 
+    test('a file that is to be elsewhere by now, or called otherwise, goes there, and is nowhere twice', async (t) => {
+      const place = scene(t, twoDisks);
+      const file = scratchFile(place);
+      await deliver(place, file);
+      assert.equal((await deliver(place, { ...file, path: 'b.iso' })).location, join(place.folder, 'b.iso'));
+      holds(place, 'b.iso');
+      const other = { ...place, folder: join(place.folder, 'other') };
+      assert.equal((await deliver(other, { ...file, path: 'b.iso' })).location, join(other.folder, 'b.iso'));
+      holds(place, 'other');
+      holds(other, 'b.iso');
+    });
+
     test('a stop before it began leaves nothing behind', async (t) => {
       const place = scene(t, twoDisks);
       const reason = new Error('stopped');

@@ -19,8 +19,8 @@ const options = z.strictObject({
     .describe('Folder on the machine of the worker.'),
 });
 
-/** What a half-done delivery remembers, so that doing it again finds it. */
-type Note = { path: string; draft: string | null };
+/** What a half-done delivery remembers, so that doing it again finds it. `wanted`: the path that it has unless that is taken. */
+type Note = { path: string; draft: string | null; wanted?: string };
 
 export const local = defineDestination({
   kind: 'local',
@@ -28,7 +28,8 @@ export const local = defineDestination({
 
   async deliver({ folder }, file, onBytes, signal) {
     try {
-      const path = (await deliveredBefore(file)) ?? (await place(await makeFolders(folder, file.path), file, signal));
+      const target = await makeFolders(folder, file.path);
+      const path = (await deliveredBefore(target, file)) ?? (await place(target, file, signal));
       const sha256 = await readBack(path, onBytes, signal);
       const promised = sha256Of(file);
       if (sha256 !== promised) {
@@ -81,15 +82,24 @@ export const local = defineDestination({
   },
 });
 
-/** The path of an earlier, interrupted delivery of this very file; what it left half-done is removed. */
-async function deliveredBefore(file: ScratchFile): Promise<string | null> {
+/**
+ * The path of an earlier, interrupted delivery of this very file; what it left half-done is removed, and so is what lies where
+ * nobody wants it any more.
+ */
+async function deliveredBefore(folder: string, file: ScratchFile): Promise<string | null> {
   const text = await systemFiles.readText(file.notePath);
   if (text === null) return null;
   const note = JSON.parse(text) as Note;
   if (note.draft !== null) await rm(note.draft, { force: true });
-  return (await isSameFile(note.path, file.scratchPath)) || (note.draft !== null && (await isCopy(note.path, file)))
-    ? note.path
-    : null;
+  const isThere = (await isSameFile(note.path, file.scratchPath)) || (note.draft !== null && (await isCopy(note.path, file)));
+  if (!isThere) return null;
+  if (note.wanted === undefined || note.wanted === wantedPath(folder, file)) return note.path;
+  await rm(note.path, { force: true });
+  return null;
+}
+
+function wantedPath(folder: string, { path }: ScratchFile): string {
+  return insideRoot(folder, safeName(path));
 }
 
 /** The folder that the path of a file leads to below the destination's own. A path with a part that is not safe leads nowhere. */
@@ -117,7 +127,10 @@ async function place(folder: string, file: ScratchFile, signal: AbortSignal): Pr
   for (let number = 0; ; number++) {
     const path = insideRoot(folder, numberedName(safeName(file.path), number));
     if ((await systemFiles.sizeOf(path)) !== null) continue;
-    await systemFiles.writeText(file.notePath, JSON.stringify({ path, draft } satisfies Note));
+    await systemFiles.writeText(
+      file.notePath,
+      JSON.stringify({ path, draft, wanted: wantedPath(folder, file) } satisfies Note),
+    );
     if (draft !== null) {
       if (!(await systemFiles.claimName(draft, path))) continue;
     } else if (!(await linkNew(file.scratchPath, path))) continue;
