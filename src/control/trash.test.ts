@@ -75,6 +75,21 @@ test('it is erased at once when somebody says so, or when the trash keeps nothin
   await it.worker.take('erase');
 });
 
+test('files whose destination is gone cannot be erased, and it says so', async (t) => {
+  const under = await startControl(t);
+  const worker = await startWorker(under);
+  const place = { kind: 'local', name: 'Attic', options: { folder: '/attic' }, isDefault: false };
+  const { id: destinationId } = await under.control.putDestination(place);
+  const id = await under.add({ destinationId });
+  for (const kind of ['probe', 'fetch', 'deliver'] as const) await worker.succeed(await worker.take(kind));
+  await under.control.remove(owner, id, { files: 'now' });
+  await under.control.removeDestination(destinationId);
+  assert.deepEqual(await worker.claim(), []);
+  const last = (await under.control.timeline(owner, id)).at(-1);
+  assert.match(last?.message ?? '', /^The files could not be erased and stay where they are\. Their destination is gone/);
+  assert.equal((await under.control.restore(owner, id)).removedAtMs, null);
+});
+
 test('the trash is emptied by a query, and brought back by one', async (t) => {
   const it = await startWithCompleted(t);
   const kept = await it.complete();

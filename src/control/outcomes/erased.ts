@@ -19,7 +19,8 @@ export async function settleErase(parts: Parts, tx: Transaction, task: TaskRow, 
   await dropTask(parts, tx, task);
 }
 
-async function giveUpErasing(parts: Parts, tx: Transaction, task: TaskRow, failure: Failure): Promise<void> {
+/** The files stay, and so it may be restored. */
+export async function giveUpErasing(parts: Parts, tx: Transaction, task: TaskRow, failure: Failure): Promise<void> {
   await dropTask(parts, tx, task);
   const download = await tx.downloads.get(task.downloadId);
   if (download === null) return;

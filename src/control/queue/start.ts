@@ -19,6 +19,7 @@ import type { Settings } from '../control.ts';
 import { downloadEvent, recordEvents } from '../events.ts';
 import { fetchedFiles, wholeResolution } from '../file-lists.ts';
 import { recallLook } from '../looks.ts';
+import { giveUpErasing } from '../outcomes/erased.ts';
 import type { Parts } from '../parts.ts';
 import { recallWish, secretsGone } from '../secrets-at-rest.ts';
 import { toHeld } from '../sessions.ts';
@@ -86,7 +87,7 @@ async function prepare(
     };
     return { work: asked ? { kind: 'probe', downloadId: null, mayList: true, ...asked } : null, limitBytesPerSecond: null };
   }
-  if (task.kind === 'erase') return { work: await startErase(tx, task), limitBytesPerSecond: null };
+  if (task.kind === 'erase') return { work: await startErase(parts, tx, task), limitBytesPerSecond: null };
   const download = await tx.downloads.get(task.downloadId);
   if (download === null) return { work: null, limitBytesPerSecond: null };
   const limitBytesPerSecond = download.options.limitBytesPerSecond ?? null;
@@ -228,9 +229,12 @@ function filesToDeliver(files: FetchedFile[], { name, folder }: DownloadOptions)
   return files.map((file) => ({ ...file, path: [...(folder === undefined ? [] : [folder]), name ?? file.path].join('/') }));
 }
 
-async function startErase(tx: Transaction, { downloadId, erase }: TaskRow): Promise<Work | null> {
+async function startErase(parts: Parts, tx: Transaction, task: TaskRow): Promise<Work | null> {
+  const { downloadId, erase } = task;
   const destination = erase && (await tx.destinations.get(erase.destinationId));
-  return destination && { kind: 'erase', downloadId, files: erase.files, destination: grant(destination) };
+  if (destination !== null) return { kind: 'erase', downloadId, files: erase?.files ?? [], destination: grant(destination) };
+  await giveUpErasing(parts, tx, task, { ...destinationGone, message: 'Their destination is gone.' });
+  return null;
 }
 
 function grant({ id, kind, name, options }: DestinationRow): DestinationGrant {
