@@ -68,3 +68,26 @@ test('workers share a limit by how many downloads of theirs it is about', async 
     downloads: [],
   });
 });
+
+test('a server that has just started, or heard of a task from another one, lets nobody go faster', async (t) => {
+  const under = await startControl(t);
+  await under.store.write(async (tx) => {
+    const user = { id: owner, name: owner, role: 'user', passwordHash: 'x', createdAtMs: 1, ...noUserLimits } as const;
+    await tx.users.insert({ ...user, limitBytesPerSecond: 6000 });
+  });
+  const hostRules = [{ ...rule, host: 'a.example', bytesPerSecond: 900, connections: 4 }];
+  await under.control.changeSettings({ limitBytesPerSecond: 9000, hostRules });
+  const worker = await startWorker(under);
+  const [claim] = (await fetchAll(under, worker, ['https://a.example/1'])) as [Claim];
+  const limits = async () => (await worker.report([{ claim }])).limits;
+  const hosts = [{ host: 'a.example', bytesPerSecond: 900, connections: 4 }];
+  const all = { bytesPerSecond: 9000, hosts, users: [{ ownerId: owner, bytesPerSecond: 6000 }], downloads: [] };
+  assert.deepEqual(await limits(), all);
+  await under.restart();
+  // It does not know yet who else fetches.
+  const few = [{ host: 'a.example', bytesPerSecond: 18, connections: 1 }];
+  const least = { bytesPerSecond: 180, hosts: few, users: [{ ownerId: owner, bytesPerSecond: 120 }], downloads: [] };
+  assert.deepEqual(await limits(), least);
+  await under.pass(1000);
+  assert.deepEqual(await limits(), all);
+});

@@ -21,9 +21,10 @@ export type Crowds = {
   /**
    * The part of a limit that a worker gets, by how many of the downloads that it is about are its own: the least that this
    * was within the window. So a share shrinks at once and grows when everybody has heard of it, and what all workers were
-   * told within one window adds up to no more than the limit.
+   * told within one window adds up to no more than the limit. `held` is what it fetches as far as that is known otherwise:
+   * what nobody saw yet has the least share.
    */
-  shareOf(workerId: string, concerns: (one: Fetching) => boolean): number;
+  shareOf(workerId: string, concerns: (one: Fetching) => boolean, held: Fetching[]): number;
   latest(): Fetching[];
 };
 
@@ -37,12 +38,12 @@ export function createCrowds(clock: Clock): Crowds {
       const first = seen.findLastIndex(({ atMonoMs }) => nowMs - atMonoMs >= windowMs);
       seen = [...seen.slice(Math.max(0, first)), { atMonoMs: nowMs, fetching }];
     },
-    shareOf(workerId, concerns) {
+    shareOf(workerId, concerns, held) {
       const counts = seen.map(({ fetching }) => {
         const concerned = fetching.filter(concerns);
         return { own: countOf(concerned.filter((one) => one.workerId === workerId)), all: countOf(concerned) };
       });
-      if ((counts.at(-1)?.own ?? 0) === 0) return 1;
+      if ((counts.at(-1)?.own ?? 0) === 0) return held.some(concerns) ? leastShare : 1;
       const shares = counts.filter(({ all }) => all > 0).map(({ own, all }) => own / all);
       return Math.max(leastShare, Math.min(...shares));
     },
@@ -53,12 +54,15 @@ export function createCrowds(clock: Clock): Crowds {
 /** A limit that several workers are under is shared. What one gets less, because another begins, it hears with its next report. */
 export async function limitsOf(parts: Parts, workerId: string): Promise<WorkerLimits> {
   const { settings, users } = await parts.rules.read();
-  const share = (concerns: (one: Fetching) => boolean) => parts.crowds.shareOf(workerId, concerns);
+  const held = [...(parts.sessions.get(workerId)?.held.values() ?? [])].filter(({ kind }) => kind === 'fetch');
+  const fetched = held.map(({ ownerId, host }) => ({ workerId, ownerId, host, count: 1 }));
+  const share = (concerns: (one: Fetching) => boolean) => parts.crowds.shareOf(workerId, concerns, fetched);
   const part = (bytesPerSecond: number, of: number) => Math.max(1, Math.floor(bytesPerSecond * of));
   const all = limitOfAll(settings, speedNow(parts, settings));
-  const owners = new Set(parts.crowds.latest().flatMap((one) => (one.workerId === workerId ? one.ownerId : [])));
+  const owners = new Set(
+    [...parts.crowds.latest(), ...fetched].flatMap((one) => (one.workerId === workerId ? one.ownerId : [])),
+  );
   const limited = users.filter(({ id }) => owners.has(id));
-  const held = [...(parts.sessions.get(workerId)?.held.values() ?? [])];
   return {
     bytesPerSecond:
       all === null
@@ -88,8 +92,8 @@ export async function limitsOf(parts: Parts, workerId: string): Promise<WorkerLi
         ),
       };
     }),
-    downloads: held.flatMap(({ kind, downloadId, limitBytesPerSecond }) => {
-      if (kind !== 'fetch' || limitBytesPerSecond === null) return [];
+    downloads: held.flatMap(({ downloadId, limitBytesPerSecond }) => {
+      if (limitBytesPerSecond === null) return [];
       return { downloadId, bytesPerSecond: limitBytesPerSecond };
     }),
   };
