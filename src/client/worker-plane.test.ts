@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -10,6 +11,7 @@ import { resolution } from '#control/testing/start-control.ts';
 import { type TaskKind, taskKinds } from '#core/protocol.ts';
 import { makeCertificate } from '#testing/serve-nginx.ts';
 import { freePort, releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { createSecrets } from '#wire/secrets.ts';
 import { systemRandom } from '#wire/system.ts';
 import { createWorkerPlane, enrol } from './worker-plane.ts';
@@ -21,11 +23,11 @@ const hello = { name: 'box', version: '1', kinds: [...taskKinds], schemes: ['htt
 const noRoom: Record<TaskKind, number> = { probe: 0, fetch: 0, deliver: 0, erase: 0 };
 const never = new AbortController().signal;
 
-async function join() {
-  const { key } = await api.enrolment.invite();
+async function join({ enrolment, base } = api) {
+  const { key } = await enrolment.invite();
   const secret = newWorkerKey(systemRandom, createSecrets());
-  const { workerId } = await enrol(api.base, { key, secret });
-  const plane = createWorkerPlane({ origin: api.base, key: secret });
+  const { workerId } = await enrol(base, { key, secret });
+  const plane = createWorkerPlane({ origin: base, key: secret });
   await plane.register({ workerId, ...hello });
   return { plane, workerId };
 }
@@ -78,6 +80,45 @@ test('a worker that hangs up is not given what it does not wait for', async () =
     claimed.map(({ downloadId }) => downloadId),
     [id],
   );
+});
+
+test('what is given to a worker that hangs up at that moment goes back as it was, with its bytes', async (t) => {
+  const given = Promise.withResolvers<void>();
+  let isLate = false;
+  const own = await startApi(t, {
+    wrap: (control) => ({
+      ...control,
+      async claim(request, signal) {
+        const claims = await control.claim(request, signal);
+        if (!isLate) return claims;
+        given.resolve();
+        if (!signal.aborted) await once(signal, 'abort');
+        return claims;
+      },
+    }),
+  });
+  await own.users.openClaim();
+  const { plane, workerId } = await join(own);
+  const theirs = await owner(own);
+  const id = await addDownload(own, theirs);
+  const take = async (kind: 'probe' | 'fetch', signal = never) => {
+    const [claim] = await plane.claim({ workerId, room: { ...noRoom, [kind]: 1 }, waitMs: 5000 }, signal);
+    return { workerId, taskId: claim?.taskId ?? '', epoch: claim?.epoch ?? 0 };
+  };
+  await plane.finish({ ...(await take('probe')), outcome: { kind: 'resolved', resolution: resolution() } });
+  await plane.finish({ ...(await take('fetch')), outcome: { kind: 'given_back', doneBytes: 60 } });
+  isLate = true;
+  const stop = new AbortController();
+  const waiting = take('fetch', stop.signal);
+  await given.promise;
+  assert.equal((await own.control.get(theirs, id))?.state, 'active');
+  stop.abort();
+  await waiting;
+  const isBack = async () => {
+    const found = await own.control.get(theirs, id);
+    return found?.state === 'queued' ? found : null;
+  };
+  assert.equal((await until(isBack, 'it is given back')).doneBytes, 60);
 });
 
 test('what is larger or longer than the contract allows is refused, and changes nothing', async () => {

@@ -9,8 +9,11 @@ export function workerHandlers({
 }: Desk): Handlers<'enrolWorker' | 'registerWorker' | 'claimTasks' | 'reportTasks' | 'noteTask' | 'finishTask'> {
   /** Nobody else can use what was claimed for a worker that hung up. */
   async function giveBack(workerId: string, claims: Claim[]): Promise<void> {
-    for (const { taskId, epoch } of claims) {
-      await control.finish({ workerId, taskId, epoch, outcome: { kind: 'given_back', doneBytes: 0 } });
+    for (const claim of claims) {
+      const { taskId, epoch } = claim;
+      const fetching = claim.kind === 'fetch' ? await control.get(claim.ownerId, claim.downloadId) : null;
+      const outcome = { kind: 'given_back', doneBytes: fetching?.doneBytes ?? 0 } as const;
+      await control.finish({ workerId, taskId, epoch, outcome });
     }
   }
   return {
