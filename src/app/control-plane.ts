@@ -10,7 +10,7 @@ import { createEnrolment } from '#control/enrolment.ts';
 import { checkSealingKey } from '#control/sealing-key.ts';
 import { createUsers } from '#control/users.ts';
 import { type Bus, noBus } from '#core/bus.ts';
-import { FlotillaError, toFailure } from '#core/errors.ts';
+import { FlotillaError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { Store } from '#core/store.ts';
 import { version } from '#core/version.ts';
@@ -27,11 +27,10 @@ import { createShared } from '#wire/shared.ts';
 import { systemClock as clock, systemFiles as files, systemRandom as random } from '#wire/system.ts';
 import { documentOf } from './document.ts';
 import { openBus, openStore } from './open-store.ts';
+import { startRounds } from './rounds.ts';
 import type { ServeOptions } from './serve-config.ts';
 import { sourceKinds } from './source-kinds.ts';
 import { untilAskedToStop } from './stop-signals.ts';
-
-const sweepMs = 1000;
 
 /** What works for the control plane in the same process. */
 export type Companion = {
@@ -126,16 +125,14 @@ async function runOver(
     await close();
     throw error;
   });
-  const sweeper = setInterval(() => {
-    control.sweep().catch((error) => log.error(`The regular round failed: ${toFailure(error).message}`, { error }));
-  }, sweepMs);
+  const stopRounds = startRounds(() => control.sweep(), clock, log);
 
   tellHowToClaim(claimCode, options.publicUrl ?? origin);
   process.stdout.write(`ready ${origin}\n`);
 
   const stopping = await untilAskedToStop();
   log.info(companion === null ? 'Stopping.' : 'Stopping: running downloads are put down safely.');
-  clearInterval(sweeper);
+  stopRounds();
   control.drain();
   await companion?.drain();
   await close();
