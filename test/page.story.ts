@@ -249,6 +249,18 @@ describe('the page', { timeout: 600_000 }, () => {
     await log.getByLabel('Show').selectOption('No details');
     assert.ok((await log.getByRole('listitem').count()) < all);
     await checkAxe('log');
+
+    const lines = await log.getByRole('listitem').count();
+    const body = JSON.stringify({ title: 'Away', status: 404, code: 'away', detail: 'It is away.' });
+    await page.route(/\/log$/, (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body }));
+    const refused = page.waitForResponse(/\/log$/);
+    const id = new URL(page.url()).searchParams.get('id');
+    const change = { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: '{"priority":1}' };
+    await page.evaluate(`fetch('/api/v1/downloads/${id}', ${JSON.stringify(change)}).then(() => {})`);
+    await refused;
+    await page.waitForTimeout(200);
+    assert.equal(await log.getByRole('listitem').count(), lines, 'what was read stays when it cannot be read again');
+    await page.unroute(/\/log$/);
   });
 
   test('history, settings and the phone layout have no accessibility violation in either theme', async () => {
@@ -526,6 +538,14 @@ describe('the page', { timeout: 600_000 }, () => {
       .getByRole('row', { name: /later-11\.bin/ })
       .getByText('Paused')
       .waitFor();
+    await page.getByRole('row', { name: /later-11\.bin/ }).focus();
+    await page.keyboard.press('Control+a');
+    await page.getByText('All 12 that match').waitFor();
+    const askedByMenu = page.waitForRequest(/downloads\/actions$/);
+    await page.keyboard.press('Shift+F10');
+    await page.getByRole('menuitem', { name: 'Resume' }).press('Enter');
+    assert.deepEqual((await askedByMenu).postDataJSON(), { action: 'resume', query: { state: 'all', q: 'later' } });
+    await page.getByText('12 resumed.').first().waitFor();
   });
 
   test('logging out and in again', async () => {
