@@ -302,6 +302,11 @@ describe('the page', { timeout: 600_000 }, () => {
       }).map((one) => one.textContent)`);
       assert.deepEqual([await page.evaluate('document.documentElement.scrollWidth'), beyond], [390, []], path);
     }
+    await page.goto(`${origin}/settings/appearance`);
+    const tab = page.locator('.tab[aria-current="page"]');
+    await tab.waitFor();
+    const edges = await tab.boundingBox();
+    assert.ok(edges !== null && edges.x >= 0 && edges.x + edges.width <= 390, 'where one is can be seen');
     await page.setViewportSize({ width: 1366, height: 800 });
     await page.evaluate(`localStorage.setItem('flotilla.preferences', '{"language":"fr"}')`);
     await page.goto(origin);

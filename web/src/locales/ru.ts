@@ -529,6 +529,7 @@ export const messages: Record<keyof typeof english, string> = {
   'progress.unknown': '{done}, размер неизвестен',
 
   'reason.host': 'Ждёт сервер',
+  'reason.noWorker': 'Ждёт исполнителя',
   'reason.retry': 'Скоро повтор',
   'reason.schedule': 'Ждёт своего времени',
   'reason.selection': 'Выберите файлы',
