@@ -568,6 +568,14 @@ describe('the page', { timeout: 600_000 }, () => {
     await page.getByLabel('Password', { exact: true }).fill(password);
     await page.keyboard.press('Enter');
     await page.getByRole('row', { name: /holiday film\.bin/ }).waitFor();
+
+    const body = JSON.stringify({ title: 'Away', status: 404, code: 'away', detail: 'The database is away.' });
+    await page.route(/\/session$/, (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body }));
+    await page.goto(origin);
+    await page.getByText('The database is away.').waitFor();
+    await page.unroute(/\/session$/);
+    // By itself.
+    await page.getByRole('row', { name: /holiday film\.bin/ }).waitFor();
   });
 
   test('nothing on the way broke the content policy or threw', () => {
