@@ -249,6 +249,18 @@ describe('the page', { timeout: 600_000 }, () => {
     await log.getByLabel('Show').selectOption('No details');
     assert.ok((await log.getByRole('listitem').count()) < all);
     await checkAxe('log');
+
+    const lines = await log.getByRole('listitem').count();
+    const body = JSON.stringify({ title: 'Away', status: 404, code: 'away', detail: 'It is away.' });
+    await page.route(/\/log$/, (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body }));
+    const refused = page.waitForResponse(/\/log$/);
+    const id = new URL(page.url()).searchParams.get('id');
+    const change = { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: '{"priority":1}' };
+    await page.evaluate(`fetch('/api/v1/downloads/${id}', ${JSON.stringify(change)}).then(() => {})`);
+    await refused;
+    await page.waitForTimeout(200);
+    assert.equal(await log.getByRole('listitem').count(), lines, 'what was read stays when it cannot be read again');
+    await page.unroute(/\/log$/);
   });
 
   test('history, settings and the phone layout have no accessibility violation in either theme', async () => {
@@ -277,7 +289,8 @@ describe('the page', { timeout: 600_000 }, () => {
   });
 
   test('in the longest of its languages nothing is wider than a phone', async () => {
-    await page.setViewportSize({ width: 390, height: 800 });
+    // A small phone, or a page of 1280 at four times its size (WCAG 1.4.10).
+    await page.setViewportSize({ width: 320, height: 640 });
     const preferences = await page.evaluate(`localStorage.getItem('flotilla.preferences')`);
     await page.evaluate(`localStorage.setItem('flotilla.preferences', '{"language":"ru"}')`);
     for (const path of ['/', '/workers', '/stats', '/history', '/history?trash=true', '/settings', '/settings/limits']) {
@@ -288,8 +301,13 @@ describe('the page', { timeout: 600_000 }, () => {
       const beyond = await page.evaluate(`[...document.querySelectorAll('button, h1, p')].filter((one) => {
         return one.getBoundingClientRect().right > innerWidth && !one.closest('nav, .overflow-x-auto, .sr-only');
       }).map((one) => one.textContent)`);
-      assert.deepEqual([await page.evaluate('document.documentElement.scrollWidth'), beyond], [390, []], path);
+      assert.deepEqual([await page.evaluate('document.documentElement.scrollWidth'), beyond], [320, []], path);
     }
+    await page.goto(`${origin}/settings/appearance`);
+    const tab = page.locator('.tab[aria-current="page"]');
+    await tab.waitFor();
+    const edges = await tab.boundingBox();
+    assert.ok(edges !== null && edges.x >= 0 && edges.x + edges.width <= 320, 'where one is can be seen');
     await page.setViewportSize({ width: 1366, height: 800 });
     await page.evaluate(`localStorage.setItem('flotilla.preferences', '{"language":"fr"}')`);
     await page.goto(origin);
@@ -526,6 +544,14 @@ describe('the page', { timeout: 600_000 }, () => {
       .getByRole('row', { name: /later-11\.bin/ })
       .getByText('Paused')
       .waitFor();
+    await page.getByRole('row', { name: /later-11\.bin/ }).focus();
+    await page.keyboard.press('Control+a');
+    await page.getByText('All 12 that match').waitFor();
+    const askedByMenu = page.waitForRequest(/downloads\/actions$/);
+    await page.keyboard.press('Shift+F10');
+    await page.getByRole('menuitem', { name: 'Resume' }).press('Enter');
+    assert.deepEqual((await askedByMenu).postDataJSON(), { action: 'resume', query: { state: 'all', q: 'later' } });
+    await page.getByText('12 resumed.').first().waitFor();
   });
 
   test('logging out and in again', async () => {
@@ -541,6 +567,14 @@ describe('the page', { timeout: 600_000 }, () => {
       .waitFor();
     await page.getByLabel('Password', { exact: true }).fill(password);
     await page.keyboard.press('Enter');
+    await page.getByRole('row', { name: /holiday film\.bin/ }).waitFor();
+
+    const body = JSON.stringify({ title: 'Away', status: 404, code: 'away', detail: 'The database is away.' });
+    await page.route(/\/session$/, (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body }));
+    await page.goto(origin);
+    await page.getByText('The database is away.').waitFor();
+    await page.unroute(/\/session$/);
+    // By itself.
     await page.getByRole('row', { name: /holiday film\.bin/ }).waitFor();
   });
 

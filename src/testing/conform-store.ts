@@ -289,6 +289,7 @@ export function conformStore({ name, open }: StoreUnderTest): void {
     assert.equal(await page({ q: '100%' }), '1');
     assert.equal(await page({ q: '%' }), '1');
     assert.equal(await page({ q: 'r_2' }), '2');
+    assert.equal(await page({ q: '\0Alpha' }), '');
     assert.equal(await page({ q: 'DEEP/path' }), '3');
     assert.equal(await page({ q: 'secret' }), '', 'a password is not searched');
     await store.write((tx) => tx.downloads.update('1', { name: 'renamed' }));

@@ -1,9 +1,16 @@
-import type { QueryClient } from '@tanstack/react-query';
+import { type QueryClient, queryOptions } from '@tanstack/react-query';
 import { api } from './api.ts';
 import type { Session } from './types.ts';
 
-/** Who is logged in. It changes only by what this page does, or by a 401. */
-export const sessionQuery = { queryKey: ['session'], queryFn: api.session, staleTime: Number.POSITIVE_INFINITY } as const;
+const againMs = 3000;
+
+/** Who is logged in. It changes only by what this page does, or by a 401. While nobody can say, it is asked again and again. */
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: api.session,
+  staleTime: Number.POSITIVE_INFINITY,
+  refetchInterval: ({ state }) => (state.status === 'error' ? againMs : false),
+});
 
 /** Somebody else, or nobody, is logged in from now on: what was read for the one before is forgotten. */
 export function setSession(queries: QueryClient, session: Session): void {

@@ -320,9 +320,24 @@ test('closing the server ends the streams at once', async (t) => {
   assert.ok(performance.now() - begin < 2000);
 });
 
-test('a reader that does not read is cut off and keeps nothing in memory', async (t) => {
+test('more at once than is queued for one reader reaches it whole, without a new connection', async (t) => {
+  const { api, ownerId, first } = await start(t);
+  const stream = await listen(t, api);
+  const submission = { link: `https://example.org/${'long/'.repeat(100)}`, options: {}, paused: true };
+  await api.control.submitMany(
+    ownerId,
+    Array.from({ length: 3000 }, () => submission),
+  );
+  const last = await api.control.lastSequence();
+  assert.ok(last >= first + 3000);
+  assert.deepEqual(idsOf(await stream.take(last - first)), upTo(first + 1, last));
+});
+
+test('a reader that does not read keeps nothing in memory, and is cut off', async (t) => {
   let tell: (event: FlotillaEvent) => void = () => {};
+  const clock = createFakeClock();
   const { api, ownerId } = await start(t, {
+    clock,
     wrap: (control) => ({
       ...control,
       onEvent(listener) {
@@ -350,6 +365,11 @@ test('a reader that does not read is cut off and keeps nothing in memory', async
     const message = 'x'.repeat(64 * 1024);
     tell({ sequence: 1000 + count, name: 'download.noted', atMs: 0, downloadId: null, ownerId, message, data: {} });
     await new Promise((resolve) => setImmediate(resolve));
+  }
+  const turn = async () => (await fetch(`${api.base}/healthz`)).text();
+  for (let beats = 0; beats < 3; beats++) {
+    clock.advance(15_000);
+    await turn();
   }
   socket.resume();
   await closed;

@@ -1,9 +1,7 @@
 /** One open stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 import type { FastifyReply } from 'fastify';
 
-/** A reader that is this far behind is cut off; with Last-Event-ID it comes back and misses nothing. */
-const maxQueuedBytes = 1024 * 1024;
-/** From here on frames that the next one replaces are left out. */
+/** A reader for whom so much is queued is busy. Frames that the next one replaces are then left out, and events wait. */
 const busyBytes = 64 * 1024;
 
 export type SseFrame = { id?: number; event: string; data: unknown };
@@ -15,14 +13,20 @@ export function formatFrame({ id, event, data }: SseFrame): string {
 }
 
 export type SseStream = {
-  /** Queues text. Never waits; a reader that is too slow is cut off. */
+  /** Queues text, however much is queued already. */
   write(text: string): void;
   /** Queues text unless the reader is behind. */
   writeIfIdle(text: string): void;
   /** Resolves when the reader has taken nearly everything, or is gone. */
   drained(): Promise<void>;
+  /**
+   * Says that the stream is alive. A reader that has been busy since the last beat and took nothing is cut off; with
+   * Last-Event-ID it comes back and misses nothing.
+   */
+  beat(): void;
   end(): void;
   readonly isOpen: boolean;
+  readonly isBusy: boolean;
 };
 
 /** Takes the reply over and sends its headers. `onClose` is called once, whoever ends it. */
@@ -37,6 +41,11 @@ export function openSse(reply: FastifyReply, onClose: () => void): SseStream {
     'x-accel-buffering': 'no',
   };
   let isOpen = true;
+  let isStuck = false;
+  const isBusy = () => raw.writableLength >= busyBytes;
+  raw.on('drain', () => {
+    isStuck = false;
+  });
   raw.once('close', () => {
     isOpen = false;
     onClose();
@@ -47,15 +56,18 @@ export function openSse(reply: FastifyReply, onClose: () => void): SseStream {
   raw.flushHeaders();
   return {
     write(text) {
-      if (!isOpen) return;
-      raw.write(text);
-      if (raw.writableLength > maxQueuedBytes) raw.destroy();
+      if (isOpen) raw.write(text);
     },
     writeIfIdle(text) {
-      if (isOpen && raw.writableLength < busyBytes) raw.write(text);
+      if (isOpen && !isBusy()) raw.write(text);
+    },
+    beat() {
+      if (isStuck && isBusy()) raw.destroy();
+      else if (isOpen) raw.write(': still here\n\n');
+      isStuck = isBusy();
     },
     drained() {
-      if (!isOpen || raw.writableLength < busyBytes) return Promise.resolve();
+      if (!isOpen || !isBusy()) return Promise.resolve();
       return new Promise((resolve) => {
         const done = () => {
           raw.off('drain', done).off('close', done);
@@ -66,6 +78,9 @@ export function openSse(reply: FastifyReply, onClose: () => void): SseStream {
     },
     end() {
       if (isOpen) raw.end();
+    },
+    get isBusy() {
+      return isBusy();
     },
     get isOpen() {
       return isOpen && !raw.destroyed && !raw.writableEnded;

@@ -31,7 +31,7 @@ export type EventStreams = {
 
 type Parts = { control: Control; users: Users; clock: Clock; onError: (error: unknown) => void };
 
-/** One reader. `behind` means: something happened that was not written yet, the store knows it. */
+/** One reader. `isBehind`: something happened that was not written yet, the store knows it. */
 type Reader = Viewer & {
   id: string;
   stream: SseStream;
@@ -51,6 +51,21 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
     progress.outdate(event.ownerId);
     for (const reader of readers) tell(reader, event);
   });
+
+  function tell(reader: Reader, event: FlotillaEvent): void {
+    if (event.ownerId !== null && event.ownerId !== reader.ownerId) return;
+    if (!reader.isLive) reader.isBehind = true;
+    else if (!reader.stream.isBusy) write(reader, event);
+    // Ten thousand things at once are more than is queued for anybody, and no reason to send a reader away.
+    else catchUp(reader).catch((error) => leave(reader, error));
+  }
+
+  /** The answer has begun: all that is left to say is goodbye. The reader comes back by itself. */
+  function leave(reader: Reader, error: unknown): void {
+    onError(error);
+    reader.stream.end();
+  }
+
   const stopRevoking = users.onRevoked((credentialId) => {
     for (const reader of readers) if (reader.credentialId === credentialId) reader.stream.end();
   });
@@ -64,10 +79,9 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
     return true;
   }
 
-  async function follow(reader: Reader, lastEventId: number | null, latest: number): Promise<void> {
-    reader.lastSequence = lastEventId ?? latest;
-    // A number from the future: the database was put back to an older one, so the reader knows things that never were.
-    if (reader.lastSequence > latest) reset(reader, latest);
+  /** From the store, as fast as it is read. */
+  async function catchUp(reader: Reader): Promise<void> {
+    reader.isLive = false;
     do {
       reader.isBehind = false;
       const page = await control.eventsAfter(reader.ownerId, reader.lastSequence, pageSize);
@@ -117,7 +131,7 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       readers.add(reader);
       const keepAlive = () => {
         beat = clock.setTimer(heartbeatMs, () => {
-          stream.write(': still here\n\n');
+          stream.beat();
           // Sessions also end by themselves, and may be ended by another server.
           users.isCurrent(actor).then((isCurrent) => (isCurrent ? undefined : stream.end()), onError);
           if (stream.isOpen) keepAlive();
@@ -129,12 +143,13 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
         const latest = await control.lastSequence();
         const data = { streamId: reader.id } satisfies z.input<typeof hello>;
         stream.write(formatFrame({ ...(lastEventId === null && { id: latest }), event: 'hello', data }));
-        await follow(reader, lastEventId, latest);
+        reader.lastSequence = lastEventId ?? latest;
+        // A number from the future: the database was put back to an older one, so the reader knows things that never were.
+        if (reader.lastSequence > latest) reset(reader, latest);
+        await catchUp(reader);
         if (stream.isOpen) stopProgress = progress.watch(ownerId, reader);
       } catch (error) {
-        // The answer has begun: all that is left to say is goodbye. The reader comes back by itself.
-        onError(error);
-        stream.end();
+        leave(reader, error);
       }
     },
     // The stream may be at another replica, which then knows whose it is.
@@ -149,12 +164,6 @@ export function createEventStreams({ control, users, clock, onError }: Parts): E
       for (const reader of readers) reader.stream.end();
     },
   };
-}
-
-function tell(reader: Reader, event: FlotillaEvent): void {
-  if (event.ownerId !== null && event.ownerId !== reader.ownerId) return;
-  if (reader.isLive) write(reader, event);
-  else reader.isBehind = true;
 }
 
 function write(reader: Reader, event: FlotillaEvent): void {

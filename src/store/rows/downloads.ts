@@ -129,6 +129,8 @@ function matching(db: Db, { ownerId, states, kind, q, isTrash }: DownloadQuery):
   if (isTrash) rows = rows.where('eraseAtMs', 'is not', null);
   if (kind !== undefined) rows = rows.where('kind', '=', kind);
   if (q !== undefined && q !== '') {
+    // No name and no link has it; SQLite would read no further than to it, and find everything.
+    if (q.includes('\0')) return rows.where(sql<boolean>`1 = 0`);
     const part = `%${q.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
     // SQLite knows no escape character unless it is told.
     rows = rows.where((e) => sql<boolean>`${e.ref('searchText')} like ${part} escape '\\'`);

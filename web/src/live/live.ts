@@ -247,6 +247,8 @@ export function createLive(source: Source, open: (onMessage: (message: StreamMes
     rings,
     loading,
     fault: () => fault,
+    /** Of a long list: there is more of what is shown than is here. */
+    hasMore: () => cursor !== null,
     extent,
     isSearching,
     isConnected,

@@ -58,6 +58,7 @@ test('of a long list the newest rows are read, and more when somebody scrolls to
   const { live, asked } = await start();
   assert.deepEqual([live.loading.get(), live.extent.get(), live.store.rows.size], ['ready', 'part', 500]);
   assert.equal(live.store.counts().all, long);
+  assert.equal(live.hasMore(), true);
   await Promise.all([live.readMore(), live.readMore()]);
   assert.equal(live.store.rows.size, 1000);
   assert.ok(live.store.rows.has(idOf(long - 1000)));
@@ -82,6 +83,7 @@ test('a filter or a search of a long list is asked of the server', async () => {
   await sleep(10);
   assert.equal(live.isSearching.get(), false);
   assert.deepEqual([live.extent.get(), live.store.rows.size], ['part', 120]);
+  assert.equal(live.hasMore(), false, 'all that match are here');
   live.show({ filter: 'all', q: '004321' });
   await sleep(10);
   assert.deepEqual([...live.store.rows.keys()], [idOf(4321)]);

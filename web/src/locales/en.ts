@@ -522,6 +522,7 @@ export const messages = {
   'progress.unknown': '{done}, size unknown',
 
   'reason.host': 'Waiting for the server',
+  'reason.noWorker': 'Waiting for a worker',
   'reason.retry': 'Retry soon',
   'reason.schedule': 'Waiting for its time',
   'reason.selection': 'Needs you: choose files',

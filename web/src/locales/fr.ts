@@ -530,6 +530,7 @@ export const messages: Record<keyof typeof english, string> = {
   'progress.unknown': '{done}, taille inconnue',
 
   'reason.host': 'Attend le serveur',
+  'reason.noWorker': 'Attend un agent',
   'reason.retry': 'Nouvel essai bientôt',
   'reason.schedule': 'Attend son heure',
   'reason.selection': 'À vous de choisir les fichiers',

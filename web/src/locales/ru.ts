@@ -403,7 +403,7 @@ export const messages: Record<keyof typeof english, string> = {
   'list.most': 'Здесь показаны только самые новые: {shown}. Остальные найдёт фильтр или поиск.',
   'list.part': 'Здесь самые новые, по порядку: {shown} из {all}. Остальные появятся при прокрутке.',
   'nav.downloads': 'Загрузки',
-  'nav.downloadsShort': 'Загрузки',
+  'nav.downloadsShort': 'Список',
   'nav.history': 'История',
   'nav.label': 'Главное меню',
   'nav.logOut': 'Выйти',
@@ -529,6 +529,7 @@ export const messages: Record<keyof typeof english, string> = {
   'progress.unknown': '{done}, размер неизвестен',
 
   'reason.host': 'Ждёт сервер',
+  'reason.noWorker': 'Ждёт исполнителя',
   'reason.retry': 'Скоро повтор',
   'reason.schedule': 'Ждёт своего времени',
   'reason.selection': 'Выберите файлы',

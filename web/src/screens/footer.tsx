@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { api } from '../api.ts';
+import { statsQuery } from '../facts.tsx';
 import { useCell, useServices } from '../services.tsx';
 import { show, useT } from '../words/words.ts';
 
@@ -7,7 +7,7 @@ export function Footer() {
   const t = useT();
   const { live } = useServices();
   const isConnected = useCell(live.isConnected);
-  const stats = useQuery({ queryKey: ['stats'], queryFn: api.stats, refetchInterval: 30_000 }).data;
+  const stats = useQuery(statsQuery).data;
   return (
     <footer className="hidden h-7 flex-none items-center gap-4 border-t border-hairline bg-surface px-3 text-caption text-muted tablet:flex">
       {stats && (

@@ -63,7 +63,7 @@ export function SideBar() {
 }
 
 const bottomItem =
-  'flex min-h-14 flex-col items-center justify-center gap-0.5 text-caption text-muted aria-[current=page]:text-accent';
+  'flex min-h-14 flex-col items-center justify-center gap-0.5 text-caption text-muted max-[359px]:text-[11px] aria-[current=page]:text-accent';
 
 /** The same places under the thumb. */
 export function BottomBar() {
@@ -73,7 +73,7 @@ export function BottomBar() {
   return (
     <nav
       aria-label={t('nav.label')}
-      className="grid flex-none grid-cols-5 border-t border-hairline bg-surface pb-[env(safe-area-inset-bottom)] tablet:hidden"
+      className="grid flex-none grid-cols-[repeat(5,auto)] border-t border-hairline bg-surface pb-[env(safe-area-inset-bottom)] tablet:hidden"
     >
       <PlaceLink
         to={{ screen: 'downloads', search: {} }}

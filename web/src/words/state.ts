@@ -7,7 +7,7 @@ export type StateIcon = 'down' | 'up' | 'ban' | 'check' | 'question' | 'clock' |
 export type StateWords = { family: Family; icon: StateIcon; text: string };
 
 /** Facts from elsewhere that make the sentence better; it is right without them too. */
-export type StateContext = { nowMs: number; maxTries?: number; destinationName?: string };
+export type StateContext = { nowMs: number; maxTries?: number; destinationName?: string; isAnyWorkerHere?: boolean };
 
 const phaseIcons: Record<NonNullable<Download['phase']>, StateIcon> = {
   probe: 'lens',
@@ -40,7 +40,7 @@ export function describeState(row: Download, context: StateContext): StateWords 
   }
 }
 
-function describeQueued(row: Download, { nowMs, maxTries }: StateContext): StateWords {
+function describeQueued(row: Download, { nowMs, maxTries, isAnyWorkerHere = true }: StateContext): StateWords {
   if (row.reason === 'retry') {
     // The number of the try that is waited for: it rose when the last one failed.
     const tryNumber = row.attempt;
@@ -56,7 +56,9 @@ function describeQueued(row: Download, { nowMs, maxTries }: StateContext): State
   }
   if (row.reason === 'space') return { family: 'warn', icon: 'again', text: t('reason.space') };
   if (row.reason === 'selection') return { family: 'warn', icon: 'question', text: t('reason.selection') };
-  return { family: 'idle', icon: 'clock', text: t(`reason.${row.reason ?? 'slot'}`) };
+  const reason = row.reason ?? 'slot';
+  if (reason === 'slot' && !isAnyWorkerHere) return { family: 'warn', icon: 'clock', text: t('reason.noWorker') };
+  return { family: 'idle', icon: 'clock', text: t(`reason.${reason}`) };
 }
 
 /** Two or three words for the list; the whole sentence of the server stands in the details. */

@@ -14,8 +14,7 @@ export function Attempts({ row }: { row: Download }) {
   const { live, actions, toasts } = useServices();
   const { data, error, refetch } = useQuery({ queryKey: ['attempts', row.id], queryFn: () => api.attempts(row.id) });
   useEffect(() => live.onEvent(({ downloadId }) => void (downloadId === row.id && refetch())), [live, row.id, refetch]);
-  if (error !== null) return <ErrorState error={error} onRetry={refetch} />;
-  if (data === undefined) return <Loading />;
+  if (data === undefined) return error === null ? <Loading /> : <ErrorState error={error} onRetry={refetch} />;
   if (data.length === 0) return <p className="text-muted">{t('attempts.none')}</p>;
   const retryFrom = (from: string) =>
     actions.retryWith(row.id, { from }).catch((problem) => toasts.add({ text: sentenceOf(problem), tone: 'bad' }));

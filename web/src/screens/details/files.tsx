@@ -23,8 +23,7 @@ export function Files({ row }: { row: Download }) {
     getNextPageParam: (page) => (page.length < pageSize ? undefined : (page.at(-1)?.index ?? 0) + 1),
     refetchInterval: ({ state }) => (row.state === 'active' && isShort(state.data) ? 2000 : false),
   });
-  if (error !== null) return <ErrorState error={error} onRetry={refetch} />;
-  if (data === undefined) return <Loading />;
+  if (data === undefined) return error === null ? <Loading /> : <ErrorState error={error} onRetry={refetch} />;
   const files = data.pages.flat();
   if (files.length === 0) return <p className="text-muted">{t('files.none')}</p>;
   const readMore = () => {

@@ -25,8 +25,7 @@ export function Log({ row }: { row: Download }) {
     refetchInterval: row.state === 'active' ? rereadMs : false,
   });
   useEffect(() => live.onEvent(({ downloadId }) => void (downloadId === row.id && refetch())), [live, row.id, refetch]);
-  if (error !== null) return <ErrorState error={error} onRetry={refetch} />;
-  if (data === undefined) return <Loading />;
+  if (data === undefined) return error === null ? <Loading /> : <ErrorState error={error} onRetry={refetch} />;
 
   const wanted = words.trim().toLowerCase();
   const lines = data.filter((entry) => {

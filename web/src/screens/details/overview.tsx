@@ -19,10 +19,10 @@ const SpeedGraph = lazy(() => import('./speed-graph.tsx').then(({ SpeedGraph }) 
 export function Overview({ row }: { row: Download }) {
   const t = useT();
   const { actions } = useServices();
-  const { settings, nameOfDestination } = useFacts();
+  const { settings, nameOfDestination, isAnyWorkerHere } = useFacts();
   const nowMs = useNow(row.retryAtMs === null ? null : 1000);
   const destinationName = nameOfDestination(row.destinationId);
-  const state = describeState(row, { nowMs, maxTries: settings?.maxTries, destinationName });
+  const state = describeState(row, { nowMs, maxTries: settings?.maxTries, destinationName, isAnyWorkerHere });
   const receipt = useQuery({
     queryKey: ['receipt', row.id],
     queryFn: () => api.receipt(row.id),

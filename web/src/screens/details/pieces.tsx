@@ -25,8 +25,7 @@ export function Pieces({ row }: { row: Download }) {
   });
   const [isTable, setIsTable] = useState(false);
   const [holder, width] = useWidth();
-  if (error !== null) return <ErrorState error={error} onRetry={refetch} />;
-  if (data === undefined) return <Loading />;
+  if (data === undefined) return error === null ? <Loading /> : <ErrorState error={error} onRetry={refetch} />;
 
   const columns = Math.max(8, Math.floor(width / cellPx));
   const map = mapPieces(whole(data, row), columns * rowsMost);

@@ -12,8 +12,7 @@ export function Timeline({ row }: { row: Download }) {
   const { live } = useServices();
   const { data, error, refetch } = useQuery({ queryKey: ['timeline', row.id], queryFn: () => api.timeline(row.id) });
   useEffect(() => live.onEvent(({ downloadId }) => void (downloadId === row.id && refetch())), [live, row.id, refetch]);
-  if (error !== null) return <ErrorState error={error} onRetry={refetch} />;
-  if (data === undefined) return <Loading />;
+  if (data === undefined) return error === null ? <Loading /> : <ErrorState error={error} onRetry={refetch} />;
   return (
     <ol className="max-w-200">
       {data.map((event, index) => {

@@ -21,7 +21,7 @@ export const Row = memo(function Row({ id, index, top, isTabStop, isShown }: Pro
   const row = useDownload(id);
   const { selection } = useServices();
   const isTicked = useSyncExternalStore(selection.listen, () => selection.has(id));
-  const { settings, nameOfDestination } = useFacts();
+  const { settings, nameOfDestination, isAnyWorkerHere } = useFacts();
   const isWaiting = row?.state === 'queued' && row.retryAtMs !== null;
   const nowMs = useNow(isWaiting ? 1000 : null);
   if (row === undefined) return null;
@@ -30,6 +30,7 @@ export const Row = memo(function Row({ id, index, top, isTabStop, isShown }: Pro
     nowMs,
     maxTries: settings?.maxTries,
     destinationName: nameOfDestination(row.destinationId),
+    isAnyWorkerHere,
   });
   const isMoving = row.state === 'active';
   return (

@@ -46,7 +46,7 @@ export function Destinations() {
                   </span>
                 )}
               </p>
-              <p className="text-dense break-all text-muted">
+              <p className="text-dense wrap-anywhere text-muted">
                 {folderOf(destination)}
                 {destination.freeBytes !== null && ` · ${t('footer.free', { size: show.bytes(destination.freeBytes) })}`}
               </p>

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
 import { type SettingsPage, settingsPages } from '../../place.ts';
 import { sessionQuery } from '../../session.ts';
 import { PlaceLink } from '../../ui/place.tsx';
@@ -27,6 +28,11 @@ export function SettingsScreen({ page }: { page: SettingsPage }) {
   // Only what this person may do is offered; the server decides all the same.
   const shown = settingsPages.filter((name) => user?.role === 'admin' || name === 'appearance' || name === 'general');
   const current = shown.find((name) => name === page);
+  const tabs = useRef<HTMLElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another page has another tab, which a phone may have out of sight
+  useEffect(() => {
+    tabs.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [current]);
   if (current === undefined) return <NotFound />;
   const Page = pages[current];
   return (
@@ -35,7 +41,11 @@ export function SettingsScreen({ page }: { page: SettingsPage }) {
         <h1 className="flex-1 text-large">{t('nav.settings')}</h1>
         <LogOutButton className="button tablet:hidden" />
       </div>
-      <nav aria-label={t('nav.settings')} className="flex flex-none gap-1 overflow-x-auto border-b border-hairline px-3">
+      <nav
+        ref={tabs}
+        aria-label={t('nav.settings')}
+        className="flex flex-none gap-1 overflow-x-auto border-b border-hairline px-3"
+      >
         {shown.map((name) => (
           <PlaceLink
             key={name}

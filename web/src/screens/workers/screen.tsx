@@ -107,7 +107,7 @@ function Cards({ rows, loadsOf }: ListProps) {
             </span>
             <State worker={worker} />
           </div>
-          <dl className="grid grid-cols-2 gap-x-4 gap-y-1 text-dense">
+          <dl className="grid grid-cols-[repeat(auto-fit,minmax(9.5rem,1fr))] gap-x-4 gap-y-1 text-dense">
             <Fact name={t('workers.column.speed')}>{show.speed(worker.speedBytesPerSecond)}</Fact>
             <Fact name={t('workers.column.disk')}>{bytesOrNone(worker.vitals?.diskFreeBytes)}</Fact>
             <Fact name={t('workers.column.load')}>
