@@ -235,9 +235,14 @@ describe('flotilla get', { concurrency: 3 }, () => {
   test('a folder that cannot be one exits with 1 and a sentence', async (t) => {
     const file = join(tempFolder(t), 'file');
     writeFileSync(file, 'x');
-    const ran = await get(t, join(file, 'folder'), server.url('plain'));
-    assert.match(ran.stderr, /folder cannot be written: a part of this path is a file/);
-    assert.deepEqual([ran.code, ran.stdout], [1, '']);
+    for (const [folder, sentence] of [
+      [join(file, 'folder'), /folder cannot be written: a part of this path is a file/],
+      [file, /file cannot be written: a file has the name of a folder that is needed\. Choose another/],
+    ] as const) {
+      const ran = await get(t, folder, server.url('plain'));
+      assert.match(ran.stderr, sentence);
+      assert.deepEqual([ran.code, ran.stdout], [1, '']);
+    }
   });
 
   // Good ends

@@ -65,6 +65,16 @@ test('a line for which there is no room is not there at all', async (t) => {
   assert.throws(() => files.openPart('/dev/full').append('x'), { code: 'no_space' });
 });
 
+test('a folder is made with those above it, also twice at once, and not where none can be', async (t) => {
+  const folder = join(tempFolder(t), 'a/b/c');
+  await Promise.all([files.makeFolder(folder), files.makeFolder(folder)]);
+  await files.makeFolder(folder);
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  for (const path of [file, join(file, 'inner'), '/proc/none', '/proc/none/inner'])
+    await assert.rejects(files.makeFolder(path), { code: 'not_writable' }, path);
+});
+
 test('the disk of a folder is told, and its room', async (t) => {
   const folder = tempFolder(t);
   const space = await files.space(folder);

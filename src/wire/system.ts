@@ -139,7 +139,7 @@ export const systemFiles: Files = {
   },
   async makeFolder(path) {
     try {
-      await mkdir(path, { recursive: true });
+      await makeFolders(path);
       await access(path, fs.constants.W_OK | fs.constants.X_OK);
     } catch (error) {
       throw explain(error, path);
@@ -288,6 +288,28 @@ function takeName(from: string, to: string): boolean {
   return true;
 }
 
+/** Node's own way to make the folders above too never ends where a place takes none, such as /proc (node 26). */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (isMissing(error) && dirname(path) !== path) {
+      await makeFolders(dirname(path));
+      // Somebody else may make it at the same moment.
+      await mkdir(path).catch((again) => checkFolder(path, again));
+    } else await checkFolder(path, error);
+  }
+}
+
+/** It could not be made; that is no failure when it is there. */
+async function checkFolder(path: string, error: unknown): Promise<void> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw error;
+}
+
 function hasNoLinks(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes(codeOf(error));
 }
@@ -373,8 +395,9 @@ export function explain(error: unknown, path: string): unknown {
     const message = `${path} cannot be written: ${why}. Choose another folder or change its permissions.`;
     return new FlotillaError('not_writable', message, { cause: error });
   }
-  if (['ENOTDIR', 'ENOENT', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'].includes(code)) {
-    return new FlotillaError('not_writable', `${path} cannot be written: ${reasons[code]}. Choose another folder.`, {
+  const reason = reasons[code];
+  if (reason !== undefined) {
+    return new FlotillaError('not_writable', `${path} cannot be written: ${reason}. Choose another folder.`, {
       cause: error,
     });
   }
@@ -384,6 +407,7 @@ export function explain(error: unknown, path: string): unknown {
 const reasons: Record<string, string> = {
   ENOTDIR: 'a part of this path is a file, not a folder',
   ENOENT: 'the folder does not exist',
+  EEXIST: 'a file has the name of a folder that is needed',
   EISDIR: 'it is a folder',
   ELOOP: 'it is a symbolic link',
   ENAMETOOLONG: 'the name is too long for this file system',
