@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { namesIn } from '#testing/fetch-into.ts';
-import { runGet as get, launcher, type Ran, startPlainly as start } from '#testing/run-get.ts';
+import { runGet as get, launcher, type Ran, startPlainly as start, untilEnd } from '#testing/run-get.ts';
 import { type Behaviour, type HostileParams, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes, sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import { serveHttpProxy } from '#testing/serve-tunnels.ts';
@@ -391,6 +391,15 @@ describe('flotilla get', { concurrency: 3 }, () => {
     writeFileSync(join(folder, 'other.part.journal'), 'not of Flotilla');
     assert.equal((await get(t, folder, server.url('plain'))).code, 0);
     assert.deepEqual(namesIn(folder), ['file.bin', 'mine.part', 'mine.part_journal', 'other.part.journal']);
+  });
+
+  test('when nobody reads what it prints, the files come all the same', async (t) => {
+    const folder = tempFolder(t);
+    const script = '{ "$0" get "$@"; echo "exit $?" >&2; } | :';
+    const links = ['a.bin', 'b.bin'].map((name) => server.url('plain', {}, name));
+    const ran = await untilEnd(await start(t, ['-c', script, launcher, '-q', '-d', folder, ...links], 'sh'));
+    assert.equal(ran.stderr, 'exit 0\n');
+    assert.deepEqual(namesIn(folder), ['a.bin', 'b.bin']);
   });
 
   test('with --json each line is an event: started, progress, completed', async (t) => {
