@@ -103,6 +103,7 @@ const expected: Record<Behaviour, 'right' | FlotillaError['code']> = {
 /** Parameters without which a behaviour would last for ever or show nothing. */
 const params: Partial<Record<Behaviour, HostileParams>> = {
   'wrong-bytes': { shiftBytes: 0 },
+  'unknown-total': { mostBytes: 100_000 },
   'etag-changes': { at: 3 },
   'last-modified-changes': { at: 3 },
   'silent-change': { at: 1000 },
