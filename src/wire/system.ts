@@ -187,7 +187,7 @@ export const systemFiles: Files = {
   isOtherProcess(processId) {
     if (processId === process.pid) return false;
     try {
-      return process.kill(processId, 0);
+      return process.kill(processId, 0) && !isDead(processId);
     } catch (error) {
       // Someone else's process may not be signalled, but it is there.
       return codeOf(error) === 'EPERM';
@@ -201,6 +201,17 @@ export const systemFiles: Files = {
     }
   },
 };
+
+/** A killed process keeps its number until its parent asks what became of it, and some parents never do. */
+function isDead(processId: number): boolean {
+  try {
+    // proc(5): the name stands in brackets and may hold anything; the state comes behind it.
+    const text = fs.readFileSync(`/proc/${processId}/stat`, 'latin1');
+    return /^ [ZX]/.test(text.slice(text.lastIndexOf(')') + 1));
+  } catch {
+    return false;
+  }
+}
 
 class OpenPart implements PartFile {
   readonly #path: string;
