@@ -374,6 +374,15 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.deepEqual([namesIn(outer), namesIn(join(outer, 'a'))], [['a'], ['b']]);
   });
 
+  test("what others have in the folder, and nobody may read or remove, is in nobody's way", async (t) => {
+    const folder = tempFolder(t);
+    const theirs = ['file.bin.part.journal', 'other.bin.part.journal', 'other.bin.part.journal.999999999.new'];
+    for (const name of theirs) mkdirSync(join(folder, name, 'theirs'), { recursive: true });
+    const ran = await get(t, folder, server.url('plain'));
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(namesIn(folder), ['file.bin', ...theirs]);
+  });
+
   test('files whose names are as long as names can be come whole, also two of one name', async (t) => {
     const folder = tempFolder(t);
     const links = [1, 2].map((n) => server.url('plain', { n }, `${'x'.repeat(300)}.bin`));

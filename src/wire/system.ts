@@ -132,10 +132,18 @@ export const systemFiles: Files = {
     }
   },
   async remove(path) {
-    await rm(path, { force: true });
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (!isMissing(error)) throw explain(error, path);
+    }
   },
   async removeFolder(path) {
-    await rm(path, { recursive: true, force: true });
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      throw explain(error, path);
+    }
   },
   async makeFolder(path) {
     try {
