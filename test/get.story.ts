@@ -527,6 +527,18 @@ describe('flotilla get', { concurrency: 3 }, () => {
     });
   }
 
+  test('a file that has to be looked at first, for its name says nothing, is gone on with too', async (t) => {
+    const folder = tempFolder(t);
+    const url = server.url('plain', { bytesPerSecond: 3_000_000 }, 'file');
+    const run = await start(t, ['get', '-d', folder, '-x', '1', url]);
+    while (server.sentBytes(url) < 2_000_000) await sleep(10);
+    await run.kill('SIGINT');
+    const again = await get(t, folder, '-x', '1', url);
+    assert.match(again.stderr, /going on after [12]\.\d+ MiB/);
+    assert.deepEqual([again.code, namesIn(folder)], [0, ['file']]);
+    assert.ok(isWhole(join(folder, 'file')));
+  });
+
   for (const [behaviour, params] of [
     ['slow-first-byte', { ms: 60_000 }],
     ['stall', { atByte: 0 }],
