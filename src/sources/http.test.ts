@@ -45,6 +45,7 @@ const expected: Record<Behaviour, 'right' | FlotillaError['code']> = {
   'extra-body': 'right',
   chunked: 'right',
   'chunked-truncated': 'truncated',
+  'chunked-gzip': 'protocol_error',
   'chunked-bad-size': 'protocol_error',
   'chunked-huge-size': 'protocol_error',
   'chunk-bomb': 'stalled',

@@ -132,6 +132,9 @@ const behaviours = {
   chunked: (x: Exchange) => x.sendChunked(x.honest()),
   /** Chunked, closed without the last chunk after `atByte` (half), the first `times` (always). */
   'chunked-truncated': (x: Exchange) => x.sendChunked(x.honest(), { isCut: x.isEarly() }),
+  /** Transfer-Encoding: gzip before chunked, which nobody asked for. */
+  'chunked-gzip': (x: Exchange) =>
+    x.sendChunked(without(x.gzipped(x.whole()), 'Content-Encoding'), { coding: 'gzip, chunked' }),
   /** A chunk size that is not a number. */
   'chunked-bad-size': (x: Exchange) => x.sendRaw(`${chunkedHead}zz\r\nhello\r\n0\r\n\r\n`),
   /** A chunk size of 17 hex digits, beyond every integer. */
@@ -644,10 +647,10 @@ class Exchange {
     await end();
   }
 
-  async sendChunked(answer: Answer, { isCut = false } = {}): Promise<void> {
+  async sendChunked(answer: Answer, { isCut = false, coding = 'chunked' } = {}): Promise<void> {
     const endByte = isCut ? this.atByte(answer) : answer.body.length;
     const kept = answer.headers['Content-Length'] === String(answer.body.length) ? without(answer, 'Content-Length') : answer;
-    await this.send(withHeaders({ ...kept, body: Buffer.alloc(0) }, { 'Transfer-Encoding': 'chunked' }));
+    await this.send(withHeaders({ ...kept, body: Buffer.alloc(0) }, { 'Transfer-Encoding': coding }));
     if (this.method === 'HEAD') return;
     const chunkBytes = this.number('chunkBytes', 10_000);
     const pace = this.#pace({});
