@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { namesIn } from '#testing/fetch-into.ts';
-import { runGet as get, launcher, type Ran, startPlainly as start } from '#testing/run-get.ts';
+import { runGet as get, launcher, type Ran, startPlainly as start, untilEnd } from '#testing/run-get.ts';
 import { type Behaviour, type HostileParams, type HostileServer, serveHostile } from '#testing/serve-hostile.ts';
 import { sampleBytes, sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import { serveHttpProxy } from '#testing/serve-tunnels.ts';
@@ -235,9 +235,14 @@ describe('flotilla get', { concurrency: 3 }, () => {
   test('a folder that cannot be one exits with 1 and a sentence', async (t) => {
     const file = join(tempFolder(t), 'file');
     writeFileSync(file, 'x');
-    const ran = await get(t, join(file, 'folder'), server.url('plain'));
-    assert.match(ran.stderr, /folder cannot be written: a part of this path is a file/);
-    assert.deepEqual([ran.code, ran.stdout], [1, '']);
+    for (const [folder, sentence] of [
+      [join(file, 'folder'), /folder cannot be written: a part of this path is a file/],
+      [file, /file cannot be written: a file has the name of a folder that is needed\. Choose another/],
+    ] as const) {
+      const ran = await get(t, folder, server.url('plain'));
+      assert.match(ran.stderr, sentence);
+      assert.deepEqual([ran.code, ran.stdout], [1, '']);
+    }
   });
 
   // Good ends
@@ -369,6 +374,15 @@ describe('flotilla get', { concurrency: 3 }, () => {
     assert.deepEqual([namesIn(outer), namesIn(join(outer, 'a'))], [['a'], ['b']]);
   });
 
+  test("what others have in the folder, and nobody may read or remove, is in nobody's way", async (t) => {
+    const folder = tempFolder(t);
+    const theirs = ['file.bin.part.journal', 'other.bin.part.journal', 'other.bin.part.journal.999999999.new'];
+    for (const name of theirs) mkdirSync(join(folder, name, 'theirs'), { recursive: true });
+    const ran = await get(t, folder, server.url('plain'));
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.deepEqual(namesIn(folder), ['file.bin', ...theirs]);
+  });
+
   test('files whose names are as long as names can be come whole, also two of one name', async (t) => {
     const folder = tempFolder(t);
     const links = [1, 2].map((n) => server.url('plain', { n }, `${'x'.repeat(300)}.bin`));
@@ -386,6 +400,15 @@ describe('flotilla get', { concurrency: 3 }, () => {
     writeFileSync(join(folder, 'other.part.journal'), 'not of Flotilla');
     assert.equal((await get(t, folder, server.url('plain'))).code, 0);
     assert.deepEqual(namesIn(folder), ['file.bin', 'mine.part', 'mine.part_journal', 'other.part.journal']);
+  });
+
+  test('when nobody reads what it prints, the files come all the same', async (t) => {
+    const folder = tempFolder(t);
+    const script = '{ "$0" get "$@"; echo "exit $?" >&2; } | :';
+    const links = ['a.bin', 'b.bin'].map((name) => server.url('plain', {}, name));
+    const ran = await untilEnd(await start(t, ['-c', script, launcher, '-q', '-d', folder, ...links], 'sh'));
+    assert.equal(ran.stderr, 'exit 0\n');
+    assert.deepEqual(namesIn(folder), ['a.bin', 'b.bin']);
   });
 
   test('with --json each line is an event: started, progress, completed', async (t) => {
@@ -503,6 +526,18 @@ describe('flotilla get', { concurrency: 3 }, () => {
       assert.ok(server.sentBytes(url) < body.length * 1.05, `${server.sentBytes(url)} bytes were sent`);
     });
   }
+
+  test('a file that has to be looked at first, for its name says nothing, is gone on with too', async (t) => {
+    const folder = tempFolder(t);
+    const url = server.url('plain', { bytesPerSecond: 3_000_000 }, 'file');
+    const run = await start(t, ['get', '-d', folder, '-x', '1', url]);
+    while (server.sentBytes(url) < 2_000_000) await sleep(10);
+    await run.kill('SIGINT');
+    const again = await get(t, folder, '-x', '1', url);
+    assert.match(again.stderr, /going on after [12]\.\d+ MiB/);
+    assert.deepEqual([again.code, namesIn(folder)], [0, ['file']]);
+    assert.ok(isWhole(join(folder, 'file')));
+  });
 
   for (const [behaviour, params] of [
     ['slow-first-byte', { ms: 60_000 }],

@@ -9,6 +9,7 @@ import { printable } from '#lib/printable.ts';
 /** Runs one command; resolves with the exit code. Data goes to stdout, talk to stderr. */
 export async function runProgram(args: string[]): Promise<number> {
   let exitCode: number = exitCodes.ok;
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', forgiveReader);
   const program = new Command('flotilla')
     .description('Paste a link. Your machines fetch it together, prove it is right, and put it where you want it.')
     .version(version, '--version')
@@ -172,6 +173,11 @@ export async function runProgram(args: string[]): Promise<number> {
     process.stderr.write(`flotilla: ${printable(error.message)}\n`);
     return exitCodeOf(error.code);
   }
+}
+
+/** Whoever read what we print may go, as `head` does, and what was asked for is done all the same. */
+function forgiveReader(error: Error & { code?: string }): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 /** What every server takes. */

@@ -238,6 +238,17 @@ test('a folder that cannot be one is told in a sentence', async (t) => {
   });
 });
 
+test('a file that has the name of a folder to be made is told in a sentence, and stays', async (t) => {
+  const place = scene(t);
+  mkdirSync(place.folder);
+  writeFileSync(join(place.folder, 'sub'), 'x');
+  await assert.rejects(deliver(place, scratchFile(place, { path: 'sub/a.iso' })), {
+    code: 'not_writable',
+    message: `${join(place.folder, 'sub')} cannot be written: a file has the name of a folder that is needed. Choose another folder.`,
+  });
+  holds(place, 'sub');
+});
+
 test('erasing takes the files away, and once more does no harm', async (t) => {
   const place = scene(t);
   const delivered = await deliver(place, scratchFile(place));

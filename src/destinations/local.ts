@@ -110,7 +110,9 @@ async function makeFolders(root: string, path: string): Promise<string> {
   if (parts.some((part) => safeName(part) !== part)) return root;
   for (const part of parts.slice(0, -1)) {
     const inner = insideRoot(folder, part);
-    await mkdir(inner, { recursive: true });
+    await mkdir(inner, { recursive: true }).catch((error) => {
+      throw explain(error, inner);
+    });
     await flushFolder(folder);
     folder = inner;
   }

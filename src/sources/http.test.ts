@@ -45,6 +45,7 @@ const expected: Record<Behaviour, 'right' | FlotillaError['code']> = {
   'extra-body': 'right',
   chunked: 'right',
   'chunked-truncated': 'truncated',
+  'chunked-gzip': 'protocol_error',
   'chunked-bad-size': 'protocol_error',
   'chunked-huge-size': 'protocol_error',
   'chunk-bomb': 'stalled',
@@ -103,6 +104,7 @@ const expected: Record<Behaviour, 'right' | FlotillaError['code']> = {
 /** Parameters without which a behaviour would last for ever or show nothing. */
 const params: Partial<Record<Behaviour, HostileParams>> = {
   'wrong-bytes': { shiftBytes: 0 },
+  'unknown-total': { mostBytes: 100_000 },
   'etag-changes': { at: 3 },
   'last-modified-changes': { at: 3 },
   'silent-change': { at: 1000 },

@@ -95,8 +95,8 @@ const behaviours = {
   'wrong-total': (x: Exchange) => x.send(withTotal(x.honest(), x.body.length, x.body.length + x.number('extraBytes', 1))),
   /** A 206 without a Content-Range. */
   'no-content-range': (x: Exchange) => x.send(without(x.honest(), 'Content-Range')),
-  /** A 206 whose total is `*`. */
-  'unknown-total': (x: Exchange) => x.send(withTotal(x.honest(), x.body.length, '*')),
+  /** A 206 whose total is `*`, with at most `mostBytes` (all) of what was asked for. */
+  'unknown-total': (x: Exchange) => x.send(withTotal(x.atMost(x.number('mostBytes', x.body.length)), x.body.length, '*')),
   /** A 206 to a request without Range. */
   'unasked-206': (x: Exchange) => x.send(x.part(0, Math.floor(x.body.length / 2))),
   /** New content and ETag from the `at`-th GET on; without `at` at every GET. */
@@ -132,6 +132,9 @@ const behaviours = {
   chunked: (x: Exchange) => x.sendChunked(x.honest()),
   /** Chunked, closed without the last chunk after `atByte` (half), the first `times` (always). */
   'chunked-truncated': (x: Exchange) => x.sendChunked(x.honest(), { isCut: x.isEarly() }),
+  /** Transfer-Encoding: gzip before chunked, which nobody asked for. */
+  'chunked-gzip': (x: Exchange) =>
+    x.sendChunked(without(x.gzipped(x.whole()), 'Content-Encoding'), { coding: 'gzip, chunked' }),
   /** A chunk size that is not a number. */
   'chunked-bad-size': (x: Exchange) => x.sendRaw(`${chunkedHead}zz\r\nhello\r\n0\r\n\r\n`),
   /** A chunk size of 17 hex digits, beyond every integer. */
@@ -579,6 +582,13 @@ class Exchange {
     };
   }
 
+  /** No more than this of the part that was asked for. */
+  atMost(mostBytes: number): Answer {
+    const asked = this.range === null ? 'ignored' : parseRange(this.range, this.body.length);
+    if (typeof asked === 'string') return this.honest();
+    return this.part(asked.startByte, Math.min(asked.endByte, asked.startByte + mostBytes));
+  }
+
   /** The part that begins a little later than asked and is as long as asked where the file is. */
   shifted(shiftBytes: number): Answer {
     const size = this.body.length;
@@ -637,10 +647,10 @@ class Exchange {
     await end();
   }
 
-  async sendChunked(answer: Answer, { isCut = false } = {}): Promise<void> {
+  async sendChunked(answer: Answer, { isCut = false, coding = 'chunked' } = {}): Promise<void> {
     const endByte = isCut ? this.atByte(answer) : answer.body.length;
     const kept = answer.headers['Content-Length'] === String(answer.body.length) ? without(answer, 'Content-Length') : answer;
-    await this.send(withHeaders({ ...kept, body: Buffer.alloc(0) }, { 'Transfer-Encoding': 'chunked' }));
+    await this.send(withHeaders({ ...kept, body: Buffer.alloc(0) }, { 'Transfer-Encoding': coding }));
     if (this.method === 'HEAD') return;
     const chunkBytes = this.number('chunkBytes', 10_000);
     const pace = this.#pace({});

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { FlotillaError } from '#core/errors.ts';
 import type { Files } from '#core/files.ts';
 import { type Found, Journal, journalSuffix } from './journal.ts';
 
@@ -11,13 +12,19 @@ export type LeftBehind = { path: string; journal: Found };
 export async function findLeftBehind(files: Files, folder: string): Promise<Map<string, LeftBehind[]>> {
   const byLink = new Map<string, LeftBehind[]>();
   for (const entry of await files.list(folder)) {
-    const draft = draftPattern.exec(entry)?.groups;
-    if (draft !== undefined) await tidyDraft(files, join(folder, draft.journal as string), join(folder, entry), draft.process);
-    if (!entry.endsWith(partSuffix + journalSuffix)) continue;
-    const path = join(folder, entry.slice(0, -journalSuffix.length));
-    const journal = await Journal.find(files, path + journalSuffix);
-    if (journal === null) await tidyRuin(files, path);
-    else if (!isInUse(files, journal)) byLink.set(journal.link, [...(byLink.get(journal.link) ?? []), { path, journal }]);
+    try {
+      const draft = draftPattern.exec(entry)?.groups;
+      if (draft !== undefined)
+        await tidyDraft(files, join(folder, draft.journal as string), join(folder, entry), draft.process);
+      if (!entry.endsWith(partSuffix + journalSuffix)) continue;
+      const path = join(folder, entry.slice(0, -journalSuffix.length));
+      const journal = await Journal.find(files, path + journalSuffix);
+      if (journal === null) await tidyRuin(files, path);
+      else if (!isInUse(files, journal)) byLink.set(journal.link, [...(byLink.get(journal.link) ?? []), { path, journal }]);
+    } catch (error) {
+      // In a folder of several people: what others have there is neither for us to read nor to clear away.
+      if (!(error instanceof FlotillaError) || error.code !== 'not_writable') throw error;
+    }
   }
   return byLink;
 }

@@ -81,6 +81,7 @@ export class Unfinished {
     if ((await files.sizeOf(finished.path)) !== finished.sizeBytes) return null;
     await files.remove(path);
     await files.remove(path + journalSuffix);
+    this.#found = null;
     this.name = basename(finished.path);
     return finished;
   }
@@ -180,10 +181,14 @@ export class Unfinished {
     if (mayHelpLater && journal !== null && journal.sizeBytes !== null && journal.ranges.sizeBytes > 0) return true;
     await files.remove(this.#path);
     await files.remove(this.#path + journalSuffix);
+    this.#found = null;
     return false;
   }
 
+  /** What was found and not touched is there for whoever looks next, as when the link turns out to need another look first. */
   release(): void {
+    if (this.#found !== null) this.#parts.leftBehind.unshift(this.#found);
+    this.#found = null;
     for (const path of this.#reserved) this.#parts.taken.delete(path);
   }
 

@@ -263,7 +263,10 @@ test('a server that does not speak TLS is told as that', async (t) => {
     t,
     createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
   );
-  await assert.rejects(connect(t, local, { port, tls: true }), { code: 'tls_failed' });
+  await assert.rejects(connect(t, local, { port, tls: true }), {
+    code: 'tls_failed',
+    message: `127.0.0.1 could not agree on a secure connection on port ${port} (wrong version number). Check the port, and whether it speaks TLS.`,
+  });
 });
 
 test('a server that does not shake hands in time is told as that', async (t) => {

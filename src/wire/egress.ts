@@ -314,8 +314,14 @@ function explain(error: Error, host: string, { port, localAddress }: ConnectTarg
   if (error instanceof FlotillaError) return error;
   const cause = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const code = 'code' in cause ? String(cause.code) : '';
-  if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME|ERR_TLS|ERR_SSL|EPROTO/.test(code)) {
-    const message = `The secure connection to ${host} failed: ${cause.message}. Check the certificate of the server.`;
+  // What OpenSSL says without where in its source it says so, such as "wrong version number".
+  const why = 'reason' in cause ? String(cause.reason) : cause.message;
+  if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME|ERR_TLS/.test(code)) {
+    const message = `The secure connection to ${host} failed: ${why}. Check the certificate of the server.`;
+    return new FlotillaError('tls_failed', message, { cause });
+  }
+  if (/ERR_SSL|EPROTO/.test(code)) {
+    const message = `${host} could not agree on a secure connection on port ${port} (${why}). Check the port, and whether it speaks TLS.`;
     return new FlotillaError('tls_failed', message, { cause });
   }
   if (code === 'ECONNREFUSED') {

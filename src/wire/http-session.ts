@@ -67,7 +67,7 @@ export function openHttpSession(
 
   async function open(startByte: number, endByte: number | null, signal: AbortSignal): Promise<OpenedRange> {
     if (target !== null) {
-      const answer = await ask(target, startByte, endByte, signal);
+      const answer = await askForBytes(target, startByte, endByte, signal);
       if (answer.head.status === 200 || answer.head.status === 206) return toRange(target, answer, startByte, endByte);
       answer.discard();
       target = null;
@@ -89,17 +89,7 @@ export function openHttpSession(
   async function follow(startByte: number, endByte: number | null, signal: AbortSignal): Promise<{ url: URL; answer: Answer }> {
     let url = link;
     for (let hop = 0; hop <= maxRedirects; hop++) {
-      let answer = await ask(url, startByte, endByte, signal);
-      if (answer.head.status === 416 && startByte === 0) {
-        // RFC 9110 14.1.2: nothing of an empty file can be asked for. Some servers also say so of files they cannot cut.
-        answer.discard();
-        answer = await ask(url, null, null, signal);
-      }
-      if (answer.head.status === 206 && answer.lengthBytes === null) {
-        // A part of an encoded stream cannot be decoded: ask for the whole.
-        answer.discard();
-        answer = await ask(url, null, null, signal);
-      }
+      const answer = await askForBytes(url, startByte, endByte, signal);
       const redirect = answer;
       const next = orLetGo(redirect, () => redirectTarget(url, redirect.head));
       if (next === null) return { url, answer };
@@ -108,6 +98,19 @@ export function openHttpSession(
     }
     const message = `${showLink(link)} redirects more than ${maxRedirects} times in a row. The link goes nowhere.`;
     throw new FlotillaError('redirect_loop', message);
+  }
+
+  /** Asks for the part, and for the whole where the answer shows that parts of this file are of no use. */
+  async function askForBytes(url: URL, startByte: number, endByte: number | null, signal: AbortSignal): Promise<Answer> {
+    const answer = await ask(url, startByte, endByte, signal);
+    const { status } = answer.head;
+    // RFC 9110 14.1.2: nothing of an empty file can be asked for. Some servers also say so of files they cannot cut.
+    const cannotCut = status === 416 && startByte === 0;
+    // A part of an encoded stream cannot be decoded.
+    const isUndecodable = status === 206 && answer.lengthBytes === null;
+    if (!cannotCut && !isUndecodable && !(status === 206 && endByte === null && isEndUnknown(answer.head))) return answer;
+    answer.discard();
+    return ask(url, null, null, signal);
   }
 
   async function ask(url: URL, startByte: number | null, endByte: number | null, signal: AbortSignal): Promise<Answer> {
@@ -254,6 +257,7 @@ export function openHttpSession(
     if (range.startByte !== startByte || (endByte !== null && range.endByte > endByte)) {
       throw garbled(`it was asked for bytes from ${startByte} and sends others`);
     }
+    if (endByte === null && range.sizeBytes === null) throw garbled('it sends a part of the file and hides how large that is');
     const length = range.endByte - range.startByte;
     if (answer.lengthBytes !== null && answer.lengthBytes !== length)
       throw garbled('the length of the part contradicts its range');
@@ -290,6 +294,11 @@ export function openHttpSession(
       proxyAgent?.destroy().catch(() => {});
     },
   };
+}
+
+/** A part up to an end that need not be that of the file (RFC 9110 section 15.3.7: it may be shorter than was asked for). */
+function isEndUnknown(head: HttpHead): boolean {
+  return parseContentRange(field(head, 'content-range') ?? '')?.sizeBytes === null;
 }
 
 /** An answer that is judged and not taken holds no connection. */

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { startProcess } from '#testing/process.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { systemFiles as files } from './system.ts';
 
 test('a new file with a text is whole or not there, and never takes the place of another', async (t) => {
@@ -63,6 +65,28 @@ test('a line for which there is no room is not there at all', async (t) => {
   assert.equal(stdout.toString(), 'no_space\n', stderr.toString());
   assert.match(readFileSync(path, 'utf8'), /^a{299}\nc{99}\n$/);
   assert.throws(() => files.openPart('/dev/full').append('x'), { code: 'no_space' });
+});
+
+test('a folder is made with those above it, also twice at once, and not where none can be', async (t) => {
+  const folder = join(tempFolder(t), 'a/b/c');
+  await Promise.all([files.makeFolder(folder), files.makeFolder(folder)]);
+  await files.makeFolder(folder);
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  for (const path of [file, join(file, 'inner'), '/proc/none', '/proc/none/inner'])
+    await assert.rejects(files.makeFolder(path), { code: 'not_writable' }, path);
+});
+
+test('a process that was killed is gone, whether or not its parent has asked', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  // The shell becomes a program that asks nobody.
+  const parent = await startProcess(t, 'sh', ['-c', 'sleep 300 & echo "child $!"; exec sleep 300'], { ready: /child \d+\n/ });
+  const child = Number(/child (\d+)/.exec(parent.stdout)?.[1]);
+  assert.ok(files.isOtherProcess(parent.pid) && files.isOtherProcess(child));
+  process.kill(child, 'SIGKILL');
+  await until(() => !files.isOtherProcess(child), 'the killed process counts as gone');
+  assert.ok(existsSync(`/proc/${child}`), 'its parent has not asked yet');
 });
 
 test('the disk of a folder is told, and its room', async (t) => {

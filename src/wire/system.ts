@@ -132,14 +132,22 @@ export const systemFiles: Files = {
     }
   },
   async remove(path) {
-    await rm(path, { force: true });
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (!isMissing(error)) throw explain(error, path);
+    }
   },
   async removeFolder(path) {
-    await rm(path, { recursive: true, force: true });
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      throw explain(error, path);
+    }
   },
   async makeFolder(path) {
     try {
-      await mkdir(path, { recursive: true });
+      await makeFolders(path);
       await access(path, fs.constants.W_OK | fs.constants.X_OK);
     } catch (error) {
       throw explain(error, path);
@@ -187,7 +195,7 @@ export const systemFiles: Files = {
   isOtherProcess(processId) {
     if (processId === process.pid) return false;
     try {
-      return process.kill(processId, 0);
+      return process.kill(processId, 0) && !isDead(processId);
     } catch (error) {
       // Someone else's process may not be signalled, but it is there.
       return codeOf(error) === 'EPERM';
@@ -201,6 +209,17 @@ export const systemFiles: Files = {
     }
   },
 };
+
+/** A killed process keeps its number until its parent asks what became of it, and some parents never do. */
+function isDead(processId: number): boolean {
+  try {
+    // proc(5): the name stands in brackets and may hold anything; the state comes behind it.
+    const text = fs.readFileSync(`/proc/${processId}/stat`, 'latin1');
+    return /^ [ZX]/.test(text.slice(text.lastIndexOf(')') + 1));
+  } catch {
+    return false;
+  }
+}
 
 class OpenPart implements PartFile {
   readonly #path: string;
@@ -288,6 +307,28 @@ function takeName(from: string, to: string): boolean {
   return true;
 }
 
+/** Node's own way to make the folders above too never ends where a place takes none, such as /proc (node 26). */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (isMissing(error) && dirname(path) !== path) {
+      await makeFolders(dirname(path));
+      // Somebody else may make it at the same moment.
+      await mkdir(path).catch((again) => checkFolder(path, again));
+    } else await checkFolder(path, error);
+  }
+}
+
+/** It could not be made; that is no failure when it is there. */
+async function checkFolder(path: string, error: unknown): Promise<void> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw error;
+}
+
 function hasNoLinks(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes(codeOf(error));
 }
@@ -373,8 +414,9 @@ export function explain(error: unknown, path: string): unknown {
     const message = `${path} cannot be written: ${why}. Choose another folder or change its permissions.`;
     return new FlotillaError('not_writable', message, { cause: error });
   }
-  if (code in reasons) {
-    return new FlotillaError('not_writable', `${path} cannot be written: ${reasons[code]}. Choose another folder.`, {
+  const reason = reasons[code];
+  if (reason !== undefined) {
+    return new FlotillaError('not_writable', `${path} cannot be written: ${reason}. Choose another folder.`, {
       cause: error,
     });
   }
@@ -384,8 +426,8 @@ export function explain(error: unknown, path: string): unknown {
 const reasons: Record<string, string> = {
   ENOTDIR: 'a part of this path is a file, not a folder',
   ENOENT: 'the folder does not exist',
+  EEXIST: 'a file has the name of a folder that is needed',
   EISDIR: 'it is a folder',
-  EEXIST: 'a file has that name',
   ELOOP: 'it is a symbolic link',
   ENAMETOOLONG: 'the name is too long for this file system',
 };

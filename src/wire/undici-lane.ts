@@ -112,6 +112,9 @@ async function pour(
  * labels an archive by its compression (`a.tar.gz` as `Content-Encoding: gzip`), then the archive is what people want.
  */
 function decoded(head: HttpHead, body: NodeJS.ReadableStream): NodeJS.ReadableStream {
+  // RFC 9112 section 7.3: chunks are all that may be on the way, for we ask for nothing else.
+  const coding = field(head, 'transfer-encoding')?.toLowerCase().trim() ?? 'chunked';
+  if (!['chunked', 'identity'].includes(coding)) throw garbled('it packs the file for the way as nobody asked');
   const encoding = field(head, 'content-encoding')?.toLowerCase().trim() ?? 'identity';
   if (encoding === 'identity' || encoding === '' || isArchive(head)) return body;
   const make = decoders[encoding];

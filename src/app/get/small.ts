@@ -120,6 +120,7 @@ async function removeOldDrafts(folder: string): Promise<void> {
   for (const name of await files.list(folder)) {
     const processId = /^\.flotilla-(\d+)$/.exec(name)?.[1];
     if (processId === undefined || Number(processId) === files.processId || files.isOtherProcess(Number(processId))) continue;
-    await files.removeFolder(join(folder, name));
+    // Those of other people stay where they are.
+    await files.removeFolder(join(folder, name)).catch(() => {});
   }
 }
