@@ -438,7 +438,8 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     const folder = tempFolder(t);
     writeFileSync(join(folder, 'file'), 'x');
     mkdirSync(join(folder, 'flotilla.db'));
-    const aFile = /^flotilla: .*file cannot be written: a file has that name\. Choose another folder\.$/m;
+    const aFile =
+      /^flotilla: .*file cannot be written: a file has the name of a folder that is needed\. Choose another folder\.$/m;
     for (const [args, sentence] of [
       [['server', '--data', join(folder, 'file')], aFile],
       [['serve', '--data', tempFolder(t), '--scratch', join(folder, 'file')], aFile],
