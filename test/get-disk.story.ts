@@ -12,6 +12,7 @@ import { type Behaviour, type HostileServer, serveHostile } from '#testing/serve
 import { sampleBytes } from '#testing/serve-nginx.ts';
 import { suiteScope } from '#testing/suite-scope.ts';
 import { releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { Journal } from '#transfer/journal.ts';
 import { systemFiles } from '#wire/system.ts';
 
@@ -162,6 +163,20 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
       assert.deepEqual([namesIn(folder), namesIn(scratch)], [['file.bin'], []]);
       assert.ok(isWhole(join(folder, 'file.bin')));
       assert.ok(server.sentBytes(url) < body.length * 1.3, 'it went on');
+    });
+  }
+
+  for (const sizeBytes of [2_000_000, 6_000_000]) {
+    test(`a folder that goes while a file of ${sizeBytes} bytes comes, as with its disk, is told in a sentence`, async (t) => {
+      const folder = join(tempFolder(t), 'disk');
+      const small = await serveHostile(t, { body: body.subarray(0, sizeBytes) });
+      const url = small.url('plain', { bytesPerSecond: sizeBytes / 1.5 });
+      const run = await startPlainly(t, ['get', '-q', '-d', folder, '-x', '1', url]);
+      await until(() => existsSync(join(folder, 'file.bin.part')) && small.sentBytes(url) > 300_000, 'bytes are coming');
+      rmSync(folder, { recursive: true });
+      const ran = await untilEnd(run);
+      assert.match(ran.stderr, /^flotilla: .*file\.bin\.part was removed or changed from outside .* Fetch it again\.\n$/);
+      assert.deepEqual([ran.code, ran.stdout, existsSync(folder)], [1, '', false]);
     });
   }
 

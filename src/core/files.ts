@@ -1,3 +1,11 @@
+import { FlotillaError } from './errors.ts';
+
+/** An unfinished file is not what was made of it: no run can make up for that but a new one. */
+export function changedFromOutside(path: string): FlotillaError {
+  const message = `${path} was removed or changed from outside while it was fetched. Fetch it again.`;
+  return new FlotillaError('not_writable', message, { retry: 'later' });
+}
+
 /** Files, passed in. Paths are absolute. Errors come out as `no_space`, `not_writable` or the system's own. */
 export interface Files {
   /** Opens for reading and writing; makes it when missing. */

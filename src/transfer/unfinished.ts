@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import type { Digester } from '#core/digester.ts';
 import { FlotillaError } from '#core/errors.ts';
-import type { Files } from '#core/files.ts';
+import { changedFromOutside, type Files } from '#core/files.ts';
 import { nameFromLink, numberedName, partName, safeName } from '#core/names.ts';
 import type { Digest } from '#core/resolution.ts';
 import type { SourceFacts } from '#core/source.ts';
@@ -125,6 +125,7 @@ export class Unfinished {
     const { files } = this.#parts;
     const { folder, scratch } = this.#wish;
     const part = this.#path as string;
+    if ((await files.sizeOf(part)) !== sizeBytes) throw changedFromOutside(part);
     const isMoved = scratch === folder || (await this.#sharesDisk(part));
     const whole = isMoved ? part : await this.#copy(part, sizeBytes, signal);
     try {

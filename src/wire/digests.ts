@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Digester, FileDigests } from '#core/digester.ts';
+import { changedFromOutside } from '#core/files.ts';
 import type { Digest, DigestAlgorithm } from '#core/resolution.ts';
 import { createHasher } from './hasher.ts';
 
@@ -21,7 +22,7 @@ const stepBytes = 8 * 1024 * 1024;
 export class DigestThread implements Digester {
   #thread: Worker | null = null;
   #lastId = 0;
-  readonly #waiting = new Map<number, { resolve(digests: Digest[]): void; reject(error: Error): void }>();
+  readonly #waiting = new Map<number, { path: string; resolve(digests: Digest[]): void; reject(error: Error): void }>();
 
   follow(path: string, sizeBytes: number | null, algorithms: DigestAlgorithm[]): FileDigests {
     const wanted = [...new Set(algorithms)];
@@ -40,7 +41,7 @@ export class DigestThread implements Digester {
       },
       finish: (size) =>
         new Promise((resolve, reject) => {
-          this.#waiting.set(id, { resolve, reject });
+          this.#waiting.set(id, { path, resolve, reject });
           this.#send({ kind: 'finish', id, endByte: size });
         }),
       close: () => this.#send({ kind: 'close', id }),
@@ -50,7 +51,7 @@ export class DigestThread implements Digester {
   async digestPieces(path: string, algorithm: DigestAlgorithm, lengthBytes: number): Promise<string[]> {
     const id = ++this.#lastId;
     const digests = await new Promise<Digest[]>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { path, resolve, reject });
       this.#send({ kind: 'pieces', id, path, algorithm, lengthBytes });
     });
     return digests.map(({ hex }) => hex);
@@ -78,7 +79,7 @@ export class DigestThread implements Digester {
       this.#waiting.delete(id);
       if (this.#waiting.size === 0) thread.unref();
       if (digests !== undefined) waiter?.resolve(digests);
-      else waiter?.reject(new Error(`The digest could not be computed: ${error}`));
+      else waiter?.reject(failureOf(waiter.path, String(error)));
     });
     thread.on('error', (cause) => {
       this.#thread = null;
@@ -90,9 +91,15 @@ export class DigestThread implements Digester {
   }
 }
 
+/** `error` as the thread tells it. */
+function failureOf(path: string, error: string): Error {
+  const isGone = /\bENOENT\b|the file ends at/.test(error);
+  return isGone ? changedFromOutside(path) : new Error(`The digest could not be computed: ${error}`);
+}
+
 function digestsOfFile(path: string, sizeBytes: number, algorithms: DigestAlgorithm[]): Digest[] {
-  const bytes = fs.readFileSync(path);
-  if (bytes.length !== sizeBytes) throw new Error(`the file has ${bytes.length} bytes instead of ${sizeBytes}`);
+  const bytes = fs.existsSync(path) ? fs.readFileSync(path) : null;
+  if (bytes?.length !== sizeBytes) throw changedFromOutside(path);
   return digestsOf(bytes, algorithms);
 }
 

@@ -94,4 +94,5 @@ test('the disk of a folder is told, and its room', async (t) => {
   const space = await files.space(folder);
   assert.ok(space.freeBytes > 0 && space.freeBytes <= space.sizeBytes);
   assert.equal((await files.space(join(folder, '..'))).disk, space.disk);
+  await assert.rejects(files.space(join(folder, 'none')), { code: 'not_writable' });
 });

@@ -188,8 +188,12 @@ export const systemFiles: Files = {
     }
   },
   async space(folder) {
-    const [{ bavail, blocks, bsize }, { dev }] = await Promise.all([statfs(folder), stat(folder)]);
-    return { disk: String(dev), freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
+    try {
+      const [{ bavail, blocks, bsize }, { dev }] = await Promise.all([statfs(folder), stat(folder)]);
+      return { disk: String(dev), freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
+    } catch (error) {
+      throw explain(error, folder);
+    }
   },
   processId: process.pid,
   isOtherProcess(processId) {
@@ -391,7 +395,12 @@ let lastIsInMemory = false;
 function isInMemory(folder: string): boolean {
   if (folder !== lastFolder) {
     lastFolder = folder;
-    lastIsInMemory = process.platform === 'linux' && fs.statfsSync(folder).type === tmpfsType;
+    try {
+      lastIsInMemory = process.platform === 'linux' && fs.statfsSync(folder).type === tmpfsType;
+    } catch {
+      // It went, as with a disk that was pulled out; the next step there tells.
+      lastIsInMemory = false;
+    }
   }
   return lastIsInMemory;
 }
