@@ -226,7 +226,7 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
     ['when it was about to get its name', 'before link file.bin', false],
     ['when it had its name', 'after link file.bin', true],
     ['when its old name was gone', 'after unlink .part', true],
-    ['when only its journal was left', 'before rm .part.journal', true],
+    ['when only its journal was left', 'before unlink .part.journal', true],
   ];
   for (const [name, moment, isFinished] of moments) {
     for (const [size, bytes] of [
@@ -254,7 +254,7 @@ describe('flotilla get on disks', { concurrency: 3 }, () => {
     const folder = tempFolder(t);
     const own = await serveHostile(t, { body: small });
     const url = own.url('plain');
-    await killAt(t, folder, url, 'before rm .part.journal');
+    await killAt(t, folder, url, 'before unlink .part.journal');
     const wrong = await runGet(t, folder, '--checksum', `sha-256=${'0'.repeat(64)}`, url);
     assert.equal(wrong.code, 7, wrong.stderr);
     const right = await runGet(t, folder, '--checksum', `md5=${createHash('md5').update(small).digest('hex')}`, url);
