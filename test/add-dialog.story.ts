@@ -129,7 +129,7 @@ describe('the add dialog', { timeout: 600_000 }, () => {
       { name: 'list.txt', bytes: Buffer.from(`# mine\n${link}&second\n`) },
       { name: 'photo.jpg', bytes: Buffer.from([0xff, 0xd8, 0xff, 0xe0]) },
     ]);
-    await page.getByText('photo.jpg holds nothing that can be added').waitFor();
+    await page.getByText('photo.jpg holds nothing that can be added').first().waitFor();
     assert.equal(await dialog.getByLabel('Links', { exact: true }).inputValue(), `${link}\n# mine\n${link}&second\n`.trim());
     await dialog.getByRole('button', { name: 'Add 2' }).click();
     await page

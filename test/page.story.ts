@@ -488,7 +488,7 @@ describe('the page', { timeout: 600_000 }, () => {
     await row.focus();
     await page.keyboard.press('Shift+Delete');
     await row.waitFor({ state: 'detached' });
-    await page.getByText('“picky.bin” and its files are in the trash.').waitFor();
+    await page.getByText('“picky.bin” and its files are in the trash.').first().waitFor();
     await page.keyboard.press('Control+z');
     await row.getByText('Finished').waitFor();
     await row.focus();
@@ -501,7 +501,7 @@ describe('the page', { timeout: 600_000 }, () => {
     await checkAxe('trash');
     await page.getByRole('button', { name: 'Delete the files of picky.bin for good' }).click();
     await page.getByRole('alertdialog').getByRole('button', { name: 'Delete for good' }).click();
-    await page.getByText('The trash is empty.').waitFor();
+    await page.getByText('The trash is empty.').first().waitFor();
     for (let tries = 0; existsSync(path) && tries < 200; tries++) await page.waitForTimeout(50);
     assert.ok(!existsSync(path));
   });
@@ -526,7 +526,7 @@ describe('the page', { timeout: 600_000 }, () => {
     await page.getByRole('row', { name: /later-11\.bin/ }).focus();
     await page.keyboard.press('Shift+F10');
     await page.getByRole('menuitem', { name: 'First in the queue' }).press('Enter');
-    await page.getByText('1 is first now.').waitFor();
+    await page.getByText('1 is first now.').first().waitFor();
     await page.getByRole('row', { name: /later-11\.bin/ }).focus();
     await page.keyboard.press('Control+a');
     await page.getByText('All 12 that match').waitFor();

@@ -36,18 +36,17 @@ describe('mirrors', { concurrency: 4, timeout: 60_000 }, () => {
     }
   });
 
-  test('a mirror ten times slower costs next to nothing', async (t) => {
-    const large = sampleBytes(32_000_000, 12);
+  test('a mirror ten times slower is asked for little, as mirror or as the link', async (t) => {
+    const large = sampleBytes(16_000_000, 12);
     const [fast, slow] = await Promise.all([serve(t, large), serve(t, large)]);
     const speed = 1_500_000;
     const links = [slow.url('plain', { bytesPerSecond: speed / 10 }), fast.url('plain', { bytesPerSecond: speed })];
     for (const [link, mirror] of [links, links.toReversed()] as [string, string][]) {
-      const beganMs = performance.now();
+      const before = sentBy(slow);
       const { bytes } = await fetchInto(http, tempFolder(t), link, { mirrors: [mirror], connections: 8 });
-      const seconds = (performance.now() - beganMs) / 1000;
-      const ideal = large.length / speed / 8;
       assert.ok(bytes.equals(large));
-      assert.ok(seconds < 2 * ideal, `${seconds.toFixed(1)} s, ${ideal.toFixed(1)} s at best`);
+      // The same work for each would be a half; its speed is worth an eleventh.
+      assert.ok(sentBy(slow) - before < large.length / 4, `it sent ${sentBy(slow) - before} bytes`);
     }
   });
 
