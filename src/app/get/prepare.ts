@@ -42,6 +42,10 @@ export async function prepare(texts: string[], asked: GetOptions): Promise<Run> 
   if (texts.length > 1 && (options.output !== undefined || options.checksum !== undefined)) {
     throw new FlotillaError('link_invalid', '--output and --checksum belong to a single link, and there are several.');
   }
+  if (options.output !== undefined && /[/\\]|^(-|\.{0,2})$/.test(options.output)) {
+    const message = `--output takes the name of a file, and "${options.output}" is none. The folder is --dir; nothing is written to standard output.`;
+    throw new FlotillaError('link_invalid', message);
+  }
   if (options.mirror !== undefined && (texts.length > 1 || documents.length > 0))
     throw new FlotillaError('link_invalid', '--mirror belongs to a single link, and there are several.');
   if (options.ifChanged && options.checksum !== undefined) {
