@@ -197,10 +197,12 @@ test('a proxy passes SFTP on, and looks the name up', async (t) => {
 });
 
 test('a server that never answers is given up', async (t) => {
-  const { link } = await serve(t, { isMute: true });
-  const fetching = fetchInto(sftp, tempFolder(t), link, { request: anna, connectTimeoutMs: 1000, maxTries: 1 });
-  await assert.rejects(fetching, { code: 'timed_out', message: /did not answer within 1 s/ });
-  await assert.rejects(probe(t, link, { connectTimeoutMs: 1000 }), { code: 'timed_out' });
+  for (const options of [{ isMute: true }, { neverBegins: true }]) {
+    const { link } = await serve(t, options);
+    const fetching = fetchInto(sftp, tempFolder(t), link, { request: anna, connectTimeoutMs: 1000, maxTries: 1 });
+    await assert.rejects(fetching, { code: 'timed_out', message: /did not answer within 1 s/ });
+    await assert.rejects(probe(t, link, { connectTimeoutMs: 1000 }), { code: 'timed_out' });
+  }
 });
 
 // Folders

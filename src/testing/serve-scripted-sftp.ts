@@ -19,6 +19,8 @@ export type ScriptedSftpOptions = {
   hasSizes?: boolean;
   /** Opening a file is never answered. */
   isMute?: boolean;
+  /** Lets people in, and never answers when they ask for SFTP. */
+  neverBegins?: boolean;
   /** PEM; a new one when not given. */
   hostKey?: string;
   port?: number;
@@ -62,7 +64,9 @@ export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions):
     client.on('error', () => {});
     client.on('authentication', check);
     client.on('session', (accept) => {
-      accept().on('sftp', (acceptSftp) => answer(acceptSftp(), options, (reads) => (mostReads = Math.max(mostReads, reads))));
+      const session = accept();
+      if (options.neverBegins) session.on('sftp', () => {});
+      else session.on('sftp', (begin) => answer(begin(), options, (reads) => (mostReads = Math.max(mostReads, reads))));
     });
   });
   const listener = createServer({ noDelay: true }, (socket) => {

@@ -175,7 +175,10 @@ export class SftpConnection implements KeptConnection {
         answer(prompts.map(() => login.password ?? '')),
       );
       client.on('ready', () => {
+        const timer = setTimeout(() => this.#fail(mute(this.#host, this.#timeoutMs)), this.#timeoutMs);
+        timer.unref();
         client.sftp((error, channel) => {
+          clearTimeout(timer);
           if (error) return this.#fail(noFiles(this.#host, error));
           channel.on('error', (cause: Error) => this.#fail(lost(this.#host, cause.message, cause)));
           channel.on('close', () => this.#fail(lost(this.#host, '')));
