@@ -249,6 +249,12 @@ describe('FTP', { concurrency: 4, timeout: 120_000 }, () => {
     await assert.rejects(probed, { code: 'stalled', retry: 'later' });
   });
 
+  test('a server that does not end a file is given up while it is looked at, too', async (t) => {
+    const server = await serveOddFtp(t, { files: { 'file.bin': body }, features: null, holdsData: true });
+    const looking = ftp.probe(contextFor(t, 500), new URL(`${server.origin}/file.bin`), {}, AbortSignal.timeout(60_000));
+    await assert.rejects(looking, { code: 'stalled', message: /sent nothing for/ });
+  });
+
   test('a version that is known is told from another', async (t) => {
     const { folder, origin, user } = await serveFtp(t);
     const { put } = putFilesIn(folder);

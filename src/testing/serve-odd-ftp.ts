@@ -28,6 +28,8 @@ export type OddFtpOptions = {
   loginsBegin?: Promise<void>;
   /** Ends data connections after so many bytes. */
   cutAtByte?: number;
+  /** Data connections of files stay open after the last byte, and nothing more is said. */
+  holdsData?: boolean;
   /** What it says after a transfer. */
   lastWord?: string;
 };
@@ -159,7 +161,7 @@ function talk(
     const start = options.ignoresRest ? 0 : fromByte;
     fromByte = 0;
     if (bytes === undefined) say('550 No such file');
-    else await send([bytes.subarray(start, options.cutAtByte)]);
+    else await send([bytes.subarray(start, options.cutAtByte), ...(options.holdsData ? [stop] : [])] as Chunk[]);
   });
   own.set('MLSD', (path) => send(options.listing?.('MLSD', path) ?? []));
   own.set('LIST', (path) => send(options.listing?.('LIST', path) ?? []));

@@ -1,4 +1,7 @@
 /** What an FTP server says about a file before it sends it (RFC 3659). */
+
+import { readBody } from '#core/read-body.ts';
+import type { Sink } from '#core/source.ts';
 import type { FtpConnection, FtpOpening, FtpServer } from './ftp-connection.ts';
 import { FtpRefused, openTransfer } from './ftp-data.ts';
 import { factsOf } from './ftp-listing.ts';
@@ -80,17 +83,16 @@ async function canRest(
   try {
     const retrieve = withPath('RETR', path);
     const { stream, isFinal } = await openTransfer(opening, connection, restart, retrieve, signal);
-    let gotBytes = 0;
-    const take = (chunk: Uint8Array) => {
-      gotBytes += chunk.length;
-      return true;
-    };
-    const end = await stream.pour(take, 2, signal);
+    const { clock, timeoutMs } = opening;
+    const body = { pour: async (sink: Sink, both: AbortSignal) => void (await stream.pour(sink, 2, both)) };
+    const { length } = await readBody({ clock, connectTimeoutMs: timeoutMs }, body, 2, signal);
     if (!isFinal) await connection.control.reply(signal);
-    return isTaken && end === 'ended' && gotBytes === 1;
+    return isTaken && length === 1;
   } catch (error) {
     // What is wrong with the file itself shows when it is asked for.
     if (error instanceof FtpRefused) return null;
+    // It is in the middle of something, and what it says next would be no answer to another question.
+    connection.close();
     throw error;
   }
 }
