@@ -295,6 +295,22 @@ describe('media', { concurrency: 2 }, () => {
     assert.ok(!existsSync(canary));
   });
 
+  test('what would be fetched by a player, which goes past the gate, is not fetched', patient, async (t) => {
+    const programs = tempFolder(t);
+    const canary = join(programs, 'started');
+    for (const player of ['mplayer', 'mpv']) {
+      writeFileSync(join(programs, player), `#!/bin/sh\n: > '${canary}'\nexit 1\n`, { mode: 0o755 });
+    }
+    for (const scheme of ['rtsp', 'mms']) {
+      const source = `<video><source src="${scheme}://127.0.0.2/clip.mp4" type="video/mp4"></video>`;
+      writePage(join(served.folder, `${scheme}.html`), 'A clip', source);
+      const searchPath = `${programs}:/usr/bin:/bin`;
+      const ran = run(t, `${served.origin}/${scheme}.html`, { resolution: asOne('A.mp4'), searchPath });
+      await assert.rejects(ran, { name: 'FlotillaError', code: 'truncated', message: /RTSP/ });
+      assert.ok(!existsSync(canary), scheme);
+    }
+  });
+
   test('when it is stopped it goes on with what is there', patient, async (t) => {
     const folder = tempFolder(t);
     const link = `${served.origin}/page.html`;

@@ -75,6 +75,8 @@ export const settings = z.strictObject({
 /** Longest description of a page, and longest line of what happens. */
 const longestInfoBytes = 32 * 1024 * 1024;
 const longestLineBytes = 1024 * 1024;
+/** Parts of the names that yt-dlp has for ways to fetch without a proxy. */
+const pastTheProxy = ['rtmp', 'rtsp', 'mms', 'websocket'];
 /** A page that changes while it is fetched is begun again so often. */
 const mostVersions = 3;
 /** What is sent live is looked at again after this long. */
@@ -279,8 +281,9 @@ async function fetchAll(
     ['abort-on-unavailable-fragments'],
     ['no-mtime'],
     ['downloader', 'native'],
-    // For RTMP yt-dlp starts rtmpdump, which knows no proxy and would connect to whatever a page names.
-    ['match-filters', 'protocol!*=?rtmp'],
+    // For these yt-dlp starts rtmpdump or a player, or connects by itself (websocket_frag): none of them knows a proxy, and each
+    // would connect to whatever a page names.
+    ['match-filters', pastTheProxy.map((protocol) => `protocol!*=?${protocol}`).join(' & ')],
     ['downloader-args', 'ffmpeg_i:-protocol_whitelist http,https,httpproxy,tls,tcp,crypto'],
     ['postprocessor-args', 'ffmpeg_i:-protocol_whitelist file'],
   ];
@@ -348,7 +351,7 @@ async function gather(
   const wanted = wantedEntries(job, before) ?? Array.from({ length: entryCount }, (_, at) => at + 1);
   const missing = wanted.filter((entry) => !done.has(entry));
   if (missing.length > 0) {
-    const message = `${missing.length} of ${wanted.length} videos did not come (the first is number ${missing[0]}), and yt-dlp gives no reason. What is sent by RTMP alone is not fetched.`;
+    const message = `${missing.length} of ${wanted.length} videos did not come (the first is number ${missing[0]}), and yt-dlp gives no reason. What is sent by RTMP, RTSP or MMS alone is not fetched.`;
     throw new FlotillaError('truncated', message);
   }
   const names = before.files.slice(0, entryCount).map(({ path }) => path.split('/').at(-1) ?? path);
