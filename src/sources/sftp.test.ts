@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { FlotillaError } from '#core/errors.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Asked, SourceContext } from '#core/source.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
@@ -119,6 +120,21 @@ test('a new server is trusted, told of and remembered; with another key it is re
     },
   );
   assert.equal(readFileSync(knownHosts, 'utf8'), text, 'the other key is not remembered');
+});
+
+test('a key that cannot be remembered is told of in a sentence, and can be asked for instead', async (t) => {
+  const { link } = await serve(t);
+  const folder = tempFolder(t);
+  writeFileSync(join(folder, 'file'), '');
+  mkdirSync(join(folder, 'folder'));
+  for (const knownHosts of [join(folder, 'file', 'known_hosts'), join(folder, 'folder')]) {
+    const refused = await probe(t, link, { settings: { knownHosts } }).catch((error: unknown) => error);
+    assert.ok(refused instanceof FlotillaError, String(refused));
+    assert.equal(refused.code, 'not_writable');
+    assert.match(refused.message, /^The key of 127\.0\.0\.1 cannot be remembered in /);
+    const [hostKey] = /SHA256:[A-Za-z0-9+/]{43}/.exec(refused.message) ?? [];
+    await probe(t, link, { settings: { knownHosts }, asked: { parameters: { hostKey } } });
+  }
 });
 
 test('what ~/.ssh/known_hosts knows is believed and never changed', async (t) => {

@@ -159,7 +159,10 @@ function serverOf(context: SourceContext, link: URL, request: RequestOptions) {
       const before = trusted.map(fingerprint);
       if (before.length > 0) throw otherKey(host, shown, before, `is known from ${paths.join(' or ')}`);
       if (known.newHosts === 'refuse') throw newKey(host, shown);
-      if (known.knownHosts !== undefined) await addKnownKey(known.knownHosts, host, port, shown);
+      if (known.knownHosts !== undefined) {
+        const path = known.knownHosts;
+        await addKnownKey(path, host, port, shown).catch((cause) => Promise.reject(notKept(host, shown, path, cause)));
+      }
       context.tell?.(
         `${host} was never met before. Its key, ${fingerprint(shown)} (${keyType(shown)}), is trusted from now on.`,
       );
@@ -309,6 +312,11 @@ function otherKey(host: string, shown: HostKey, expected: string[], whence: stri
 function revokedKey(host: string, shown: HostKey): FlotillaError {
   const message = `${host} shows the key ${fingerprint(shown)}, which was revoked. Ask the owner of the server.`;
   return new FlotillaError('refused', message);
+}
+
+function notKept(host: string, shown: HostKey, path: string, cause: NodeJS.ErrnoException): FlotillaError {
+  const message = `The key of ${host} cannot be remembered in ${path} (${cause.code}). Make it a file that can be written, or ask for this key with the parameter hostKey: ${fingerprint(shown)}.`;
+  return new FlotillaError('not_writable', message, { cause });
 }
 
 function newKey(host: string, shown: HostKey): FlotillaError {
