@@ -7,6 +7,7 @@ import type { RequestOptions } from '#core/request.ts';
 import { sampleBytes, sampleFile, serveNginx } from '#testing/serve-nginx.ts';
 import { serveHttpProxy } from '#testing/serve-tunnels.ts';
 import { releaseAfter, type Scope } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { type ChildProxy, type ChildProxyOptions, openChildProxy } from './child-proxy.ts';
 import { createEgress } from './egress.ts';
 import { systemClock } from './system.ts';
@@ -161,4 +162,23 @@ test('closing cuts what is open', async (t) => {
   assert.deepEqual(proxy.openHosts, ['127.0.0.1']);
   proxy.close();
   await cut;
+});
+
+test('who does not wait for a silent server any more keeps no connection to it', async (t) => {
+  const silent = createServer((socket) => socket.on('error', () => {}).resume());
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  releaseAfter(t, () => silent.close());
+  const proxy = await openProxy(t, ['127.0.0.0/8']);
+  const { hostname, port, username, password } = new URL(proxy.url);
+  const asked = request({
+    hostname,
+    port,
+    path: `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`,
+    headers: { 'Proxy-Authorization': basic(username, password) },
+    agent: false,
+  });
+  asked.on('error', () => {}).end();
+  await until(() => proxy.openHosts.length === 1, 'it is connected');
+  asked.destroy();
+  await until(() => proxy.openHosts.length === 0, 'it is let go');
 });

@@ -100,6 +100,9 @@ export async function openChildProxy(options: ChildProxyOptions): Promise<ChildP
     });
     if (connected instanceof FlotillaError) return refuse(answer, Number.parseInt(statusOf(connected), 10));
     const { socket, leave } = connected;
+    // Who asked may be gone before the server says anything.
+    answer.once('close', () => socket.destroy());
+    if (answer.destroyed) socket.destroy();
     try {
       const theirs = await ask(asked, link, socket, proxy);
       answer.writeHead(theirs.statusCode ?? 502, forwarded(theirs.rawHeaders));
