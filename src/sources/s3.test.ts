@@ -422,9 +422,30 @@ test('lists that never end, are too long, or are none are refused', async (t) =>
     const found = probe(t, 's3://bucket/', { request: keys, parameters: { endpoint } });
     await assert.rejects(found, { code: 'unsupported', message });
   }
-  const same = page(`${thousand(0)}<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>`);
-  const { endpoint } = await serveAnswers(t, (_, response) => response.end(same));
-  assert.equal((await probe(t, 's3://bucket/', { request: keys, parameters: { endpoint } })).files.length, 2000);
+});
+
+test('a list is whole or refused: pages may be empty, and one that does not lead on is no end', async (t) => {
+  const answers = [
+    '<IsTruncated>true</IsTruncated><NextContinuationToken>t1</NextContinuationToken>',
+    '<Contents><Key>file</Key><Size>1</Size></Contents>',
+  ];
+  const list = (inside: string) => `<ListBucketResult>${inside}</ListBucketResult>`;
+  const ask = async (page: (at: number) => string) => {
+    let at = 0;
+    const { endpoint } = await serveAnswers(t, (_, response) => response.end(list(page(at++))));
+    return probe(t, 's3://bucket/', { request: keys, parameters: { endpoint } });
+  };
+  assert.deepEqual(
+    (await ask((at) => answers[at] ?? '')).files.map(({ path }) => path),
+    ['bucket/file'],
+  );
+  const file = answers[1];
+  const refused: [page: (at: number) => string, message: RegExp][] = [
+    [() => `${file}<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>`, /does not come to an end/],
+    [() => `${file}<IsTruncated>true</IsTruncated>`, /does not come to an end/],
+    [(at) => `<IsTruncated>true</IsTruncated><NextContinuationToken>t${at}</NextContinuationToken>`, /does not come to an end/],
+  ];
+  for (const [page, message] of refused) await assert.rejects(ask(page), { code: 'unsupported', message });
 });
 
 test('keys that no link can name are left out and told', async (t) => {

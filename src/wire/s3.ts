@@ -162,8 +162,8 @@ function isWhole(head: HttpHead): boolean {
 export type S3Object = { key: string; sizeBytes: number };
 
 /**
- * The objects whose keys begin with the prefix, in the order of their keys. Throws `unsupported` when there are too many, and what
- * the session throws.
+ * The objects whose keys begin with the prefix, in the order of their keys. Throws `unsupported` when there are too many or
+ * their list has no end, and what the session throws.
  */
 export async function listObjects(
   context: SourceContext,
@@ -173,6 +173,7 @@ export async function listObjects(
   signal: AbortSignal,
 ): Promise<S3Object[]> {
   const objects: S3Object[] = [];
+  let emptyCount = 0;
   for (let token: string | null = ''; token !== null; ) {
     const query = { 'list-type': '2', 'encoding-type': 'url', 'max-keys': '1000', prefix };
     const link = httpLink(bucket, '', token === '' ? query : { ...query, 'continuation-token': token });
@@ -183,10 +184,21 @@ export async function listObjects(
       const message = `There are more than ${mostFiles} objects below ${JSON.stringify(prefix)}. Give a longer prefix.`;
       throw new FlotillaError('unsupported', message);
     }
+    if (page.objects.length === 0) emptyCount++;
     // One that repeats itself would never end.
-    token = page.nextToken === token || page.objects.length === 0 ? null : page.nextToken;
+    if (page.nextToken !== null && (page.nextToken === token || emptyCount > mostEmptyPages)) throw endless();
+    token = page.nextToken;
   }
   return objects;
+}
+
+/** Objects that were deleted, or are in the way of a prefix, may fill whole pages that show nothing. */
+const mostEmptyPages = 1000;
+
+function endless(): FlotillaError {
+  const message =
+    'The list of the objects does not come to an end: the server does not say how it goes on. Give a longer prefix.';
+  return new FlotillaError('unsupported', message);
 }
 
 /** What the reader of XML takes; a thousand keys need less. */
@@ -212,7 +224,10 @@ export function readList(bytes: Uint8Array): { objects: S3Object[]; nextToken: s
       return key === null || key === '' || !/^\d{1,15}$/.test(size) ? [] : [{ key, sizeBytes: Number(size) }];
     });
   const isMore = textOf(root, 'IsTruncated') === 'true';
-  return { objects, nextToken: (isMore && textOf(root, 'NextContinuationToken')) || null };
+  const nextToken = textOf(root, 'NextContinuationToken') || null;
+  // Servers that know only the first version of lists go on in another way, and half a list is not what was asked for.
+  if (isMore && nextToken === null) throw endless();
+  return { objects, nextToken: isMore ? nextToken : null };
 }
 
 /** null: it is not UTF-8, so no link can name it. */
