@@ -448,6 +448,17 @@ test('a list is whole or refused: pages may be empty, and one that does not lead
   for (const [page, message] of refused) await assert.rejects(ask(page), { code: 'unsupported', message });
 });
 
+test('a prefix with nothing below it is told of, and nothing is taken for a file of it', async (t) => {
+  const list = '<ListBucketResult><Contents><Key>none/</Key><Size>0</Size></Contents></ListBucketResult>';
+  for (const text of ['<ListBucketResult></ListBucketResult>', list]) {
+    const { endpoint } = await serveAnswers(t, (_, response) => response.end(text));
+    for (const link of ['s3://bucket/', 's3://bucket/none/', 's3://bucket/no*']) {
+      const found = probe(t, link, { request: keys, parameters: { endpoint } });
+      await assert.rejects(found, { code: 'not_found', message: /^There are no objects / }, link);
+    }
+  }
+});
+
 test('keys that no link can name are left out and told', async (t) => {
   const keysOf = ['a/../b', './c', 'fine', '..', '../../etc/passwd'];
   const contents = keysOf.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join('');

@@ -248,6 +248,12 @@ test('symbolic links, pipes and names that would leave the folder are left out o
   assert.deepEqual(found.details?.leftOut, ['../../etc/passwd', 'a/b', 'nul\0', 'way out', 'pipe']);
 });
 
+test('a folder without files is told of', async (t) => {
+  const { port } = await serve(t, { folders: { '/empty': [{ name: 'below', type: 'folder' }], '/empty/below': [] } });
+  const found = probe(t, `sftp://127.0.0.1:${port}/empty`);
+  await assert.rejects(found, { code: 'not_found', message: /^There are no files in the folder / });
+});
+
 test('links of OpenSSH out of the folder are not followed, and the folder itself may be one', async (t) => {
   const server = await serveSftp(t);
   mkdirSync(join(server.folder, 'real', 'deep'), { recursive: true });

@@ -217,6 +217,10 @@ function folderAt(link: URL, prefix: string, objects: S3Object[]): Resolution {
     size.add(path, at.href);
     return [{ path, sizeBytes, link: at.href }];
   });
+  // A resolution without files stands for what nobody has seen yet, and the list itself would be fetched as the file.
+  if (files.length === 0) {
+    throw new FlotillaError('not_found', `There are no objects below ${showLink(link)} that could be files. Check the link.`);
+  }
   return {
     kind: 's3',
     name,

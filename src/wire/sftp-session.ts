@@ -269,6 +269,7 @@ function folderAt(
   { files, leftOut }: Awaited<ReturnType<typeof listTree>>,
   details: Record<string, unknown>,
 ): Resolution {
+  if (files.length === 0) throw new FlotillaError('not_found', `There are no files in the folder ${showLink(link)}.`);
   const paths = new DistinctPaths();
   const size = new TreeSize(showLink(link));
   const folder = withoutLogin(link);
