@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { Clock } from '#core/clock.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { RequestOptions } from '#core/request.ts';
 import type { Asked, SourceContext } from '#core/source.ts';
+import { createFakeClock } from '#testing/fake-clock.ts';
 import { fetchInto } from '#testing/fetch-into.ts';
 import { noServices } from '#testing/no-services.ts';
 import { sampleBytes } from '#testing/serve-nginx.ts';
@@ -12,6 +14,7 @@ import { type Listed, makeKey, type ScriptedSftpOptions, serveScriptedSftp } fro
 import { serveSftp } from '#testing/serve-sftp.ts';
 import { serveHttpProxy, serveSocks5 } from '#testing/serve-tunnels.ts';
 import { freePort, type Scope, tempFolder } from '#testing/temp.ts';
+import { until } from '#testing/until.ts';
 import { createEgress } from '#wire/egress.ts';
 import { createKeptConnections } from '#wire/kept-connections.ts';
 import { systemClock } from '#wire/system.ts';
@@ -20,16 +23,26 @@ import { sftp } from './sftp.ts';
 const body = sampleBytes(2_000_000, 61);
 const anna: RequestOptions = { user: { name: 'anna', password: 'secret' } };
 
-type Wish = { request?: RequestOptions; settings?: Record<string, unknown>; asked?: Asked; connectTimeoutMs?: number };
+type Wish = {
+  request?: RequestOptions;
+  settings?: Record<string, unknown>;
+  asked?: Asked;
+  connectTimeoutMs?: number;
+  clock?: Clock;
+};
 
 /** Probes, and gives what was found with what a person was told. */
-async function probe(t: Scope, link: string, { request = anna, settings = {}, asked, connectTimeoutMs = 20_000 }: Wish = {}) {
+async function probe(
+  t: Scope,
+  link: string,
+  { request = anna, settings = {}, asked, connectTimeoutMs = 20_000, clock = systemClock }: Wish = {},
+) {
   const connections = createKeptConnections();
   t.after(() => connections.close());
   const told: string[] = [];
   const context: SourceContext = {
     ...noServices,
-    clock: systemClock,
+    clock,
     egress: createEgress({ allow: ['127.0.0.0/8'] }),
     connections,
     connectTimeoutMs,
@@ -219,6 +232,16 @@ test('a server that never answers is given up', async (t) => {
     await assert.rejects(fetching, { code: 'timed_out', message: /did not answer within 1 s/ });
     await assert.rejects(probe(t, link, { connectTimeoutMs: 1000 }), { code: 'timed_out' });
   }
+});
+
+test('a connection that nobody uses any more is ended, for servers seldom do', async (t) => {
+  const { link, openCount } = await serve(t);
+  const clock = createFakeClock();
+  await probe(t, link, { clock });
+  clock.advance(10_000);
+  assert.equal(openCount(), 1);
+  clock.advance(60_000);
+  await until(() => openCount() === 0, 'the end of the connection');
 });
 
 // Folders

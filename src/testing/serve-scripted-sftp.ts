@@ -32,6 +32,8 @@ export type ScriptedSftp = {
   port: number;
   /** Requests to read that were on their way at the same time. */
   mostReads(): number;
+  /** Connections that are open. */
+  openCount(): number;
   /** The ways to log in that were tried, oldest first. */
   tried: string[];
 };
@@ -70,7 +72,7 @@ export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions):
     });
   });
   const listener = createServer({ noDelay: true }, (socket) => {
-    socket.on('error', () => {});
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     sockets.add(socket);
     server.injectSocket(socket);
   });
@@ -80,7 +82,8 @@ export async function serveScriptedSftp(t: Scope, options: ScriptedSftpOptions):
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => listener.close(resolve));
   });
-  return { port: (listener.address() as { port: number }).port, mostReads: () => mostReads, tried };
+  const { port } = listener.address() as { port: number };
+  return { port, mostReads: () => mostReads, openCount: () => sockets.size, tried };
 }
 
 function answer(sftp: SFTPWrapper, options: ScriptedSftpOptions, count: (reads: number) => void): void {

@@ -174,7 +174,7 @@ function serverOf(context: SourceContext, link: URL, request: RequestOptions) {
     const warm = context.connections.take(key) as SftpConnection | null;
     if (warm !== null) {
       try {
-        return await workOn(warm, signal, work, then);
+        return await workOn(warm.wake(), signal, work, then);
       } catch (error) {
         // The server may have hung up just now, which says nothing about the file.
         if (!(error instanceof FlotillaError) || error.code !== 'connection_lost') throw error;
@@ -205,7 +205,9 @@ function serverOf(context: SourceContext, link: URL, request: RequestOptions) {
   }
 
   function keep(connection: SftpConnection): void {
-    if (connection.isFree) context.connections.keep(key, connection);
+    if (!connection.isFree) return;
+    connection.rest(context.clock);
+    context.connections.keep(key, connection);
   }
 
   return { use, keep };

@@ -1,5 +1,6 @@
 /** One SSH connection with its SFTP channel: SSH by the package ssh2, SFTP version 3 as OpenSSH speaks it. */
 import type { Client, SFTPWrapper, Stats } from 'ssh2';
+import type { Clock, Timer } from '#core/clock.ts';
 import type { ConnectTarget, Egress } from '#core/egress.ts';
 import { FlotillaError } from '#core/errors.ts';
 import type { KeptConnection } from '#core/source.ts';
@@ -35,6 +36,9 @@ type WholeReader = {
 /** Status codes of draft-ietf-secsh-filexfer-02 section 7. */
 const status = { endOfFile: 1, noSuchFile: 2, permissionDenied: 3 };
 
+/** So long a connection is kept that nobody uses. */
+const mostIdleMs = 20_000;
+
 /** One connection; the requests of one file at a time, as many of them as are wanted. */
 export class SftpConnection implements KeptConnection {
   readonly #client: Client;
@@ -43,6 +47,7 @@ export class SftpConnection implements KeptConnection {
   #channel: SFTPWrapper | null = null;
   #failure: unknown = null;
   #onFailure: ((error: unknown) => void) | null = null;
+  #idle: Timer | null = null;
   /** The key that the server showed and that was trusted. */
   hostKey: HostKey = Buffer.alloc(0);
   /** Why it was not. */
@@ -99,6 +104,19 @@ export class SftpConnection implements KeptConnection {
     } finally {
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  /** From now on somebody may take it; it ends by itself when nobody does, for servers seldom end it. */
+  rest(clock: Clock): void {
+    this.#idle?.cancel();
+    this.#idle = clock.setTimer(mostIdleMs, () => this.close());
+  }
+
+  /** Is in use again. */
+  wake(): this {
+    this.#idle?.cancel();
+    this.#idle = null;
+    return this;
   }
 
   /** Is it open still? Who holds it knows whether it is busy. */
@@ -246,6 +264,7 @@ export class SftpConnection implements KeptConnection {
   #fail(error: unknown): void {
     if (this.#failure !== null) return;
     this.#failure = error;
+    this.#idle?.cancel();
     this.#client.destroy();
     this.#onFailure?.(error);
   }
