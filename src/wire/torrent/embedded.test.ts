@@ -250,6 +250,17 @@ test('a web seed brings what no peer has', patience, async (t) => {
   assertWhole(await startEngine(t).fetch(order, watch(), t.signal), torrent);
 });
 
+test('a web seed brings large pieces, each as one message', patience, async (t) => {
+  const files = [{ path: ['a.bin'], bytes: sampleBytes(9_000_000, 1) }];
+  const nginx = await serveNginx(t, { folder: layOut(t, { name: 'a.bin', files }) });
+  const fields = { 'url-list': `${nginx.origin}/a.bin` };
+  const torrent = torrentOf('a.bin', files, { pieceLengthBytes: 4 * 2 ** 20, fields });
+  const watched = watch();
+  const signal = AbortSignal.any([t.signal, AbortSignal.timeout(60_000)]);
+  assertWhole(await startEngine(t).fetch(orderFor(torrent, tempFolder(t), {}), watched, signal), torrent);
+  assert.equal(watched.states.at(-1)?.bannedCount, 0);
+});
+
 test('web seeds are asked for files by the names that the torrent gives them', patience, async (t) => {
   const odd = [['.hidden', 'a:b?.bin'], ['same.bin'], ['SAME.bin'], ['100%.bin ']];
   const several = odd.map((path, at) => ({ path, bytes: sampleBytes(100_000, at) }));

@@ -123,7 +123,9 @@ export class Peers {
     const isDeaf = () => isPlain || wire.destroyed || this.#banned.has(name);
     wire._onMessageLength = (prefix) => {
       if (isDeaf()) return;
-      if (Buffer.from(prefix).readUInt32BE() > mostMessageBytes) return this.#ban(name);
+      // What a web seed brings is read by our own code, which takes no more than a piece, and comes as one message.
+      const isTooLong = wire.type !== 'webSeed' && Buffer.from(prefix).readUInt32BE() > mostMessageBytes;
+      if (isTooLong) return this.#ban(name);
       return readLength.call(wire, prefix);
     };
     wire._onMessage = (message) => {
