@@ -2,7 +2,8 @@
 import type { Torrent } from 'webtorrent';
 import type { PlacedFile, TorrentOrder } from '../engine.ts';
 
-const timeoutMs = 60_000;
+/** A server that sends nothing for so long is given up; how long a whole piece takes is the affair of its line. */
+const mostSilenceMs = 60_000;
 
 /** Padding is not asked for. */
 export function addWebSeeds(torrent: Torrent, order: TorrentOrder): void {
@@ -30,12 +31,31 @@ async function readRange(link: string, order: TorrentOrder, startByte: number, e
   return bytes;
 }
 
-/** Fills the part with the bytes from `startByte` on. */
-async function readPart(link: string, startByte: number, part: Uint8Array): Promise<void> {
-  const response = await fetch(link, {
-    headers: { range: `bytes=${startByte}-${startByte + part.length - 1}` },
-    signal: AbortSignal.timeout(timeoutMs),
-  });
+/** Fills the part with the bytes from `startByte` on. `silenceMs` is for tests. */
+export async function readPart(link: string, startByte: number, part: Uint8Array, silenceMs = mostSilenceMs): Promise<void> {
+  const silent = new AbortController();
+  const giveUp = () => silent.abort(new Error('the web seed is silent'));
+  let timer = setTimeout(giveUp, silenceMs);
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, silenceMs);
+  };
+  try {
+    await readHeard(link, startByte, part, silent.signal, heard);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readHeard(
+  link: string,
+  startByte: number,
+  part: Uint8Array,
+  signal: AbortSignal,
+  heard: () => void,
+): Promise<void> {
+  const headers = { range: `bytes=${startByte}-${startByte + part.length - 1}` };
+  const response = await fetch(link, { headers, signal });
   if (response.status !== 206) {
     // A whole file for each piece would never end.
     await response.body?.cancel();
@@ -43,6 +63,7 @@ async function readPart(link: string, startByte: number, part: Uint8Array): Prom
   }
   let at = 0;
   for await (const chunk of response.body ?? []) {
+    heard();
     if (at + chunk.length > part.length) throw new Error('the web seed sends more than it was asked for');
     part.set(chunk, at);
     at += chunk.length;
