@@ -103,6 +103,7 @@ for (const headers of foreign) {
       ['OPTIONS', '/api/v1/downloads'],
       ['GET', '/api/v1/events'],
       ['GET', '/api/v1/events?x=1'],
+      ['GET', '/api/v1/%65vents'],
     ] as const) {
       const { status, body, headers: answered } = await raw(path, all, method);
       assert.equal(status, 403, `${method} ${path}`);

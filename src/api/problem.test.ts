@@ -25,6 +25,8 @@ const cases: [name: string, method: string, path: string, body: unknown, status:
   ['a page that is no page', 'GET', '/missing.js', undefined, 404, 'not_found'],
   ['a wrong method', 'PUT', '/api/v1/downloads', { url }, 405, 'method_not_allowed'],
   ['a wrong method at an id', 'POST', '/api/v1/downloads/1/receipt', undefined, 405, 'method_not_allowed'],
+  ['an id that is longer than any', 'GET', `/api/v1/downloads/${'1'.repeat(200)}`, undefined, 404, 'not_found'],
+  ['a method that brings a body of no type', 'QUERY', '/api/v1/downloads', undefined, 415, 'content_type_unsupported'],
   ['an unknown id', 'GET', '/api/v1/downloads/1', undefined, 404, 'not_found'],
   ['an unknown destination', 'DELETE', '/api/v1/destinations/1', undefined, 404, 'not_found'],
   ['an unknown token', 'DELETE', '/api/v1/tokens/1', undefined, 404, 'not_found'],
