@@ -68,6 +68,8 @@ for (const [rule, host, isOurs] of [
   [{ boundHost: '0.0.0.0', allowedHosts: [] }, 'nas.local', false],
   [{ boundHost: '0.0.0.0', allowedHosts: [] }, '0.0.0.0', false],
   [{ boundHost: '0.0.0.0', allowedHosts: ['NAS.local'] }, 'nas.local:3568', true],
+  [{ boundHost: '0.0.0.0', allowedHosts: ['nas.local:3568'] }, 'nas.local:3568', true],
+  [{ boundHost: '0.0.0.0', allowedHosts: ['bücher.example'] }, 'xn--bcher-kva.example', true],
   [{ boundHost: '0.0.0.0', allowedHosts: [] }, '8.8.8.8', false],
   [{ boundHost: '192.168.1.5', allowedHosts: [] }, '192.168.1.5', true],
   [{ boundHost: 'nas', allowedHosts: [] }, 'nas', true],

@@ -159,7 +159,11 @@ async function listen(api: FastifyInstance, { host, port }: ServeOptions): Promi
         { cause },
       );
     }
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+      const message = `There is no address ${host} to listen on. Choose one of this machine with --host.`;
+      throw new FlotillaError('not_writable', message, { cause });
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'EINVAL') {
       throw new FlotillaError(
         'not_writable',
         `Flotilla may not listen on ${host} port ${port}. Choose others with --host and --port.`,
