@@ -77,6 +77,7 @@ async function runOver(
     schemes: sources.flatMap(({ schemes }) => schemes),
     kindsWithoutScheme: sources.filter(({ schemes }) => schemes.length === 0).map(({ kind }) => kind),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    holds: ({ kind, options: its }, location) => destinationOf(kind).holds(its, location),
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
   const secrets = createSecrets();

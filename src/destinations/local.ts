@@ -44,6 +44,14 @@ export const local = defineDestination({
     }
   },
 
+  holds({ folder }, location) {
+    try {
+      return insideRoot(folder, location) === location;
+    } catch {
+      return false;
+    }
+  },
+
   async erase(_options, files: DeliveredFile[]) {
     for (const { location } of files) await rm(location, { force: true });
   },
