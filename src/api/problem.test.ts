@@ -53,6 +53,7 @@ const cases: [name: string, method: string, path: string, body: unknown, status:
   ['no body where one is needed', 'POST', '/api/v1/downloads', undefined, 400, 'request_invalid'],
   ['a body where none is taken', 'POST', '/api/v1/downloads/1/pause', { force: true }, 400, 'request_invalid'],
   ['a query that makes no sense', 'GET', '/api/v1/downloads?limit=0', undefined, 400, 'request_invalid'],
+  ['forgetting by what nobody understands', 'DELETE', '/api/v1/history?kind=torrent', undefined, 400, 'request_invalid'],
   ['an unknown filter', 'GET', '/api/v1/downloads?state=lost', undefined, 400, 'request_invalid'],
   ['a selection of nothing', 'POST', '/api/v1/downloads/delete', {}, 400, 'request_invalid'],
   ['a selection of two kinds', 'POST', '/api/v1/downloads/delete', { ids: [], query: {} }, 400, 'request_invalid'],

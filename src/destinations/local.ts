@@ -15,7 +15,7 @@ const options = z.strictObject({
     .string()
     .min(1)
     .max(4096)
-    .refine(isAbsolute, 'The folder must be an absolute path.')
+    .refine((folder) => isAbsolute(folder) && !folder.includes('\0'), 'The folder must be an absolute path.')
     .describe('Folder on the machine of the worker.'),
 });
 
