@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { periods } from '#control/stats.ts';
 import { scopes } from '#core/access.ts';
 import { parseChecksum } from '#core/checksum.ts';
+import { isShallow } from '#core/depth.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
@@ -154,6 +155,7 @@ const asked = {
     .describe('The kind of source that is to fetch it, such as torrent or media; found out when absent.'),
   parameters: z
     .record(z.string().max(64), z.unknown())
+    .refine((given) => isShallow(given), { error: 'The parameters are nested too deep.', abort: true })
     .refine((given) => JSON.stringify(given).length <= 65_536, 'The parameters are longer than 64 KiB.')
     .optional()
     .describe('What that source is asked for.'),
