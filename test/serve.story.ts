@@ -434,7 +434,7 @@ describe('flotilla serve', { concurrency: 2 }, () => {
     assert.equal((await first.client.getStats()).workersOnline, 1, 'the first one is well');
   });
 
-  test('a folder that cannot hold the data is refused in a sentence', async (t) => {
+  test('a folder that cannot hold the data, or an address that is no address, is refused in a sentence', async (t) => {
     const folder = tempFolder(t);
     writeFileSync(join(folder, 'file'), 'x');
     mkdirSync(join(folder, 'flotilla.db'));
@@ -444,6 +444,10 @@ describe('flotilla serve', { concurrency: 2 }, () => {
       [['server', '--data', join(folder, 'file')], aFile],
       [['serve', '--data', tempFolder(t), '--scratch', join(folder, 'file')], aFile],
       [['server', '--data', folder], /^flotilla: .*flotilla\.db cannot be written: it is a folder\. Choose another folder\.$/m],
+      [
+        ['server', '--data', tempFolder(t), '--host', 'no such host'],
+        /^flotilla: There is no address no such host to listen on/m,
+      ],
     ] as const) {
       const run = await startProcess(t, launcher, [...args, '--port', '0']);
       const { code } = await run.exited;

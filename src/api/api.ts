@@ -149,7 +149,8 @@ export async function createApi({
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '';
     const allowed = methodsOf(path);
-    if (allowed.length > 0) {
+    // A path with an id that is longer than any looks like a route, and has none.
+    if (allowed.length > 0 && !allowed.includes(request.method)) {
       const detail = `${request.method} is not possible here; ${allowed.join(', ')} is.`;
       throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } });
     }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
-import { tempFolder } from '#testing/temp.ts';
+import { releaseAfter, tempFolder } from '#testing/temp.ts';
 import { until } from '#testing/until.ts';
 import { attachment, parseRange } from './content.ts';
 import { addDownload, bootstrapToken, owner, startApi } from './testing/start-api.ts';
@@ -36,8 +39,8 @@ test('a file comes whole, as an attachment that runs nothing', async () => {
   assert.equal(response.headers.get('content-disposition'), disposition);
 });
 
-test('HEAD tells the same without the bytes', async () => {
-  const response = await api.ask('HEAD', content);
+test('HEAD tells the same without the bytes, whatever the range', async () => {
+  const response = await api.ask('HEAD', content, { headers: { range: 'bytes=50-' } });
   assert.equal(response.status, 200);
   assert.equal(response.headers.get('content-length'), '20');
   assert.equal(response.headers.get('etag'), etag);
@@ -89,6 +92,8 @@ test('a copy that is still good is not sent again', async () => {
   const response = await api.ask('GET', content, { headers: { 'if-none-match': `"other", ${etag}` } });
   assert.equal(response.status, 304);
   assert.equal(response.headers.get('etag'), etag);
+  const beyond = await api.ask('GET', content, { headers: { 'if-none-match': etag, range: 'bytes=50-' } });
+  assert.equal(beyond.status, 304);
 });
 
 test('a file that is not delivered yet, or not there, is not found', async () => {
@@ -109,6 +114,44 @@ test('a file that was taken away is not found, and one that was changed is not s
   assert.deepEqual(await ask(), [404, 'not_found', null]);
   writeFileSync(moved, 'shorter');
   assert.deepEqual(await ask(), [409, 'content_changed', null]);
+});
+
+test('what somebody put in the place of a file is answered at once, and not sent', async (t) => {
+  const folder = tempFolder(t);
+  const place = (name: string) => join(folder, name);
+  symlinkSync('loop', place('loop'));
+  execFileSync('mkfifo', [place('pipe')]);
+  const listening = createServer().listen(place('socket'));
+  releaseAfter(t, () => listening.close());
+  await once(listening, 'listening');
+  mkdirSync(place('folder'));
+  for (const [name, status, code] of [
+    ['loop', 404, 'not_found'],
+    ['pipe', 409, 'content_changed'],
+    ['socket', 409, 'content_unreadable'],
+    ['folder', 409, 'content_changed'],
+  ] as const) {
+    const download = await addDownload(api, await owner(api));
+    await api.worker.complete(download, { path: place(name), name: 'a', sizeBytes: bytes.length, sha256 });
+    const response = await api.ask('GET', `/api/v1/downloads/${download}/files/0/content`);
+    assert.deepEqual([name, response.status, ((await response.json()) as { code: string }).code], [name, status, code]);
+  }
+});
+
+test('a file that is cut while it is read breaks the answer off', async (t) => {
+  const large = join(tempFolder(t), 'large');
+  const sizeBytes = 64 * 1024 * 1024;
+  writeFileSync(large, '');
+  truncateSync(large, sizeBytes);
+  const download = await addDownload(api, await owner(api));
+  await api.worker.complete(download, { path: large, name: 'a', sizeBytes, sha256 });
+  const response = await fetch(`${api.base}/api/v1/downloads/${download}/files/0/content`, {
+    headers: { authorization: `Bearer ${bootstrapToken}` },
+    signal: AbortSignal.timeout(40_000),
+  });
+  truncateSync(large, 1000);
+  // Not because we gave up: a reader would otherwise wait for the rest as long as connections are kept, which is 72 s.
+  await assert.rejects(response.arrayBuffer(), { name: 'TypeError' });
 });
 
 test('a reader that leaves in the middle leaves no open file behind', { skip: !existsSync('/proc/self/fd') }, async (t) => {

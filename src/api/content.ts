@@ -1,6 +1,7 @@
 /** Bytes of a delivered file: whole or one range, and never as something a browser would run (RFC 9110 sections 13 and 14). */
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { notFound, Problem } from './problem.ts';
 import { sandboxPolicy } from './security-headers.ts';
@@ -18,7 +19,9 @@ export async function sendContent(request: FastifyRequest, reply: FastifyReply, 
   try {
     const { sizeBytes, sha256 } = content;
     const etag = sha256 === null ? null : `"sha256-${sha256}"`;
-    const range = chooseRange(request, sizeBytes, etag);
+    // A copy that is still good is what was asked for, whatever the range (RFC 9110 section 13.2.2).
+    const isKnown = etag !== null && isListed(request.headers['if-none-match'], etag);
+    const range = isKnown ? null : chooseRange(request, sizeBytes, etag);
     if (range === 'unsatisfiable') {
       const detail = `The range lies beyond the file, which has ${sizeBytes} bytes.`;
       throw new Problem(416, 'range_unsatisfiable', detail, { headers: { 'content-range': `bytes */${sizeBytes}` } });
@@ -31,7 +34,7 @@ export async function sendContent(request: FastifyRequest, reply: FastifyReply, 
       'content-type': 'application/octet-stream',
       ...(etag !== null && { etag }),
     });
-    if (etag !== null && isListed(request.headers['if-none-match'], etag)) {
+    if (isKnown) {
       await reply.code(304).send();
       return;
     }
@@ -73,6 +76,8 @@ export function attachment(name: string): string {
 }
 
 function chooseRange(request: FastifyRequest, sizeBytes: number, etag: string | null): ReturnType<typeof parseRange> {
+  // Ranges are for GET alone (section 14.2).
+  if (request.method !== 'GET') return null;
   const condition = request.headers['if-range'];
   // A date, or a tag of another version, means: then rather everything (RFC 9110 section 13.1.5).
   if (condition !== undefined && condition !== etag) return null;
@@ -89,8 +94,10 @@ type Source = { read(startByte: number, endByte: number): Readable; close(): Pro
 /** Opened before anything is promised: a file that somebody moved or changed at its place is not the one we delivered. */
 async function openSource(content: OpenContent): Promise<Source> {
   if ('open' in content) return { read: content.open, close: async () => {} };
-  const handle = await open(content.path, 'r').catch((error: unknown) => {
-    throw error instanceof Error && 'code' in error && error.code === 'ENOENT' ? notFound('delivered file here') : error;
+  const handle = await open(content.path, readAtOnce).catch((error: NodeJS.ErrnoException) => {
+    if (gone.has(error.code ?? '')) throw notFound('delivered file here');
+    const detail = `The file at its destination cannot be read by this server (${error.code}). Look at its rights and its disk.`;
+    throw new Problem(409, 'content_unreadable', detail);
   });
   const found = await handle.stat();
   if (!found.isFile() || found.size !== content.sizeBytes) {
@@ -102,7 +109,27 @@ async function openSource(content: OpenContent): Promise<Source> {
     );
   }
   return {
-    read: (startByte, endByte) => handle.createReadStream({ start: startByte, end: endByte - 1, autoClose: false }),
+    read(startByte, endByte) {
+      const stream = handle.createReadStream({ start: startByte, end: endByte - 1, autoClose: false });
+      return whole(stream, endByte - startByte);
+    },
     close: () => handle.close(),
   };
+}
+
+/** Without waiting: somebody may have put a pipe in the place of the file, and nobody may ever write to it. */
+const readAtOnce = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const gone = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
+
+/** Fails at an end that comes too early, as of a file that is cut while it is read: its reader would wait for the rest for long. */
+function whole(stream: Readable, sizeBytes: number): Readable {
+  let leftBytes = sizeBytes;
+  const counter = new Transform({
+    transform(chunk: Buffer, _, done) {
+      leftBytes -= chunk.length;
+      done(null, chunk);
+    },
+    flush: (done) => done(leftBytes === 0 ? null : new Error('a delivered file ended early')),
+  });
+  return pipeline(stream, counter, () => {});
 }

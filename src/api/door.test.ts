@@ -68,6 +68,8 @@ for (const [rule, host, isOurs] of [
   [{ boundHost: '0.0.0.0', allowedHosts: [] }, 'nas.local', false],
   [{ boundHost: '0.0.0.0', allowedHosts: [] }, '0.0.0.0', false],
   [{ boundHost: '0.0.0.0', allowedHosts: ['NAS.local'] }, 'nas.local:3568', true],
+  [{ boundHost: '0.0.0.0', allowedHosts: ['nas.local:3568'] }, 'nas.local:3568', true],
+  [{ boundHost: '0.0.0.0', allowedHosts: ['bücher.example'] }, 'xn--bcher-kva.example', true],
   [{ boundHost: '0.0.0.0', allowedHosts: [] }, '8.8.8.8', false],
   [{ boundHost: '192.168.1.5', allowedHosts: [] }, '192.168.1.5', true],
   [{ boundHost: 'nas', allowedHosts: [] }, 'nas', true],
@@ -103,6 +105,7 @@ for (const headers of foreign) {
       ['OPTIONS', '/api/v1/downloads'],
       ['GET', '/api/v1/events'],
       ['GET', '/api/v1/events?x=1'],
+      ['GET', '/api/v1/%65vents'],
     ] as const) {
       const { status, body, headers: answered } = await raw(path, all, method);
       assert.equal(status, 403, `${method} ${path}`);

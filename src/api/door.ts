@@ -18,8 +18,8 @@ export function guardDoor(app: FastifyInstance, rule: HostRule, eventPath: strin
       throw new Problem(421, 'host_refused', detail);
     }
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    const path = request.url.split('?', 1)[0];
-    if ((!isRead || path === eventPath) && !isSameOrigin(request)) {
+    // The route that was found, for a path may be spelled in many ways.
+    if ((!isRead || request.routeOptions.url === eventPath) && !isSameOrigin(request)) {
       throw new Problem(403, 'origin_refused', 'This request was made by another website, so it was not done.');
     }
   });

@@ -24,13 +24,13 @@ lan.addSubnet('fe80::', 10, 'ipv6');
 export type HostRule = {
   /** What the server listens on. */
   boundHost: string;
-  /** Further names without port, such as the one a proxy forwards. */
+  /** Further names, such as the one a proxy forwards; a port says nothing. */
   allowedHosts: readonly string[];
 };
 
 /** `host` is the Host header as it came. */
 export function createHostCheck({ boundHost, allowedHosts }: HostRule): (host: string | undefined) => boolean {
-  const names = new Set(['localhost', ...allowedHosts.map(canonical)]);
+  const names = new Set(['localhost', ...allowedHosts.map((name) => readHost(name) ?? canonical(name))]);
   const bound = canonical(boundHost);
   const isLocal = bound === 'localhost' || isIn(loopback, bound);
   // 0.0.0.0 and :: mean every address and are the name of none.

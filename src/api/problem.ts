@@ -120,6 +120,10 @@ const fastifyProblems: Record<string, () => Problem> = {
       'The body is larger than this request may be: 4 MiB, or 32 MiB for many links. Send it in parts.',
     ),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: onlyJson,
+  FST_ERR_ROUTE_MISSING_CONTENT_TYPE: onlyJson,
+  // Nothing has an id that long.
+  FST_ERR_MAX_PARAM_LENGTH: () => notFound('address'),
+  FST_STATIC_FORBIDDEN_PATH: () => notFound('page'),
 };
 
 function malformed(): Problem {

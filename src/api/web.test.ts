@@ -31,6 +31,9 @@ for (const [path, headers, status, cache] of [
   ['/%2e%2e/package.json', {}, 404, null],
   ['/api/v1/nothing', html, 404, null],
   ['/api', html, 404, null],
+  ['//evil.example/', html, 404, null],
+  ['/a%00b', html, 404, null],
+  ['/assets/..%5c..%5cpackage.json', html, 404, null],
 ] as [string, Record<string, string>, number, string | null][]) {
   test(`${path} for ${headers.accept ?? 'a script'} is ${status}`, async () => {
     const response = await get(path, headers);

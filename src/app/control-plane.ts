@@ -77,6 +77,7 @@ async function runOver(
     schemes: sources.flatMap(({ schemes }) => schemes),
     kindsWithoutScheme: sources.filter(({ schemes }) => schemes.length === 0).map(({ kind }) => kind),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    holds: ({ kind, options: its }, location) => destinationOf(kind).holds(its, location),
     defaultDestination: { kind: 'local', name: 'Downloads', options: { folder: options.downloads } },
   });
   const secrets = createSecrets();
@@ -159,7 +160,11 @@ async function listen(api: FastifyInstance, { host, port }: ServeOptions): Promi
         { cause },
       );
     }
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+      const message = `There is no address ${host} to listen on. Choose one of this machine with --host.`;
+      throw new FlotillaError('not_writable', message, { cause });
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'EINVAL') {
       throw new FlotillaError(
         'not_writable',
         `Flotilla may not listen on ${host} port ${port}. Choose others with --host and --port.`,

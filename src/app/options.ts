@@ -24,6 +24,13 @@ export function onOff(help: string) {
     .describe(help);
 }
 
+/** Digits in flags and variables. */
+export function wholeNumber(least: number, most: number) {
+  const sentence = `It must be a whole number from ${least} to ${most}.`;
+  const number = z.int(sentence).min(least, sentence).max(most, sentence);
+  return z.preprocess((given) => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given), number);
+}
+
 /** Bytes, as a number or such as `2G`; null when it is not given. */
 export function sizeOf(help: string) {
   return z
@@ -56,6 +63,11 @@ export function settingsOption(help: string) {
     .describe(help);
 }
 
+/** The whole path; what is no text is left for `checkOptions` to refuse. */
+export function folderOf(given: unknown): unknown {
+  return typeof given === 'string' ? resolve(given) : given;
+}
+
 /** What was given in flags, environment and file. The file may also have the keys of other commands. */
 export function givenOptions(
   keys: string[],
@@ -64,7 +76,10 @@ export function givenOptions(
   env: Environment,
 ): Record<string, unknown> {
   const others = new Set(keysOfOthers);
-  const fromFile = Object.entries(readConfigFile(env)).filter(([key]) => keys.includes(key) || !others.has(key));
+  // A key with nothing behind it is not given, like an empty variable.
+  const fromFile = Object.entries(readConfigFile(env)).filter(
+    ([key, value]) => value !== null && (keys.includes(key) || !others.has(key)),
+  );
   const given: Record<string, unknown> = Object.fromEntries(fromFile);
   for (const key of keys) {
     const value = flags[key] ?? env[`FLOTILLA_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
@@ -81,18 +96,21 @@ export function checkOptions<Shape extends z.ZodType>(shape: Shape, given: Recor
   const where =
     issue?.code === 'unrecognized_keys'
       ? `unknown option ${issue.keys.join(', ')}`
-      : `${issue?.path.join('.')}: ${issue?.message}`;
+      : `${issue?.path.join('.')}: ${issue?.message.replace(/\.$/, '')}`;
   throw new FlotillaError('link_invalid', `The configuration makes no sense: ${where}.`);
 }
 
 function readConfigFile(env: Environment): Record<string, unknown> {
-  const path = resolve(env.FLOTILLA_CONFIG ?? 'flotilla.yaml');
+  const named = env.FLOTILLA_CONFIG || undefined;
+  const path = resolve(named ?? 'flotilla.yaml');
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    if (env.FLOTILLA_CONFIG === undefined) return {};
-    throw new FlotillaError('link_invalid', `The configuration file ${path} cannot be read.`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    // One that is there counts: without its names and ranges the server would be another one than was meant.
+    if (named === undefined && code === 'ENOENT') return {};
+    throw new FlotillaError('link_invalid', `The configuration file ${path} cannot be read (${code}).`, { cause });
   }
   try {
     return z.record(z.string(), z.unknown()).parse(parse(text) ?? {});

@@ -49,3 +49,13 @@ test('calls, answers, failures and cancelling pass through the port', async (t) 
   });
   assert.deepEqual(finished, [request]);
 });
+
+test('an answer that cannot be copied to the other side is a failure there, and ends nothing', async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  t.after(() => port1.close());
+  let deep: unknown = [];
+  for (let level = 0; level < 100_000; level++) deep = [deep];
+  const control: Pick<ControlPlane, 'claim'> = { claim: async () => deep as [] };
+  answerCalls(port1, control as ControlPlane);
+  await assert.rejects(callThrough(port2).claim(claimRequest, new AbortController().signal), { code: 'internal' });
+});

@@ -28,10 +28,9 @@ export function answerCalls(port: Port, control: ControlPlane): void {
     running.set(call, stop);
     const ask = control[method] as (request: unknown, signal: AbortSignal) => Promise<unknown>;
     ask(request, stop.signal)
-      .then(
-        (result) => port.postMessage({ answer: call, result } satisfies Answer),
-        (error) => port.postMessage({ answer: call, failure: toFailure(error) } satisfies Answer),
-      )
+      .then((result) => port.postMessage({ answer: call, result } satisfies Answer))
+      // Also for what cannot be copied to the other side: nobody else would catch it.
+      .catch((error) => port.postMessage({ answer: call, failure: toFailure(error) } satisfies Answer))
       .finally(() => running.delete(call));
   });
 }

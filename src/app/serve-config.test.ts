@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -61,6 +61,12 @@ test('what stays free and what is taken at once can be said in every place', (t)
 const refusals: [text: string, env: Record<string, string>, sentence: RegExp][] = [
   ['prot: 1\n', {}, /unknown option prot/],
   ['port: many\n', {}, /port: /],
+  ['port: true\n', {}, /port: It must be a whole number from 0 to 65535\.$/],
+  ['port: [4000]\n', {}, /port: /],
+  ['data: [a, b]\n', {}, /data: /],
+  ['trustedProxies: [nas]\n', {}, /trustedProxies: Proxies are addresses/],
+  ['', { FLOTILLA_TRUSTED_PROXIES: '0.0.0.0/0' }, /trustedProxies: .* never everybody/],
+  ['', { FLOTILLA_TRUSTED_PROXIES: '10.0.0.0/33' }, /trustedProxies: /],
   ['keepFree: a lot\n', {}, /keepFree: It must be a size/],
   ['', { FLOTILLA_BOOTSTRAP_TOKEN: 'short' }, /bootstrapToken: /],
   ['- a list\n', {}, /is not a YAML list of options/],
@@ -118,6 +124,24 @@ test('the bus is the link of a NATS, in every place, and a refused one is not sh
   const sentence =
     'The configuration makes no sense: bus: It must be a link such as nats://host:4222, nats://token@host or tls://host.';
   assert.throws(() => serveConfig({ bus: 'redis://name:geheim@host' }, env), { code: 'link_invalid', message: sentence });
+});
+
+test('a key with nothing behind it is not given, proxies may be ranges, and an IPv6 address may have its brackets', (t) => {
+  const env = withFile(t, 'port:\nhost: "[::1]"\ntrustedProxies: [10.0.0.0/8, "::1"]\n');
+  const { port, host, trustedProxies } = serveConfig({}, env);
+  assert.deepEqual([port, host, trustedProxies], [3568, '::1', ['10.0.0.0/8', '::1']]);
+});
+
+test('a configuration file that is there and cannot be read is not passed over', (t) => {
+  const folder = tempFolder(t);
+  mkdirSync(join(folder, 'flotilla.yaml'));
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    assert.throws(() => serveConfig({}, {}), { code: 'link_invalid', message: /flotilla\.yaml cannot be read/ });
+  } finally {
+    process.chdir(before);
+  }
 });
 
 test('a configuration file that was named must be there', () => {

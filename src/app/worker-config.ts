@@ -1,10 +1,20 @@
 /** Options of `worker`. */
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { defaultDataFolder, type Environment } from './config.ts';
 import { logOptions } from './log.ts';
-import { checkOptions, givenOptions, listOf, onOff, originOf, settingsOption, sizeOf } from './options.ts';
+import {
+  checkOptions,
+  folderOf,
+  givenOptions,
+  listOf,
+  onOff,
+  originOf,
+  settingsOption,
+  sizeOf,
+  wholeNumber,
+} from './options.ts';
 import { type onlyOfWorkers, serveOptions } from './serve-config.ts';
 
 const workerOptions = z.strictObject({
@@ -15,7 +25,7 @@ const workerOptions = z.strictObject({
     (labels) => labels.every((label) => /^[^\s,]{1,50}$/.test(label)),
     'A label has no spaces and at most 50 letters.',
   ),
-  jobs: z.coerce.number().int().min(1).max(1000).default(16).describe('Most downloads at once.'),
+  jobs: wholeNumber(1, 1000).default(16).describe('Most downloads at once.'),
   data: z.string().describe('Folder of its key, and of unfinished files unless they have their own.'),
   scratch: z.string().describe('Folder of unfinished files; it belongs to this worker alone.'),
   preallocate: onOff('Take the whole room of a file on the disk before its first byte.'),
@@ -31,8 +41,8 @@ export type WorkerOptions = z.output<typeof workerOptions>;
 export function workerConfig(flags: Record<string, unknown>, env: Environment): WorkerOptions {
   const given = givenOptions(Object.keys(workerOptions.shape), Object.keys(serveOptions.shape), flags, env);
   // Beside the folder of a server on the same machine, never in it.
-  given.data = resolve(String(given.data ?? `${defaultDataFolder(env)}-worker`));
-  given.scratch = resolve(String(given.scratch ?? join(given.data as string, 'scratch')));
+  given.data = folderOf(given.data ?? `${defaultDataFolder(env)}-worker`);
+  given.scratch = folderOf(given.scratch ?? join(String(given.data), 'scratch'));
   given.name ??= hostname();
   return checkOptions(workerOptions, given);
 }

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { addDownload, owner, startApi } from '#api/testing/start-api.ts';
 import { newWorkerKey } from '#control/enrolment.ts';
-import { resolution } from '#control/testing/start-control.ts';
+import { delivered, fetched, resolution } from '#control/testing/start-control.ts';
 import { type TaskKind, taskKinds } from '#core/protocol.ts';
 import { makeCertificate } from '#testing/serve-nginx.ts';
 import { freePort, releaseAfter, type Scope, tempFolder } from '#testing/temp.ts';
@@ -65,6 +65,30 @@ test('a worker far away claims, reports, notes and finishes as one in the same p
   const failure = { code: 'timed_out' as const, message: 'y'.repeat(100_000), retry: 'later' as const, retryAfterMs: null };
   await plane.finish({ workerId, taskId, epoch, outcome: { kind: 'failed', failure, doneBytes: 10 } });
   await assert.rejects(plane.note({ workerId, taskId, epoch, event: 'waiting', message: 'late' }), { code: 'task_lost' });
+});
+
+test('short checksums, as those of S3 are, come from a worker far away to the receipt', async () => {
+  const { plane, workerId } = await join();
+  const id = await addDownload(api, ownerId);
+  const digests = [
+    { algorithm: 'sha-256' as const, hex: 'a'.repeat(64) },
+    { algorithm: 'crc64nvme' as const, hex: '0123456789abcdef' },
+    { algorithm: 'crc32' as const, hex: '01234567' },
+  ];
+  const take = async (kind: TaskKind) => {
+    const [claim] = await plane.claim({ workerId, room: { ...noRoom, [kind]: 1 }, waitMs: 5000 }, never);
+    assert.deepEqual([claim?.kind, claim?.downloadId], [kind, id]);
+    return { workerId, taskId: claim?.taskId ?? '', epoch: claim?.epoch ?? 0 };
+  };
+  await plane.finish({ ...(await take('probe')), outcome: { kind: 'resolved', resolution: resolution({ digests }) } });
+  const outcome = fetched({ digests, verifiedAgainst: digests.slice(1) });
+  await plane.finish({ ...(await take('fetch')), outcome });
+  const files = outcome.files.map((file) => ({ ...delivered(file), provenSha256: 'a'.repeat(64) }));
+  await plane.finish({ ...(await take('deliver')), outcome: { kind: 'delivered', files } });
+  const receipt = await api.ask('GET', `/api/v1/downloads/${id}/receipt`);
+  const told = (await receipt.json()) as { files: { verifiedAgainst: unknown }[] };
+  assert.deepEqual([receipt.status, told.files[0]?.verifiedAgainst], [200, digests.slice(1)]);
+  assert.equal((await api.ask('GET', `/api/v1/downloads/${id}/files`)).status, 200);
 });
 
 test('a worker that hangs up is not given what it does not wait for', async () => {

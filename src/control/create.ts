@@ -55,6 +55,8 @@ export type ControlOptions = {
   schemes: string[];
   /** Kinds of sources that have none; absent: there are none. */
   kindsWithoutScheme?: string[];
+  /** Could a file that a destination was given be there? Absent: it could be anywhere. */
+  holds?: Parts['holds'];
   /** Stored at the first start, when there is no destination yet. */
   defaultDestination: { kind: string; name: string; options: Record<string, unknown> };
   /** How long a worker keeps its tasks without being heard of. */
@@ -77,6 +79,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     sealer,
     schemes,
     kindsWithoutScheme = [],
+    holds = () => true,
     bus = noBus,
     leaseSeconds = 30,
     log = noLog,
@@ -102,6 +105,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     newId,
     schemes,
     kindsWithoutScheme,
+    holds,
     leaseSeconds,
     timeZone,
     dayOf: createCalendar(timeZone),

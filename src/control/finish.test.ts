@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Claim, Outcome } from '#core/protocol.ts';
+import { local } from '#destinations/local.ts';
 import { delivered, failure, fetched, owner, resolution, startControl, startWorker, success } from './testing/start-control.ts';
 
 test('every finish may be sent twice and counts once (Q2)', async (t) => {
@@ -23,6 +24,24 @@ test('every finish may be sent twice and counts once (Q2)', async (t) => {
   await worker.succeed(erase);
   assert.equal((await under.told(id)).filter((name) => name === 'completed').length, 1);
   assert.equal((await under.control.totals(owner)).completedTotal, 1);
+});
+
+test('a worker that names a place outside the destination has delivered nothing', async (t) => {
+  const { holds } = local;
+  const under = await startControl(t, { holds: ({ options }, location) => holds(options as { folder: string }, location) });
+  const worker = await startWorker(under);
+  const id = await under.add();
+  await worker.succeed(await worker.take('probe'));
+  await worker.succeed(await worker.take('fetch'));
+  for (const location of ['/etc/passwd', '/downloads/../etc/passwd', '/downloads', '/downloads-of-others/a', 'a', '']) {
+    const claim = await worker.take('deliver');
+    assert.ok(claim.kind === 'deliver');
+    await worker.finish(claim, { kind: 'delivered', files: claim.files.map((file) => ({ ...delivered(file), location })) });
+    assert.equal(await under.control.receipt(owner, id), null, location);
+    await under.control.retry(owner, id);
+  }
+  await worker.succeed(await worker.take('deliver'));
+  assert.equal((await under.control.get(owner, id))?.state, 'completed');
 });
 
 test('two finishes at the same moment are one (Q2)', async (t) => {

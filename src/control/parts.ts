@@ -3,7 +3,7 @@ import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/log.ts';
 import type { Random } from '#core/random.ts';
 import type { Sealer } from '#core/secrets.ts';
-import type { Store } from '#core/store.ts';
+import type { DestinationRow, Store } from '#core/store.ts';
 import type { EventHub } from './events.ts';
 import type { Figures } from './figures.ts';
 import type { Crowds } from './limits.ts';
@@ -29,6 +29,8 @@ export type Parts = {
   schemes: readonly string[];
   /** Kinds that the scheme of a link does not stand for: a worker that can do them tells the kind as a scheme. */
   kindsWithoutScheme: readonly string[];
+  /** Could a file that this destination was given be there? */
+  holds: (destination: Pick<DestinationRow, 'kind' | 'options'>, location: string) => boolean;
   leaseSeconds: number;
   /** Of the timetable. */
   timeZone: string;

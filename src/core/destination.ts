@@ -25,6 +25,8 @@ export interface Destination<Options = unknown> {
     onBytes: (byteCount: number) => void,
     signal: AbortSignal,
   ): Promise<DeliveredFile>;
+  /** Could a file that it delivered be there? What a worker tells is not believed: the file is read and erased later. */
+  holds(options: Options, location: string): boolean;
   /** Removes delivered files; one that is gone already is fine. */
   erase(options: Options, files: DeliveredFile[]): Promise<void>;
   /** Writes, reads and deletes a small file, and tells how each step went. */

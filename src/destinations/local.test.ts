@@ -283,7 +283,8 @@ test('free space is told of a folder that does not exist yet', async (t) => {
 });
 
 test('only an absolute path is a folder', () => {
-  for (const folder of ['', 'downloads', './x']) assert.equal(local.options.safeParse({ folder }).success, false, folder);
+  for (const folder of ['', 'downloads', './x', '/a\0b'])
+    assert.equal(local.options.safeParse({ folder }).success, false, folder);
   assert.equal(local.options.safeParse({ folder: '/downloads' }).success, true);
   assert.equal(local.options.safeParse({ folder: '/downloads', other: 1 }).success, false);
 });

@@ -15,7 +15,7 @@ const options = z.strictObject({
     .string()
     .min(1)
     .max(4096)
-    .refine(isAbsolute, 'The folder must be an absolute path.')
+    .refine((folder) => isAbsolute(folder) && !folder.includes('\0'), 'The folder must be an absolute path.')
     .describe('Folder on the machine of the worker.'),
 });
 
@@ -41,6 +41,14 @@ export const local = defineDestination({
       return { index, path: file.path, sizeBytes, digests, verifiedAgainst, location: path, provenSha256: sha256 };
     } catch (error) {
       throw explain(error, folder);
+    }
+  },
+
+  holds({ folder }, location) {
+    try {
+      return insideRoot(folder, location) === location;
+    } catch {
+      return false;
     }
   },
 

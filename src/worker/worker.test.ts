@@ -119,6 +119,7 @@ async function startWorker(t: Scope, claims: Claim[]) {
       await run('deliver', signal);
       return { ...file, location: '/file', provenSha256: '' };
     },
+    holds: () => true,
     erase: async () => {},
     test: async () => [],
     freeBytes: async () => null,

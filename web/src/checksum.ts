@@ -10,7 +10,7 @@ const algorithms = Object.keys(hexLength) as Typed[];
  * Reads a checksum as pages print it: `sha256:…`, `SHA-256=…`, `sha256 …`, or bare hex whose length tells the algorithm.
  * null when it is none of these.
  */
-export function readChecksum(text: string): Digest | null {
+export function readChecksum(text: string): (Digest & { algorithm: Typed }) | null {
   const match = /^(?:(md5|sha-?(?:1|256|512))\s*[:=\s]\s*)?([0-9a-f]+)$/i.exec(text.trim());
   const hex = match?.[2]?.toLowerCase();
   if (match === null || hex === undefined) return null;

@@ -271,7 +271,8 @@ export const routes = {
     path: '/history',
     summary: 'Forget finished and removed downloads; files and the trash stay',
     access: 'downloads:write',
-    query: shape.listQuery.pick({ state: true, q: true }),
+    // A word that is not understood would otherwise forget everything.
+    query: shape.listQuery.pick({ state: true, q: true }).strict(),
     status: 200,
     answer: z.object({ removed: z.int() }),
   },

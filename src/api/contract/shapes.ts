@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { periods } from '#control/stats.ts';
 import { scopes } from '#core/access.ts';
+import { parseChecksum } from '#core/checksum.ts';
+import { isShallow } from '#core/depth.ts';
 import { downloadStates, listFilters, phases, queueReasons } from '#core/download.ts';
 import { FlotillaError } from '#core/errors.ts';
 import { eventNames } from '#core/event.ts';
@@ -32,9 +34,15 @@ export const problem = z
 export const digest = z
   .object({
     algorithm: z.enum(['md5', 'sha-1', 'sha-256', 'sha-512', 'crc32', 'crc32c', 'crc64nvme']),
-    hex: z.string().regex(/^[0-9a-f]{32,128}$/),
+    // A CRC of 32 bits is the shortest one.
+    hex: z.string().regex(/^[0-9a-f]{8,128}$/),
   })
   .meta({ id: 'Digest' });
+
+const checksum = z
+  .object({ algorithm: z.enum(['md5', 'sha-1', 'sha-256', 'sha-512']), hex: z.string().regex(/^[0-9a-f]{32,128}$/) })
+  .superRefine(({ algorithm, hex }, context) => addIssueOf(context, () => parseChecksum(`${algorithm}=${hex}`)))
+  .meta({ id: 'Checksum', description: 'What a person knows of a file.' });
 
 export const failure = z
   .object({
@@ -126,6 +134,8 @@ const mirrors = z
   );
 
 const timeOfDay = z.string().refine(isTimeOfDay, 'A time of the day looks like 23:30.');
+/** Later ones are no dates: ECMA-262 section 21.4.1.1. */
+const startTime = timeMs.min(0).max(8_640_000_000_000_000 - 366 * 86_400_000);
 const hours = z
   .strictObject({ from: timeOfDay, to: timeOfDay })
   .describe('Only between these times of each day, in the time zone of the server; it may go over midnight.');
@@ -145,6 +155,7 @@ const asked = {
     .describe('The kind of source that is to fetch it, such as torrent or media; found out when absent.'),
   parameters: z
     .record(z.string().max(64), z.unknown())
+    .refine((given) => isShallow(given), { error: 'The parameters are nested too deep.', abort: true })
     .refine((given) => JSON.stringify(given).length <= 65_536, 'The parameters are longer than 64 KiB.')
     .optional()
     .describe('What that source is asked for.'),
@@ -174,7 +185,7 @@ const wishes = {
   connections: z.int().min(1).max(32).optional().describe('Connections opened to one server for one file.'),
   limitBytesPerSecond: z.int().min(1024).optional().describe('Most bytes per second for this download.'),
   remoteTime: z.boolean().optional().describe('The finished file gets the time of its last change on the server.'),
-  startAtMs: timeMs.optional().describe('Not before this time.'),
+  startAtMs: startTime.optional().describe('Not before this time.'),
   hours: hours.optional(),
   labels: labels.optional(),
   paused: z.boolean().optional().describe('Add it, but do not start.'),
@@ -187,7 +198,7 @@ export const addDownload = z
     files,
     name: z.string().min(1).max(255).optional().describe('Name of the finished file; the one the server suggests when absent.'),
     mirrors,
-    checksum: digest.optional().describe('The finished file must have this digest.'),
+    checksum: checksum.optional().describe('The finished file must have this digest.'),
     ...wishes,
   })
   .refine(({ url, document: given }) => (url === undefined) !== (given === undefined), 'Give either a url or a document.')
@@ -241,7 +252,7 @@ export const addMany = z
           mirrors,
           ...asked,
           files,
-          checksum: digest.optional(),
+          checksum: checksum.optional(),
         }),
       )
       .min(1)
@@ -265,10 +276,10 @@ export const changeDownload = z
     as: asked.as.nullable(),
     parameters: asked.parameters.nullable(),
     files: files.nullable(),
-    checksum: digest.nullable().optional(),
+    checksum: checksum.nullable().optional(),
     connections: z.int().min(1).max(32).nullable().optional(),
     limitBytesPerSecond: z.int().min(1024).nullable().optional(),
-    startAtMs: timeMs.nullable().optional(),
+    startAtMs: startTime.nullable().optional(),
     hours: hours.nullable().optional(),
     labels: labels.nullable().optional(),
     priority: z.int().min(-100).max(100).optional().describe('Of their owner’s downloads the higher ones go first.'),

@@ -3,6 +3,7 @@
  * not. The types are those of `src/core/protocol.ts`.
  */
 import { z } from 'zod';
+import { isShallow } from '#core/depth.ts';
 import { type ErrorCode, errorCodes } from '#core/errors.ts';
 import { mostListedFiles, mostMirrors } from '#core/listing.ts';
 import { longestTaskLine, mostTaskLines, taskKinds } from '#core/protocol.ts';
@@ -172,6 +173,7 @@ const resolution = z.strictObject({
   infoHashV2: z.string().max(64).optional(),
   details: z
     .record(z.string().max(100), z.unknown())
+    .refine((given) => isShallow(given), { error: 'These details are nested too deep.', abort: true })
     .refine((given) => JSON.stringify(given).length <= 1024 * 1024, 'These details are longer than 1 MiB.')
     .optional(),
   resumable: z.boolean().nullable(),

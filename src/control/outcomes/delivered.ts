@@ -22,6 +22,10 @@ export async function settleDelivered(
   const expected = await fetchedFiles(tx, download);
   const problem = proofProblem(expected, files);
   if (problem !== null) return handleFailure(parts, tx, task, download, problem, download.doneBytes);
+  const destination = await tx.destinations.get(download.destinationId);
+  if (destination !== null && !files.every(({ location }) => parts.holds(destination, location))) {
+    return handleFailure(parts, tx, task, download, elsewhere, download.doneBytes);
+  }
   if (await isBeingErased(parts, tx, files, download.id)) {
     return handleFailure(parts, tx, task, download, erasedMeanwhile, download.doneBytes);
   }
@@ -66,6 +70,14 @@ async function isBeingErased(parts: Parts, tx: Transaction, files: DeliveredFile
   else await tx.tasks.update(task.id, { erase: { ...task.erase, files: rest } });
   return false;
 }
+
+/** Else a worker that lies could name any file of the server, to be shown, or to be erased with the download. */
+const elsewhere: Failure = {
+  code: 'protocol_error',
+  message: 'The worker told of a place that is not in the destination. It is delivered again.',
+  retry: 'later',
+  retryAfterMs: null,
+};
 
 const erasedMeanwhile: Failure = {
   code: 'internal',
