@@ -44,6 +44,25 @@ test('a worker that names a place outside the destination has delivered nothing'
   assert.equal((await under.control.get(owner, id))?.state, 'completed');
 });
 
+test('a place outside all destinations is not erased when the delivery was cancelled or paused meanwhile', async (t) => {
+  const { holds } = local;
+  const under = await startControl(t, { holds: ({ options }, location) => holds(options as { folder: string }, location) });
+  const worker = await startWorker(under);
+  for (const act of ['cancel', 'pause'] as const) {
+    const id = await under.add();
+    await worker.succeed(await worker.take('probe'));
+    await worker.succeed(await worker.take('fetch'));
+    const claim = await worker.take('deliver');
+    assert.ok(claim.kind === 'deliver');
+    await under.control[act](owner, id);
+    const [file] = claim.files.map((one) => ({ ...delivered(one), location: '/etc/passwd' }));
+    assert.ok(file);
+    await worker.finish(claim, { kind: 'delivered', files: [file] });
+    if (act === 'pause') await under.control.cancel(owner, id);
+    assert.deepEqual(await worker.claim(['erase']), [], act);
+  }
+});
+
 test('two finishes at the same moment are one (Q2)', async (t) => {
   const under = await startControl(t);
   const worker = await startWorker(under);

@@ -1,6 +1,6 @@
 /** What becomes of a download when its task ended. */
 import type { Failure } from '#core/errors.ts';
-import type { Outcome } from '#core/protocol.ts';
+import type { DeliveredFile, Outcome } from '#core/protocol.ts';
 import { totalBytes } from '#core/resolution.ts';
 import type { StoredDownload, TaskRow, Transaction } from '#core/store.ts';
 import { changeState } from '../change.ts';
@@ -89,14 +89,21 @@ async function settleLate(
   download: StoredDownload | null,
   outcome: Outcome,
 ): Promise<void> {
-  if (download !== null && outcome.kind === 'delivered') {
+  const files = outcome.kind === 'delivered' ? await atDestinations(parts, tx, outcome.files) : [];
+  if (download !== null && files.length > 0) {
     if (download.state === 'cancelled') {
-      await addEraseTask(parts, tx, download, { files: outcome.files, destinationId: download.destinationId });
+      await addEraseTask(parts, tx, download, { files, destinationId: download.destinationId });
     } else {
-      await tx.downloads.update(download.id, { delivered: outcome.files });
+      await tx.downloads.update(download.id, { delivered: files });
     }
   }
   await releaseTask(parts, tx, task, 'The worker gave it back.', doneBytesOf(outcome));
+}
+
+/** Those that may be erased one day. It may have got another destination since, so each of them counts. */
+async function atDestinations(parts: Parts, tx: Transaction, files: DeliveredFile[]): Promise<DeliveredFile[]> {
+  const destinations = await tx.destinations.list();
+  return files.filter(({ location }) => destinations.some((destination) => parts.holds(destination, location)));
 }
 
 function doneBytesOf(outcome: Outcome): number | null {
