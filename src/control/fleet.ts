@@ -3,7 +3,8 @@ import { FlotillaError } from '#core/errors.ts';
 import type { WorkerChange, WorkerRow } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import type { Parts } from './parts.ts';
-import { ableKinds, requeueAll } from './queue/able.ts';
+import { ableKinds } from './queue/able.ts';
+import { requeueAll } from './queue/requeue-mark.ts';
 import { releaseTask } from './release.ts';
 import { listWorkers } from './workers.ts';
 

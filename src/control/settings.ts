@@ -4,7 +4,7 @@ import { recordEvents, systemEvent } from './events.ts';
 import { keepProxies } from './kept-proxies.ts';
 import { keepStages } from './kept-stages.ts';
 import type { Parts } from './parts.ts';
-import { requeueAll } from './queue/able.ts';
+import { requeueAll } from './queue/requeue-mark.ts';
 
 const defaultSettings: Settings = {
   parallelDownloads: 3,

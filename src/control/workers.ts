@@ -5,7 +5,8 @@ import type { WorkerRow } from './control.ts';
 import { recordEvents, systemEvent } from './events.ts';
 import { instanceOf } from './instance.ts';
 import type { Parts } from './parts.ts';
-import { ableKinds, requeueAll } from './queue/able.ts';
+import { ableKinds } from './queue/able.ts';
+import { requeueAll } from './queue/requeue-mark.ts';
 import { releaseTask } from './release.ts';
 
 const reportEverySeconds = 1;

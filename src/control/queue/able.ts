@@ -2,14 +2,6 @@ import type { Transaction } from '#core/store.ts';
 import type { Parts } from '../parts.ts';
 import { anyWorker, isHomeOpen, mayTake, queueName, readQueue } from './queues.ts';
 
-/** The last task that waits where it belongs now, while there are others that do not. */
-export const requeueKey = 'requeueAfter';
-
-/** Those who may take what waits are others now: the regular round finds the new place of each task. */
-export async function requeueAll(tx: Transaction): Promise<void> {
-  await tx.meta.put(requeueKey, '');
-}
-
 /** `kind`: of the source that is to do it; undefined: it is not known yet. */
 export type Asked = { link: string; kind: string | undefined; labels: string[] };
 

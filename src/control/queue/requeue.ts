@@ -1,6 +1,6 @@
 /** Tasks that wait follow when it changes which workers may take them: in stretches, for there may be a million. */
 import type { Parts } from '../parts.ts';
-import { requeueKey as key } from './able.ts';
+import { requeueKey as key } from './requeue-mark.ts';
 import { moveTask } from './tasks.ts';
 
 const atOnce = 1000;
